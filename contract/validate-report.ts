@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { CoreView, PathProbe } from "./probe.ts";
+import { Finding, Verdict } from "./verdict.ts";
+
+/** One directed link i→j: path from i's prober, view from i's core. Up only when both are OK. */
+export const LinkReport = z.strictObject({
+  from: z.int(),
+  to: z.int(),
+  verdict: Verdict,
+  path: Verdict,
+  view: Verdict,
+  /** Where the fault lies: `link` is i→j itself, otherwise the party to chase. Null while the link is up or unknown. */
+  fault: z.union([z.literal("link"), z.int()]).nullable(),
+  asymmetric: z.boolean(),
+  probe: PathProbe.nullable(),
+});
+export type LinkReport = z.infer<typeof LinkReport>;
+
+export const PartyReport = z.strictObject({
+  partyId: z.int(),
+  name: z.string(),
+  verdict: Verdict,
+  manifestDigest: z.string().nullable(),
+  pod: z
+    .strictObject({ name: z.string(), phase: z.string(), ready: z.boolean(), reason: z.string().nullable() })
+    .nullable(),
+  view: CoreView.nullable(),
+});
+export type PartyReport = z.infer<typeof PartyReport>;
+
+export const ValidateReport = z.strictObject({
+  schema: z.literal("quorate/validate/v1"),
+  network: z.string(),
+  verdict: z.enum(["OK", "FAIL", "UNKNOWN"]),
+  findings: z.array(Finding),
+  stage: z.enum(["link", "network"]),
+  startedAt: z.iso.datetime(),
+  durationMs: z.number(),
+  manifestDigest: z.string(),
+  threshold: z.int(),
+  linksUp: z.int(),
+  linksTotal: z.int(),
+  partiesFullyConnected: z.int(),
+  /** How many more parties may fail before the protocol stops; null where we could not tell. */
+  faultsTolerated: z.int().nullable(),
+  parties: z.array(PartyReport),
+  links: z.array(LinkReport),
+});
+export type ValidateReport = z.infer<typeof ValidateReport>;
