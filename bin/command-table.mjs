@@ -1,0 +1,114 @@
+// Plain data in plain JavaScript: help, suggestions and completion answer from here, before anything else is loaded.
+
+/** @typedef {{ usage: string, summary: string, options?: Record<string, string>, examples?: string[], words?: string[], network?: boolean }} Command */
+
+const party = { "--party <id>": "one party", "--all": "every party whose stack file lies here" };
+const format = { "--format <f>": "table (default) or json" };
+
+/** @type {Record<string, Command>} */
+export const commands = {
+  demo: {
+    usage: "quorate demo",
+    summary: "Stand a network of four parties up on this machine, and validate it.",
+    examples: ["npm run demo"],
+  },
+  validate: {
+    usage: "quorate validate [--stage link|network] [--timeout <ms>] [--format table|json|markdown]",
+    summary:
+      "Prove every directed link of the network: path, certificate, release, and what each core says of the others.",
+    options: {
+      "--stage <s>": "link (default), or network: before any core runs",
+      "--timeout <ms>": "deadline of one link for DNS, TCP and TLS together (default 5000)",
+      "--format <f>": "table (default), json or markdown",
+    },
+    examples: ["quorate validate", "quorate validate --stage network", "quorate validate --format json | jq .findings"],
+  },
+  preview: {
+    usage: "quorate preview (--party <id> | --all) [--format table|json|markdown]",
+    summary: "Show what `up` would change. Changes nothing.",
+    options: { ...party, "--format <f>": "table (default), json or markdown" },
+    examples: ["quorate preview --party 1", "quorate preview --all --format markdown"],
+  },
+  up: {
+    usage: "quorate up (--party <id> | --all) [--yes]",
+    summary: "Preview, ask, then bring the parties to what their stack files say.",
+    options: { ...party, "--yes": "do not ask: the preview is the plan", ...format },
+    examples: ["quorate up --party 3", "quorate up --all --yes"],
+  },
+  outputs: {
+    usage: "quorate outputs (--party <id> | --all) [--format table|json]",
+    summary: "Print what the parties export: names and addresses, never a secret.",
+    options: { ...party, ...format },
+    examples: ["quorate outputs --party 1", "quorate outputs --all --format json"],
+  },
+  runbooks: {
+    usage: "quorate runbooks",
+    summary: "List the runbooks with their risk.",
+    options: format,
+    examples: ["quorate runbooks"],
+  },
+  run: {
+    usage: "quorate run <runbook> [--plan] [--confirm <digest>] [inputs]",
+    summary: "Show a runbook's plan, ask according to its risk, run it and keep the evidence.",
+    options: {
+      "--plan": "stop after the plan",
+      "--confirm <digest>": "run only the plan that was reviewed",
+      "--format <f>": "table (default), json or markdown",
+    },
+    examples: ["quorate run validate --plan", "quorate run validate --stage network"],
+  },
+  resume: {
+    usage: "quorate resume <run-id>",
+    summary: "Go on with a run that was interrupted; what is done is skipped.",
+    examples: ["quorate resume 20261120-185204-validate-7f3a"],
+  },
+  devnet: {
+    usage: "quorate devnet up|down|status|fault|env",
+    summary: "A whole network on this machine: real control planes, simulated cloud, simulated cores.",
+    words: ["up", "down", "status", "fault", "env"],
+    options: {
+      up: "start it, or bring it back from wherever it was killed",
+      "down [--keep]": "stop every process; the state goes too, unless --keep",
+      status: "processes, addresses and faults",
+      "fault cut <i> <j>": "cut the link from i to j (one direction)",
+      "fault slow <i> <j> <ms>": "delay the link from i to j",
+      "fault reset <i> <j>": "reset connections from i to j",
+      "fault kill <i>": "kill the core of party i, and keep it down",
+      "fault hang <i>": "freeze the core of party i: it accepts, and says nothing",
+      "fault expire-cert <i>": "serve an expired certificate",
+      "fault wrong-release <i>": "run an enclave that nobody trusts",
+      "fault heal": "end every fault",
+      "env --party <i>": "print exports that make pulumi, kubectl and helm work against party i",
+    },
+    examples: ["quorate devnet up", "quorate devnet fault cut 2 3", 'eval "$(quorate devnet env --party 2)"'],
+  },
+  kubeconfig: {
+    usage: "quorate kubeconfig --party <id>",
+    summary: "Write a kubeconfig of 14 minutes for one party's cluster, and print its path.",
+    options: { "--party <id>": "one party" },
+    examples: ['KUBECONFIG="$(quorate kubeconfig --party 2)" kubectl get pods'],
+  },
+  use: {
+    usage: "quorate use <network>",
+    summary: "Choose the network that the next commands are about.",
+    examples: ["quorate use devnet"],
+  },
+  tools: {
+    usage: "quorate tools",
+    summary: "List the tools that Quorate runs: version, and where each came from.",
+    options: format,
+    examples: ["quorate tools"],
+  },
+  completion: {
+    usage: "quorate completion bash|zsh|fish",
+    summary: "Print the completion script of a shell.",
+    words: ["bash", "zsh", "fish"],
+    examples: ['eval "$(quorate completion bash)"'],
+  },
+};
+
+/** Options that every command takes. */
+export const commonOptions = {
+  "--network <name>": "which network (else QUORATE_NETWORK, else the one chosen by `use`)",
+  "--help": "this text",
+};

@@ -1,0 +1,216 @@
+import { createInterface } from "node:readline/promises";
+import { parseArgs } from "node:util";
+import { OperatorError } from "../../contract/operator-error.ts";
+import { exitCodes } from "../../contract/verdict.ts";
+import { type Changes, Fleet, type FleetEvent } from "../../fleet/driver.ts";
+import { readOutputs } from "../../fleet/outputs.ts";
+import type { PartyStack } from "../../fleet/party-stacks.ts";
+import { inWaves } from "../../fleet/waves.ts";
+import { chooseParties } from "../party-choice.ts";
+import { openSession, type Session } from "../session.ts";
+import { networkLine, renderTable, terminal } from "../terminal.ts";
+
+const options = {
+  network: { type: "string" },
+  party: { type: "string" },
+  all: { type: "boolean" },
+  yes: { type: "boolean" },
+  format: { type: "string", default: "table" },
+} as const;
+
+export async function preview(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options });
+  const session = await openSession({ network: values.network });
+  const format = chooseFormat(values.format, ["table", "json", "markdown"]);
+  const changes = await runFleet(session, await chooseParties(session, values), "preview");
+  terminal.print(renderChanges(session, "preview", changes, format));
+  return exitCodes.ok;
+}
+
+export async function up(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options });
+  const session = await openSession({ network: values.network });
+  const format = chooseFormat(values.format, ["table", "json"]);
+  const parties = await chooseParties(session, values);
+  const planned = await runFleet(session, parties, "preview");
+  if (planned.every((party) => !hasChanges(party))) {
+    terminal.print(renderChanges(session, "up", planned, format));
+    return exitCodes.ok;
+  }
+  if (!values.yes) {
+    process.stderr.write(`${renderChanges(session, "preview", planned, "table")}\n`);
+    await confirm(session);
+  }
+  terminal.print(renderChanges(session, "up", await runFleet(session, parties, "up"), format));
+  return exitCodes.ok;
+}
+
+export async function outputs(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options });
+  const session = await openSession({ network: values.network });
+  const format = chooseFormat(values.format, ["table", "json"]);
+  const fleet = new Fleet(session);
+  const all = await inWaves(
+    await chooseParties(session, values),
+    4,
+    async (party) => await readOutputs(await fleet.workDir(), party),
+  );
+  if (format === "json") {
+    terminal.print(JSON.stringify({ schema: "quorate/outputs/v1", network: session.network, parties: all }, null, 2));
+    return exitCodes.ok;
+  }
+  terminal.print(networkLine(session.network, session.manifest.environment));
+  for (const party of all) {
+    const { absent, ...fields } = party;
+    const rows = Object.entries(fields).map(([field, value]) => [
+      `  ${field}`,
+      value === null ? `none: ${absent[field]}` : renderValue(value),
+    ]);
+    terminal.print(`\nparty ${party.partyId}\n${renderTable(rows)}`);
+  }
+  return exitCodes.ok;
+}
+
+/** The engine over all given parties, four at a time, with one progress line. */
+export async function runFleet(
+  session: Session,
+  parties: PartyStack[],
+  operation: "preview" | "up",
+): Promise<Changes[]> {
+  const fleet = new Fleet(session);
+  const seen = new Map<number, number>();
+  let ended = 0;
+  const word = operation === "preview" ? "previewing" : "bringing up";
+  const show = () => {
+    const resources = [...seen.values()].reduce((sum, count) => sum + count, 0);
+    terminal.progress(
+      `${word} ${parties.length === 1 ? `party ${parties[0]?.partyId}` : `${parties.length} parties`}: ${resources} resources, ${ended} of ${parties.length} done`,
+    );
+  };
+  const listen = (party: PartyStack) => (event: FleetEvent) => {
+    if (event.kind === "resource") {
+      seen.set(party.partyId, (seen.get(party.partyId) ?? 0) + 1);
+      if (process.stderr.isTTY) show();
+    } else if (event.severity === "warning") {
+      terminal.endProgress();
+      process.stderr.write(`party ${party.partyId}: ${event.message}\n`);
+    }
+  };
+  show();
+  const changes = await inWaves(parties, 4, async (party) => {
+    const result = await fleet[operation](party, listen(party));
+    ended++;
+    show();
+    return result;
+  });
+  terminal.endProgress();
+  return changes;
+}
+
+async function confirm(session: Session): Promise<void> {
+  if (!terminal.canAsk)
+    throw new OperatorError({
+      code: "CONFIRMATION_NEEDED",
+      what: `network ${session.network}: there are changes, and no one to ask`,
+      found: "no terminal",
+      expected: "a person who answers, or --yes after reading the preview",
+      next: "repeat the command with --yes",
+      exitCode: exitCodes.refused,
+    });
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  const closed = new Promise<string>((resolve) => prompt.once("close", () => resolve("")));
+  const answer = await Promise.race([
+    prompt.question(`bring these changes to network ${session.network}? (y/N) `),
+    closed,
+  ]);
+  prompt.close();
+  if (!/^y(es)?$/i.test(answer.trim()))
+    throw new OperatorError({
+      code: "NOT_CONFIRMED",
+      what: "nothing was changed",
+      next: "repeat the command when you are sure",
+      exitCode: exitCodes.refused,
+    });
+}
+
+export function hasChanges(changes: Changes): boolean {
+  return changes.resources.length > 0;
+}
+
+function renderChanges(session: Session, report: "preview" | "up", changes: Changes[], format: string): string {
+  const changed = changes.filter(hasChanges);
+  const verdict = changed.length === 0 ? "no changes" : `${changed.length} of ${changes.length} parties change`;
+  if (format === "json")
+    return JSON.stringify(
+      {
+        schema: `quorate/${report}/v1`,
+        network: session.network,
+        verdict: "OK",
+        findings: [],
+        changed: changed.length,
+        parties: changes,
+      },
+      null,
+      2,
+    );
+  const rows = changes.map((party) => [
+    `party ${party.partyId}`,
+    party.stackName,
+    countText(party),
+    `${(party.durationMs / 1000).toFixed(1)} s`,
+  ]);
+  const listed = changes.flatMap((party) => party.resources.map((resource) => ({ party: party.partyId, ...resource })));
+  if (format === "markdown")
+    return [
+      `### Quorate ${report}: network ${session.network}, ${verdict}`,
+      "",
+      `manifest \`${session.manifestDigest}\``,
+      "",
+      "| party | stack | changes | time |",
+      "| --- | --- | --- | --- |",
+      ...rows.map((row) => `| ${row.join(" | ")} |`),
+      ...changed.flatMap((party) => [
+        "",
+        `<details><summary>party ${party.partyId}: ${countText(party)}</summary>`,
+        "",
+        ...party.resources.map((resource) => `- ${resource.operation} \`${resource.name}\` (${resource.type})`),
+        "",
+        "</details>",
+      ]),
+    ].join("\n");
+  const details = changes.length === 1 ? listed.map((row) => [`  ${row.operation}`, row.name, row.type]) : [];
+  return [
+    networkLine(session.network, session.manifest.environment, `manifest ${session.manifestDigest.slice(0, 19)}`),
+    ...(details.length > 0 ? [renderTable(details)] : []),
+    renderTable(rows),
+    verdict,
+  ].join("\n");
+}
+
+function countText(changes: Changes): string {
+  const order = ["create", "update", "replace", "delete", "same"];
+  const parts = order.flatMap((operation) =>
+    changes.counts[operation] ? [`${changes.counts[operation]} ${operation}`] : [],
+  );
+  return parts.join(", ") || "nothing";
+}
+
+function renderValue(value: unknown): string {
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) return value.map(renderValue).join("; ");
+  return Object.entries(value)
+    .map(([key, field]) => `${key}=${renderValue(field)}`)
+    .join(" ");
+}
+
+export function chooseFormat<const F extends string>(format: string, known: readonly F[]): F {
+  const found = known.find((name) => name === format);
+  if (found !== undefined) return found;
+  throw new OperatorError({
+    code: "FORMAT_UNKNOWN",
+    what: `there is no format "${format}" here`,
+    found: format,
+    expected: known.join(", "),
+    next: `repeat the command with --format ${known[0]}`,
+  });
+}

@@ -1,0 +1,16 @@
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { exitCodes } from "../../contract/verdict.ts";
+import { renderTable, terminal } from "../terminal.ts";
+import { chooseFormat } from "./stacks.ts";
+
+/** Lists each tool with its version and where it came from. */
+export async function tools(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: { format: { type: "string", default: "table" } } });
+  const format = chooseFormat(values.format, ["table", "json"]);
+  const { listTools } = await import("../../tools/tool-list.mjs");
+  const rows = await listTools(fileURLToPath(new URL("../..", import.meta.url)));
+  if (format === "json") terminal.print(JSON.stringify({ schema: "quorate/tools/v1", tools: rows }, null, 2));
+  else terminal.print(renderTable(rows.map((tool) => [tool.name, tool.version, tool.source])));
+  return exitCodes.ok;
+}

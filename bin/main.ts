@@ -1,0 +1,57 @@
+import { OperatorError } from "../contract/operator-error.ts";
+import { exitCodes } from "../contract/verdict.ts";
+import { terminal } from "./terminal.ts";
+
+/** A command: its arguments after the name, to an exit code. */
+export type Command = (args: string[]) => Promise<number>;
+
+/** Loaded only when called, so that a command pays for what it uses and no more. */
+const handlers: Record<string, () => Promise<Command>> = {
+  demo: async () => (await import("./commands/demo.ts")).demo,
+  devnet: async () => (await import("./commands/devnet.ts")).devnet,
+  preview: async () => (await import("./commands/stacks.ts")).preview,
+  up: async () => (await import("./commands/stacks.ts")).up,
+  outputs: async () => (await import("./commands/stacks.ts")).outputs,
+  runbooks: async () => (await import("./commands/runbooks.ts")).runbooks,
+  run: async () => (await import("./commands/runbooks.ts")).run,
+  resume: async () => (await import("./commands/runbooks.ts")).resume,
+  validate: async () => (await import("./commands/runbooks.ts")).validate,
+  kubeconfig: async () => (await import("./commands/access.ts")).kubeconfig,
+  "eks-token": async () => (await import("./commands/access.ts")).eksToken,
+  use: async () => (await import("./commands/use.ts")).use,
+  tools: async () => (await import("./commands/tools.ts")).tools,
+  completion: async () => (await import("./commands/completion.ts")).completion,
+};
+
+/** Runs one command and turns whatever it throws into a text and an exit code. */
+export async function main(name: string, args: string[]): Promise<number> {
+  try {
+    const load = handlers[name];
+    if (load === undefined) throw new Error(`command ${name} is in the table and has no handler`);
+    return await (await load())(args);
+  } catch (failure) {
+    return report(failure);
+  } finally {
+    terminal.endProgress();
+  }
+}
+
+function report(failure: unknown): number {
+  terminal.endProgress();
+  if (failure instanceof OperatorError) {
+    process.stderr.write(`${failure.render()}\n`);
+    return failure.problem.exitCode ?? exitCodes.usage;
+  }
+  if (isArgumentError(failure)) {
+    process.stderr.write(`ARGUMENT_INVALID  ${failure.message}\n  next      quorate --help\n`);
+    return exitCodes.usage;
+  }
+  const text = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
+  process.stderr.write(`BUG  this should not have happened; please report it with the lines below\n${text}\n`);
+  return exitCodes.bug;
+}
+
+/** What node's own parseArgs throws for unknown or incomplete options. */
+function isArgumentError(failure: unknown): failure is Error {
+  return failure instanceof TypeError && String((failure as NodeJS.ErrnoException).code).startsWith("ERR_PARSE_ARGS");
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+// Plain JavaScript with lazy imports: help answers before anything heavy is loaded.
+import { existsSync } from "node:fs";
+import { enableCompileCache } from "node:module";
+import { commands } from "./command-table.mjs";
+
+enableCompileCache?.();
+
+const [name, ...rest] = process.argv.slice(2);
+const wantsHelp = name === undefined || name === "help" || name === "--help" || name === "-h";
+
+if (wantsHelp || rest.includes("--help") || rest.includes("-h")) {
+  const { renderHelp } = await import("./help.mjs");
+  process.stdout.write(renderHelp(wantsHelp ? rest[0] : name));
+} else if (name === "--version" || name === "-v") {
+  const { default: manifest } = await import("../package.json", { with: { type: "json" } });
+  process.stdout.write(`${manifest.version}\n`);
+} else if (commands[name] === undefined && name !== "eks-token") {
+  const { suggest } = await import("./help.mjs");
+  const near = suggest(name, Object.keys(commands));
+  process.stderr.write(
+    `COMMAND_UNKNOWN  there is no command "${name}"\n${near ? `  expected  ${near}?\n` : ""}  next      quorate --help\n`,
+  );
+  process.exitCode = 2;
+} else if (Number(process.versions.node.split(".")[0]) < 24) {
+  await runWithPinnedNode();
+} else {
+  // In the package the sources are compiled: Node refuses to strip types under node_modules.
+  const compiled = new URL("../dist/bin/main.js", import.meta.url);
+  const { main } = await import(existsSync(compiled) ? compiled.href : "./main.ts");
+  process.exitCode = await main(name, rest);
+}
+
+/** The machine's own Node may be older than what the program is written for; the right one is among its dependencies. */
+async function runWithPinnedNode() {
+  const { spawn } = await import("node:child_process");
+  const { createRequire } = await import("node:module");
+  const { dirname, join } = await import("node:path");
+  let node;
+  try {
+    node = join(dirname(createRequire(import.meta.url).resolve("node/package.json")), "bin", "node");
+  } catch {
+    process.stderr.write(
+      `NODE_TOO_OLD  Quorate runs on Node 24\n  found     ${process.version}\n  expected  v24, the dependency "node"\n  next      npm install\n`,
+    );
+    process.exitCode = 2;
+    return;
+  }
+  const child = spawn(node, process.argv.slice(1), { stdio: "inherit" });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  process.exitCode = await new Promise((resolve) => child.on("exit", (code, signal) => resolve(signal ? 128 : code)));
+}

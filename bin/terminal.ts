@@ -1,0 +1,57 @@
+import { createColors } from "picocolors";
+
+const interactive = process.stderr.isTTY === true && process.env.TERM !== "dumb";
+
+/** What people see: results on standard output, progress on standard error. Colour only on a terminal, and never with NO_COLOR. */
+export const terminal = {
+  /** Whether a person can be asked. */
+  canAsk: process.stdin.isTTY === true && process.stderr.isTTY === true,
+  colour: process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb",
+  width: process.stdout.columns ?? 100,
+
+  print(text: string): void {
+    this.endProgress();
+    process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+  },
+
+  /** A step of long work: one line that is written over on a terminal, a line of its own elsewhere. */
+  progress(text: string): void {
+    if (interactive) {
+      const room = (process.stderr.columns ?? 80) - 1;
+      process.stderr.write(`\r\x1b[2K${text.length > room ? `${text.slice(0, room - 1)}…` : text}`);
+      pending = true;
+    } else if (text !== last) process.stderr.write(`${text}\n`);
+    last = text;
+  },
+
+  endProgress(): void {
+    if (pending) process.stderr.write("\r\x1b[2K");
+    pending = false;
+  },
+};
+
+let pending = false;
+let last = "";
+
+export const colours = createColors(terminal.colour);
+
+/** The line that every output begins with. A devnet shouts, so that no one takes it for the real thing. */
+export function networkLine(network: string, environment: string, rest = ""): string {
+  const name = environment === "devnet" ? network.toUpperCase() : network;
+  return `network ${colours.bold(name)}${rest ? `  ${rest}` : ""}`;
+}
+
+/** Rows as aligned columns. */
+export function renderTable(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}

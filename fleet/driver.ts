@@ -1,0 +1,193 @@
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { EngineEvent, OpMap, PulumiCommand, Stack } from "@pulumi/pulumi/automation/index.js";
+import { OperatorError } from "../contract/operator-error.ts";
+import type { PartyStack } from "./party-stacks.ts";
+
+export const projectName = "quorate";
+
+/** What an operator may want to see while the engine works. */
+export type FleetEvent =
+  | { kind: "resource"; operation: string; type: string; urn: string }
+  | { kind: "diagnostic"; severity: string; message: string };
+
+/** How many resources of one party would change, or did. Operations are the engine's: create, update, same, delete, replace. */
+export interface Changes {
+  partyId: number;
+  stackName: string;
+  counts: Partial<Record<string, number>>;
+  /** Resources that would change, in the engine's order. */
+  resources: { operation: string; type: string; name: string }[];
+  durationMs: number;
+}
+
+export interface FleetOptions {
+  /** Project root: where `.quorate/` lies. */
+  root: string;
+  network: string;
+  stacksDir: string;
+  /** How many stacks the engine works on at once. @default 4 */
+  width?: number;
+}
+
+/** Runs the party program through the real engine, one stack per party, from this process. */
+export class Fleet {
+  readonly #options: FleetOptions;
+  #command: Promise<PulumiCommand> | undefined;
+  #preparedWorkDir: Promise<string> | undefined;
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+  }
+
+  async preview(party: PartyStack, onEvent: (event: FleetEvent) => void = () => {}): Promise<Changes> {
+    return await this.#run("preview", party, onEvent);
+  }
+
+  async up(party: PartyStack, onEvent: (event: FleetEvent) => void = () => {}): Promise<Changes> {
+    return await this.#run("up", party, onEvent);
+  }
+
+  /** Where commands of the engine's CLI about this network can run. */
+  async workDir(): Promise<string> {
+    this.#preparedWorkDir ??= this.#prepareWorkDir();
+    return await this.#preparedWorkDir;
+  }
+
+  async #run(operation: "preview" | "up", party: PartyStack, onEvent: (event: FleetEvent) => void): Promise<Changes> {
+    const stack = await this.#stack(party);
+    const started = performance.now();
+    const resources: Changes["resources"] = [];
+    const errors: string[] = [];
+    let counts: OpMap | undefined;
+    const listen = (event: EngineEvent) => {
+      const metadata = event.resourcePreEvent?.metadata;
+      if (metadata) {
+        onEvent({ kind: "resource", operation: metadata.op, type: metadata.type, urn: metadata.urn });
+        if (metadata.op !== "same" && metadata.op !== "read")
+          resources.push({
+            operation: metadata.op,
+            type: metadata.type,
+            name: metadata.urn.split("::").at(-1) ?? metadata.urn,
+          });
+      }
+      const diagnostic = event.diagnosticEvent;
+      if (diagnostic && !diagnostic.ephemeral) {
+        const message = plainText(diagnostic.message);
+        if (diagnostic.severity === "error") errors.push(message);
+        onEvent({ kind: "diagnostic", severity: diagnostic.severity, message });
+      }
+      if (event.summaryEvent) counts = event.summaryEvent.resourceChanges as OpMap;
+    };
+    try {
+      await this.#whenStackExists(stack, party, async () => {
+        const options = {
+          onEvent: listen,
+          configFile: party.configPath,
+          suppressProgress: true,
+          color: "never" as const,
+        };
+        if (operation === "preview") await stack.preview(options);
+        else await stack.up(options);
+      });
+    } catch (failure) {
+      throw engineError(operation, party, errors, failure);
+    }
+    return {
+      partyId: party.partyId,
+      stackName: party.stackName,
+      counts: { ...counts },
+      resources,
+      durationMs: performance.now() - started,
+    };
+  }
+
+  /** Selecting a stack first would cost one more start of the engine's CLI; only a stack that is not there yet pays for it. */
+  async #whenStackExists(stack: Stack, party: PartyStack, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (failure) {
+      if (!/no stack named|stack '.*' not found|unknown stack/i.test(String(failure))) throw failure;
+      await stack.workspace.createStack(party.stackName);
+      await act();
+    }
+  }
+
+  async #stack(party: PartyStack): Promise<Stack> {
+    const { LocalWorkspace, Stack } = await automation();
+    this.#command ??= findEngine();
+    const { program } = await import("../stacks/program.ts");
+    const workspace = await LocalWorkspace.create({
+      workDir: await this.workDir(),
+      program,
+      pulumiCommand: await this.#command,
+      envVars: { PULUMI_SKIP_UPDATE_CHECK: "true" },
+    });
+    // Every command names its stack, so the selection that the constructor would make is not needed.
+    workspace.selectStack = async () => {};
+    return await Stack.select(party.stackName, workspace);
+  }
+
+  /** The engine's working folder of one network: its project file points to wherever the network's stack files lie. */
+  async #prepareWorkDir(): Promise<string> {
+    const workDir = join(this.#options.root, ".quorate", "engine", this.#options.network);
+    const file = join(workDir, "Pulumi.yaml");
+    const program = resolve(dirname(fileURLToPath(import.meta.url)), "..", "stacks");
+    const text = [
+      `name: ${projectName}`,
+      "runtime: { name: nodejs, options: { typescript: false } }",
+      `main: ${JSON.stringify(relative(workDir, program))}`,
+      `stackConfigDir: ${JSON.stringify(relative(workDir, this.#options.stacksDir))}`,
+      "",
+    ].join("\n");
+    await mkdir(workDir, { recursive: true });
+    if ((await readFile(file, "utf8").catch(() => "")) !== text) {
+      await writeFile(`${file}.${process.pid}`, text);
+      await rename(`${file}.${process.pid}`, file);
+    }
+    return workDir;
+  }
+}
+
+async function automation() {
+  return await import("@pulumi/pulumi/automation/index.js");
+}
+
+async function findEngine(): Promise<PulumiCommand> {
+  const { PulumiCommand } = await automation();
+  try {
+    return await PulumiCommand.get({ skipVersionCheck: true });
+  } catch (cause) {
+    throw new OperatorError(
+      {
+        code: "ENGINE_MISSING",
+        what: "the pulumi engine is not on PATH and not in .tools/bin",
+        found: cause instanceof Error ? cause.message : String(cause),
+        expected: "pulumi of the pinned version",
+        next: "node tools/setup.mjs",
+      },
+      { cause },
+    );
+  }
+}
+
+/** The engine's own words, without its colour marks. */
+function plainText(message: string): string {
+  return message.replace(/<\{%[a-z ]*%\}>/gi, "").trimEnd();
+}
+
+function engineError(operation: string, party: PartyStack, errors: string[], cause: unknown): OperatorError {
+  const own = errors.map((text) => text.replace(/^Running program '.*' failed with an unhandled exception:\n/, ""));
+  const said = own.length > 0 ? own.join("\n") : cause instanceof Error ? cause.message : String(cause);
+  return new OperatorError(
+    {
+      code: "ENGINE_FAILED",
+      what: `party ${party.partyId}: pulumi ${operation} of stack ${party.stackName} failed`,
+      found: said,
+      next: `npx quorate preview --party ${party.partyId}`,
+      exitCode: 1,
+    },
+    { cause },
+  );
+}
