@@ -57,6 +57,8 @@ export async function openSession(
   const environment = await networkEnvironment(root, network);
   Object.assign(process.env, environment.common);
   const stacksDir = process.env.QUORATE_STACKS_DIR ?? join(root, "stacks");
+  // The party program reads the same files, in this process or in one that the engine starts.
+  process.env.QUORATE_STACKS_DIR = stacksDir;
   const known = await listNetworks(stacksDir);
   if (!known.includes(network))
     throw new OperatorError({

@@ -3,9 +3,8 @@ import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EngineEvent, OpMap, PulumiCommand, Stack } from "@pulumi/pulumi/automation/index.js";
 import { OperatorError } from "../contract/operator-error.ts";
+import { projectName } from "../stacks/project.ts";
 import type { PartyStack } from "./party-stacks.ts";
-
-export const projectName = "quorate";
 
 /** What an operator may want to see while the engine works. */
 export type FleetEvent =

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { OperatorError } from "../contract/operator-error.ts";
 import { parse } from "../contract/parse.ts";
 import { PartyOutputs } from "../contract/party-outputs.ts";
-import { projectName } from "./driver.ts";
+import { projectName } from "../stacks/project.ts";
 import type { PartyStack } from "./party-stacks.ts";
 
 /** The outputs of one party's stack, checked against the contract. */

@@ -1,0 +1,83 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { commands } from "../../bin/command-table.mjs";
+import { renderHelp, suggest } from "../../bin/help.mjs";
+
+const quorate = fileURLToPath(new URL("../../bin/quorate.mjs", import.meta.url));
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "quorate-cli-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function run(args: string[], env: Record<string, string> = {}) {
+  return await new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+    execFile(
+      process.execPath,
+      [quorate, ...args],
+      { cwd: folder, env: { ...process.env, QUORATE_NETWORK: "", ...env } },
+      (failure, stdout, stderr) => resolve({ code: Number(failure?.code ?? 0), stdout, stderr }),
+    );
+  });
+}
+
+test("help names every command and the exit codes", () => {
+  const help = renderHelp(undefined);
+  for (const name of Object.keys(commands)) expect(help).toContain(`  ${name} `);
+  expect(help).toContain("4 interrupted");
+});
+
+test("every command's help has an example", () => {
+  for (const name of Object.keys(commands)) expect(renderHelp(name)).toContain("examples:");
+});
+
+test.each([
+  ["validat", "validate"],
+  ["devent", "devnet"],
+  ["ouputs", "outputs"],
+  ["xyzzy", undefined],
+])("a mistyped %s suggests %s", (typed, meant) => {
+  expect(suggest(typed, Object.keys(commands))).toBe(meant);
+});
+
+test("an unknown command is a usage error with a suggestion, and prints nothing on standard output", async () => {
+  const { code, stdout, stderr } = await run(["previw"]);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain('COMMAND_UNKNOWN  there is no command "previw"');
+  expect(stderr).toContain("preview?");
+});
+
+test("an unknown option is a usage error without a stack", async () => {
+  const { code, stderr } = await run(["preview", "--partty", "1"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("ARGUMENT_INVALID");
+  expect(stderr).not.toContain("    at ");
+});
+
+test("outside of a project, the error says what a project is", async () => {
+  const { code, stderr } = await run(["preview", "--party", "1"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("PROJECT_MISSING");
+  expect(stderr).toContain("stacks/networks");
+});
+
+test.each(["bash", "zsh", "fish"])("completion of %s knows commands and their words", async (shell) => {
+  const { code, stdout } = await run(["completion", shell]);
+  expect(code).toBe(0);
+  for (const word of ["validate", "devnet", "fault", "--party"]) expect(stdout).toContain(word);
+});
+
+test("a shell takes the bash completion and offers what fits", async () => {
+  const { stdout } = await run(["completion", "bash"]);
+  const script = `${stdout}\nCOMP_WORDS=(quorate dev) COMP_CWORD=1; _quorate; echo "\${COMPREPLY[@]}"\nCOMP_WORDS=(quorate devnet f) COMP_CWORD=2; _quorate; echo "\${COMPREPLY[@]}"`;
+  const offered = await new Promise<string>((resolve, reject) => {
+    execFile("bash", ["-c", script], (failure, out) => (failure ? reject(failure) : resolve(out)));
+  });
+  expect(offered).toBe("devnet\nfault\n");
+});
