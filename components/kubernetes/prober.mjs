@@ -11,9 +11,11 @@
 
 import { createHash, verify as verifySignature, X509Certificate } from "node:crypto";
 import { Resolver } from "node:dns";
+import { realpathSync } from "node:fs";
 import http2 from "node:http2";
 import net from "node:net";
 import tls from "node:tls";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 /** Handshakes that may compete for this process at once: more would measure our own queue instead of the network. */
@@ -1013,7 +1015,8 @@ async function main() {
   else throw new UnreadableRequest(usage);
 }
 
-if (import.meta.main) {
+// Not `import.meta.main`: a Node that does not know it would do nothing and exit 0. A ConfigMap mounts its files as links.
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   main().catch((error) => {
     const isUsage = error instanceof UnreadableRequest || String(error.code).startsWith("ERR_PARSE_ARGS");
     quit(isUsage ? 2 : 70, isUsage ? error.message : (error.stack ?? String(error)));
