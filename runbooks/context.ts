@@ -1,0 +1,46 @@
+import type { Digest } from "../contract/names.ts";
+import type { NetworkManifest } from "../contract/network-manifest.ts";
+import type { PartyOutputs } from "../contract/party-outputs.ts";
+
+/** What a command left behind. A command that was ended by its deadline says so in `ended`. */
+export interface CommandResult {
+  stdout: string;
+  stderr: string;
+  /** 128 + signal number where a signal ended it; 127 where the program is not there. */
+  exitCode: number;
+  durationMs: number;
+  /** Why it ended. @default "exited" */
+  ended?: "exited" | "deadline" | "aborted" | "too-much-output" | "not-started";
+}
+
+export interface CommandOptions {
+  /** Written to standard input, which is then closed. */
+  stdin?: string;
+  /** @default 30000 */
+  timeoutMs?: number;
+  signal?: AbortSignal;
+  /** Each full line of standard output, as it comes. */
+  onLine?(line: string): void;
+}
+
+/** One party for which credentials are held. */
+export interface PartyAccess {
+  outputs: PartyOutputs;
+  /** kubectl with this party's own short-lived kubeconfig. Never throws for an exit code: the caller judges it. */
+  kubectl(args: string[], options?: CommandOptions): Promise<CommandResult>;
+  /** GET of an object in a vault as text, null if it is absent. Throws when it could not be told. */
+  readObject(bucket: string, key: string): Promise<string | null>;
+}
+
+/** Everything that a runbook may touch; it imports no driver of its own. */
+export interface RunbookContext<I = unknown> {
+  inputs: I;
+  manifest: NetworkManifest;
+  manifestDigest: Digest;
+  /** Those for which credentials are held, not all of the network. */
+  parties: PartyAccess[];
+  clock: { now(): Date };
+  signal: AbortSignal;
+  /** One line about what is going on; nothing is recorded of it. */
+  progress(text: string): void;
+}
