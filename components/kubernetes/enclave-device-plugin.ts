@@ -1,0 +1,76 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { checkArgs } from "../check-args.ts";
+
+/** @see https://github.com/aws/aws-nitro-enclaves-k8s-device-plugin */
+const pluginImage = "public.ecr.aws/aws-nitro-enclaves/aws-nitro-enclaves-k8s-device-plugin:v0.3";
+const labels = { name: "aws-nitro-enclaves" };
+
+export interface EnclaveDevicePluginArgs {
+  /** Label and taint of the enclave nodes; both have the value `true`. */
+  nodeKey: string;
+  /** @default the release that the upstream modules run */
+  image?: string;
+}
+
+/** Offers `aws.ec2.nitro/nitro_enclaves` and `…_cpus` to the scheduler. Creates: DaemonSet in kube-system, on enclave nodes only. */
+export class EnclaveDevicePlugin extends pulumi.ComponentResource {
+  constructor(name: string, args: EnclaveDevicePluginArgs, opts?: pulumi.ComponentResourceOptions) {
+    const image = args.image ?? pluginImage;
+    checkArgs(`device plugin ${name}`, [
+      (!/[:@]/.test(image) || image.endsWith(":latest")) && {
+        propertyPath: "image",
+        reason: `has to be pinned by tag or digest, found ${image}`,
+      },
+    ]);
+    super("quorate:kubernetes:EnclaveDevicePlugin", name, {}, opts);
+    createDaemonSet(this, name, args.nodeKey, image);
+    this.registerOutputs({});
+  }
+}
+
+function createDaemonSet(parent: EnclaveDevicePlugin, name: string, nodeKey: string, image: string) {
+  new kubernetes.apps.v1.DaemonSet(
+    `${name}-daemonset`,
+    {
+      metadata: { name: "aws-nitro-enclaves-k8s-device-plugin", namespace: "kube-system", labels },
+      spec: {
+        selector: { matchLabels: labels },
+        template: {
+          metadata: { labels },
+          spec: {
+            nodeSelector: { [nodeKey]: "true" },
+            tolerations: [{ key: nodeKey, operator: "Equal", value: "true", effect: "NoSchedule" }],
+            priorityClassName: "system-node-critical",
+            terminationGracePeriodSeconds: 30,
+            containers: [pluginContainer(image)],
+            volumes: hostPaths.map(({ name, path }) => ({ name, hostPath: { path } })),
+          },
+        },
+      },
+    },
+    { parent },
+  );
+}
+
+const hostPaths = [
+  { name: "device-plugin", path: "/var/lib/kubelet/device-plugins" },
+  { name: "dev-dir", path: "/dev" },
+  { name: "sys-dir", path: "/sys" },
+];
+
+function pluginContainer(image: string) {
+  return {
+    name: "aws-nitro-enclaves-k8s-device-plugin",
+    image,
+    // Without it the nodes do not offer nitro_enclaves_cpus, and the core's pod stays Pending.
+    env: [{ name: "ENCLAVE_CPU_ADVERTISEMENT", value: "TRUE" }],
+    resources: { limits: { cpu: "100m", memory: "30Mi" }, requests: { cpu: "10m", memory: "15Mi" } },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    },
+    volumeMounts: hostPaths.map(({ name, path }) => ({ name, mountPath: path })),
+  };
+}

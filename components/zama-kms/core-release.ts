@@ -1,0 +1,78 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { NetworkManifest } from "../../contract/network-manifest.ts";
+import { partyHost } from "../../contract/network-manifest.ts";
+import { checkArgs } from "../check-args.ts";
+import { type CoreSettings, coreName, coreValues, hostStem } from "./core-values.ts";
+
+export interface CoreReleaseArgs extends CoreSettings {
+  namespace: pulumi.Input<string>;
+  manifest: NetworkManifest;
+  /** Directory of the chart, or `oci://…@sha256:…`; its digest was checked by whoever read it. */
+  chart: { ref: string; version: string };
+}
+
+/** The core of one party. Creates: Helm release of the kms-core chart. */
+export class CoreRelease extends pulumi.ComponentResource {
+  readonly releaseName: pulumi.Output<string>;
+  readonly chartVersion: string;
+  readonly statefulSet: string;
+  readonly pod: string;
+  readonly services: { headless: string; core: string };
+
+  constructor(name: string, args: CoreReleaseArgs, opts?: pulumi.ComponentResourceOptions) {
+    check(name, args);
+    super("quorate:zama-kms:CoreRelease", name, {}, opts);
+    const release = createRelease(this, name, args);
+    this.releaseName = release.name;
+    this.chartVersion = args.chart.version;
+    this.statefulSet = coreName;
+    this.pod = `${coreName}-${args.partyId}`;
+    this.services = { headless: coreName, core: `${coreName}-${args.partyId}` };
+    this.registerOutputs({
+      releaseName: this.releaseName,
+      chartVersion: this.chartVersion,
+      statefulSet: this.statefulSet,
+      pod: this.pod,
+      services: this.services,
+    });
+  }
+}
+
+function check(name: string, { manifest, partyId, release, chart }: CoreReleaseArgs) {
+  const own = manifest.parties.find((party) => party.id === partyId);
+  const host = own && partyHost(own);
+  checkArgs(`core release ${name}`, [
+    own === undefined && { propertyPath: "partyId", reason: `party ${partyId} is not in the manifest` },
+    host !== undefined &&
+      hostStem(host, partyId) === undefined && {
+        propertyPath: "manifest.parties.host",
+        reason: `the chart can make certificates for hosts that end in -${partyId} only, found ${host}`,
+      },
+    !manifest.trustedReleases.some((trusted) => trusted.version === release.version) && {
+      propertyPath: "release",
+      reason: `peers would refuse release ${release.version}: it is not among the manifest's trusted releases`,
+    },
+    chart.ref.startsWith("oci://") &&
+      !chart.ref.includes("@sha256:") && { propertyPath: "chart.ref", reason: "has to be pinned by digest" },
+  ]);
+}
+
+function createRelease(parent: CoreRelease, name: string, args: CoreReleaseArgs) {
+  return new kubernetes.helm.v3.Release(
+    `${name}-release`,
+    {
+      name: coreName,
+      namespace: args.namespace,
+      createNamespace: false,
+      chart: args.chart.ref,
+      version: args.chart.version,
+      values: { ...coreValues(args.manifest, args) },
+      // A core is ready only when every peer's CA certificate is in its own vault. Waiting for that here, the first party's `up` would never end,
+      // and the other parties' certificates come from their own `up`. Readiness is what `quorate validate` tells.
+      skipAwait: true,
+      maxHistory: 10,
+    },
+    { parent },
+  );
+}

@@ -1,0 +1,21 @@
+import type { Digest } from "../../contract/names.ts";
+import type { ManifestParty, NetworkManifest } from "../../contract/network-manifest.ts";
+import type { StackConfig } from "../../contract/stack-config.ts";
+import type { TrustedRelease } from "../../contract/trusted-release.ts";
+import type { AllocatorSize } from "../aws/enclave-user-data.ts";
+import type { PartyCluster } from "../aws/party-cluster.ts";
+
+export interface PartyArgs {
+  manifest: NetworkManifest;
+  manifestDigest: Digest;
+  config: StackConfig;
+  /** This party's entry in the manifest. */
+  party: ManifestParty;
+  /** What this party runs, out of the manifest's trusted releases. */
+  release: TrustedRelease;
+  chart: { ref: string; version: string };
+  allocator: AllocatorSize;
+  cluster: PartyCluster;
+  /** Text of `prober.mjs`. */
+  proberSource: string;
+}

@@ -1,0 +1,138 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type NetworkManifest, partyHost } from "../../contract/network-manifest.ts";
+import type { PartyOutputs } from "../../contract/party-outputs.ts";
+import type { AttestedKey } from "../aws/attested-key.ts";
+import type { PartyRole } from "../aws/party-role.ts";
+import type { PeerEndpoints } from "../aws/peer-endpoints.ts";
+import type { Vault } from "../aws/vault.ts";
+import { type PartyNamespace, partyNames } from "../kubernetes/party-namespace.ts";
+import type { Prober } from "../kubernetes/prober.ts";
+import type { Outputs } from "../outputs.ts";
+import type { CoreRelease } from "./core-release.ts";
+import type { PartyArgs } from "./party-args.ts";
+
+/** The core's CA certificate lies under the handle of its signing key, which KMS Core fixes. */
+const signingKeyHandle = "60b7070add74be3827160aa635fb255eeeeb88586c4debf7ab1134ddceb4beee";
+
+export interface Vaults {
+  public: Vault;
+  private: Vault;
+  prefixes: { public: string; private: string };
+}
+
+export interface Roles {
+  core: PartyRole;
+  connector: PartyRole;
+}
+
+/** What a party is made of, once all of it is declared. */
+export interface PartyParts {
+  vaults: Vaults;
+  roles: Roles;
+  key: AttestedKey;
+  endpoints: PeerEndpoints;
+  place: PartyNamespace;
+  prober: Prober;
+  core: CoreRelease;
+}
+
+/** The contract that runbooks, reports and peers read. */
+export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyOutputs> {
+  const { manifest, config, party } = args;
+  const endpointServiceName = party.endpointServiceName ?? null;
+  return {
+    ...known({
+      contract: "party/v1",
+      system: manifest.system,
+      network: manifest.network,
+      partyId: party.id,
+      partyName: party.name,
+      accountId: config.accountId,
+      awsProfile: config.awsProfile,
+      region: config.region,
+      manifestDigest: args.manifestDigest,
+      transport: manifest.transport,
+      ports: manifest.ports,
+      serviceAccounts: { ...partyNames.serviceAccounts },
+      services: parts.core.services,
+      peerHosts: peerHosts(manifest, party.id),
+      trustedReleases: manifest.trustedReleases,
+      endpointServiceName,
+      elasticIp: null,
+      kubeip: null,
+      allocator: args.allocator,
+      database: null,
+      absent: {
+        ...(endpointServiceName === null
+          ? { endpointServiceName: "the manifest does not name this party's endpoint service yet" }
+          : {}),
+        elasticIp: `peers connect by ${manifest.transport}, which needs no public address`,
+        kubeip: `peers connect by ${manifest.transport}, which needs no public address`,
+        database: "this program does not run the connector, which the database would be for",
+      },
+    }),
+    ...deployed(args, parts),
+  };
+}
+
+type Deployed =
+  | "cluster"
+  | "namespace"
+  | "configMapName"
+  | "release"
+  | "workload"
+  | "publicVault"
+  | "privateVault"
+  | "caCertificate"
+  | "partyKeyArn"
+  | "roles"
+  | "securityGroupIds";
+
+/** The fields that need something deployed. */
+function deployed(args: PartyArgs, parts: PartyParts): Pick<Outputs<PartyOutputs>, Deployed> {
+  const { vaults, roles, key, endpoints, place, prober, core } = parts;
+  const bucket = (vault: Vault, prefix: string) => ({
+    bucketName: vault.bucketName,
+    bucketArn: vault.bucketArn,
+    prefix,
+  });
+  const caKey = `${vaults.prefixes.public}/CACert/${signingKeyHandle}`;
+  const fields = {
+    cluster: pulumi.output({ name: args.cluster.clusterName, region: args.config.region }),
+    namespace: place.namespace,
+    configMapName: place.configMapName,
+    release: pulumi.output({
+      name: core.releaseName,
+      chartVersion: core.chartVersion,
+      version: args.release.version,
+      imageDigest: args.release.image.digest,
+    }),
+    workload: pulumi.output({ statefulSet: core.statefulSet, pod: core.pod, prober: prober.deploymentName }),
+    publicVault: pulumi.output({ ...bucket(vaults.public, vaults.prefixes.public), url: vaults.public.url }),
+    privateVault: pulumi.output(bucket(vaults.private, vaults.prefixes.private)),
+    caCertificate: pulumi.output({
+      bucketName: vaults.public.bucketName,
+      key: caKey,
+      url: pulumi.interpolate`${vaults.public.url}/${caKey}`,
+    }),
+    partyKeyArn: key.keyArn,
+    roles: pulumi.output({ core: roles.core.roleArn, connector: roles.connector.roleArn }),
+    securityGroupIds: pulumi.output([args.cluster.securityGroupId, endpoints.securityGroupId]),
+  };
+  // AWS makes the ARNs; whoever reads the outputs parses them with the contract.
+  return fields as Pick<Outputs<PartyOutputs>, Deployed>;
+}
+
+/** Also of peers to which there is no way yet: a link that is missing has to be reported, not forgotten. */
+function peerHosts(manifest: NetworkManifest, partyId: number): Record<string, string> {
+  const peers = manifest.parties.filter((party) => party.id !== partyId);
+  return Object.fromEntries(
+    peers.map((peer) => [String(peer.id), `${partyHost(peer)}.${manifest.namespace}.svc.cluster.local`]),
+  );
+}
+
+function known<T extends object>(values: T): Outputs<T> {
+  return Object.fromEntries(
+    Object.entries(values).map(([field, value]) => [field, pulumi.output(value)]),
+  ) as Outputs<T>;
+}

@@ -1,0 +1,227 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { partyHost } from "../../contract/network-manifest.ts";
+import type { PartyOutputs } from "../../contract/party-outputs.ts";
+import { accountRootArn } from "../aws/arn.ts";
+import { AttestedKey } from "../aws/attested-key.ts";
+import { EnclaveNodegroup, enclaveNodeKey } from "../aws/enclave-nodegroup.ts";
+import { PartyRole } from "../aws/party-role.ts";
+import { PeerEndpoints } from "../aws/peer-endpoints.ts";
+import { Vault } from "../aws/vault.ts";
+import { EnclaveDevicePlugin } from "../kubernetes/enclave-device-plugin.ts";
+import { PartyNamespace, partyNames } from "../kubernetes/party-namespace.ts";
+import { PeerServices } from "../kubernetes/peer-services.ts";
+import { Prober } from "../kubernetes/prober.ts";
+import type { Outputs } from "../outputs.ts";
+import { CoreRelease } from "./core-release.ts";
+import { coreSelector } from "./core-values.ts";
+import type { PartyArgs } from "./party-args.ts";
+import { partyOutputs, type Roles, type Vaults } from "./party-outputs.ts";
+
+/**
+ * One party of a Zama KMS network: its two vaults and the key that seals one of them, its enclave nodes, its way to the peers, its core and its prober.
+ *
+ * Needs a provider for AWS and one for the party's cluster.
+ */
+export class Party extends pulumi.ComponentResource {
+  readonly outputs: Outputs<PartyOutputs>;
+
+  constructor(name: string, args: PartyArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("quorate:zama-kms:Party", name, {}, opts);
+    const vaults = createVaults(this, name, args);
+    const roles = createRoles(this, name, args, vaults);
+    const key = createKey(this, name, args, roles.core);
+    const nodegroup = createNodegroup(this, name, args);
+    const endpoints = createEndpoints(this, name, args);
+    const place = createNamespace(this, name, args, vaults, roles, key);
+    createPeerServices(this, name, args, endpoints, place);
+    new EnclaveDevicePlugin(`${name}-device-plugin`, { nodeKey: enclaveNodeKey }, { parent: this });
+    const prober = createProber(this, name, args, place, nodegroup);
+    const core = createCore(this, name, args, vaults, key, place, [nodegroup, prober]);
+    this.outputs = partyOutputs(args, { vaults, roles, key, endpoints, place, prober, core });
+    this.registerOutputs({ ...this.outputs });
+  }
+}
+
+function createVaults(parent: Party, name: string, { config, party }: PartyArgs): Vaults {
+  const suffix = new random.RandomId(`${name}-vault-suffix`, { byteLength: 4 }, { parent });
+  const bucketPrefix = config.vaults?.bucketPrefix ?? "mpc-vault";
+  const vault = (role: "public" | "private") => {
+    const bucketName = pulumi.interpolate`${bucketPrefix}-${role}-${suffix.hex}`;
+    return new Vault(`${name}-${role}-vault`, { role, bucketName, region: config.region }, { parent });
+  };
+  const prefixes = {
+    public: config.vaults?.publicPrefix ?? `PUB-p${party.id}`,
+    private: config.vaults?.privatePrefix ?? `PRV-p${party.id}`,
+  };
+  return { public: vault("public"), private: vault("private"), prefixes };
+}
+
+function createRoles(parent: Party, name: string, { manifest, cluster }: PartyArgs, vaults: Vaults): Roles {
+  const oidc = { providerArn: cluster.oidcProviderArn, issuer: cluster.oidcIssuer };
+  const accountOf = (kind: keyof Roles) => ({
+    namespace: manifest.namespace,
+    name: partyNames.serviceAccounts[kind],
+  });
+  const bucketArns = [vaults.private.bucketArn, vaults.public.bucketArn];
+  return {
+    core: new PartyRole(`${name}-core`, { serviceAccount: accountOf("core"), oidc, bucketArns }, { parent }),
+    connector: new PartyRole(`${name}-connector`, { serviceAccount: accountOf("connector"), oidc }, { parent }),
+  };
+}
+
+function createKey(parent: Party, name: string, { manifest, config, party }: PartyArgs, core: PartyRole): AttestedKey {
+  return new AttestedKey(
+    `${name}-vault-key`,
+    {
+      alias: `quorate-${manifest.network}-party-${party.id}`,
+      coreRoleArn: core.roleArn,
+      allowedPcr0: config.allowedPcr0 ?? manifest.trustedReleases.map((release) => release.pcr0),
+      administratorArns: config.partyKey.administratorArns ?? [accountRootArn(config.region, config.accountId)],
+      deletionWindowDays: config.partyKey.deletionWindowDays,
+    },
+    { parent },
+  );
+}
+
+function createNodegroup(parent: Party, name: string, { config, cluster, allocator }: PartyArgs): EnclaveNodegroup {
+  const nodes = config.enclaveNodes;
+  return new EnclaveNodegroup(
+    `${name}-enclaves`,
+    {
+      region: config.region,
+      cluster: {
+        name: cluster.clusterName,
+        version: cluster.version,
+        subnetIds: cluster.privateSubnetIds,
+        securityGroupId: cluster.securityGroupId,
+      },
+      instanceType: nodes.instanceType,
+      amiReleaseVersion: nodes.amiReleaseVersion,
+      size: { min: nodes.minSize, max: nodes.maxSize, desired: nodes.desiredSize },
+      rootVolumeGib: nodes.rootVolumeGib,
+      allocator,
+    },
+    { parent },
+  );
+}
+
+function createEndpoints(parent: Party, name: string, { manifest, party, cluster }: PartyArgs): PeerEndpoints {
+  const peers = manifest.parties.filter((peer) => peer.id !== party.id);
+  const unpublished = peers.filter((peer) => peer.endpointServiceName === undefined);
+  if (unpublished.length > 0) {
+    const ids = unpublished.map((peer) => peer.id).join(", ");
+    void pulumi.log.warn(
+      `no way yet to party ${ids}: the manifest names no endpointServiceName; add it once published, then run up again`,
+      parent,
+    );
+  }
+  return new PeerEndpoints(
+    `${name}-peers`,
+    {
+      peers: peers.flatMap(({ id, region, endpointServiceName }) =>
+        endpointServiceName === undefined ? [] : [{ partyId: id, region, endpointServiceName }],
+      ),
+      vpcId: cluster.vpcId,
+      subnetIds: cluster.privateSubnetIds,
+      clientSecurityGroupId: cluster.securityGroupId,
+      ports: [manifest.ports.peer, manifest.ports.metrics],
+    },
+    { parent },
+  );
+}
+
+function createNamespace(
+  parent: Party,
+  name: string,
+  { manifest, party }: PartyArgs,
+  vaults: Vaults,
+  roles: Roles,
+  key: AttestedKey,
+): PartyNamespace {
+  return new PartyNamespace(
+    `${name}-place`,
+    {
+      namespace: manifest.namespace,
+      partyId: party.id,
+      partyLabel: `party-${party.id}`,
+      roles: { core: roles.core.roleArn, connector: roles.connector.roleArn },
+      publicVault: {
+        url: vaults.public.url,
+        bucketName: vaults.public.bucketName,
+        prefix: vaults.prefixes.public,
+      },
+      privateVault: { bucketName: vaults.private.bucketName, prefix: vaults.prefixes.private, keyId: key.keyId },
+    },
+    { parent },
+  );
+}
+
+function createPeerServices(
+  parent: Party,
+  name: string,
+  { manifest, party }: PartyArgs,
+  endpoints: PeerEndpoints,
+  place: PartyNamespace,
+) {
+  new PeerServices(
+    `${name}-hosts`,
+    {
+      namespace: place.namespace,
+      ports: manifest.ports,
+      own: { partyId: party.id, host: partyHost(party), selector: coreSelector },
+      peers: manifest.parties.flatMap((peer) => {
+        const externalName = endpoints.dnsNames[peer.id];
+        return externalName ? [{ partyId: peer.id, host: partyHost(peer), externalName }] : [];
+      }),
+    },
+    { parent },
+  );
+}
+
+function createProber(
+  parent: Party,
+  name: string,
+  { config, proberSource }: PartyArgs,
+  place: PartyNamespace,
+  nodegroup: EnclaveNodegroup,
+): Prober {
+  return new Prober(
+    `${name}-prober`,
+    { namespace: place.namespace, nodeKey: enclaveNodeKey, source: proberSource, image: config.proberImage },
+    // Without a node its Deployment would never become available.
+    { parent, dependsOn: [nodegroup] },
+  );
+}
+
+function createCore(
+  parent: Party,
+  name: string,
+  { manifest, config, party, release, chart }: PartyArgs,
+  vaults: Vaults,
+  key: AttestedKey,
+  place: PartyNamespace,
+  dependsOn: pulumi.Resource[],
+): CoreRelease {
+  return new CoreRelease(
+    `${name}-core-release`,
+    {
+      namespace: place.namespace,
+      manifest,
+      chart,
+      partyId: party.id,
+      region: config.region,
+      release,
+      serviceAccount: partyNames.serviceAccounts.core,
+      configMapName: partyNames.configMap,
+      nodeKey: enclaveNodeKey,
+      publicVault: { bucketName: vaults.public.bucketName, prefix: vaults.prefixes.public },
+      privateVault: {
+        bucketName: vaults.private.bucketName,
+        prefix: vaults.prefixes.private,
+        keyId: key.keyId,
+      },
+    },
+    { parent, dependsOn: [...dependsOn, place] },
+  );
+}

@@ -1,0 +1,50 @@
+import { readdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { manifestDigest } from "../contract/manifest-digest.ts";
+import type { Digest } from "../contract/names.ts";
+import { NetworkManifest } from "../contract/network-manifest.ts";
+import { OperatorError } from "../contract/operator-error.ts";
+import { parse } from "../contract/parse.ts";
+import { readYamlFile } from "./yaml-file.ts";
+
+export interface ManifestFile {
+  manifest: NetworkManifest;
+  digest: Digest;
+  path: string;
+}
+
+/** Reads and checks one network manifest. */
+export async function readManifest(path: string): Promise<ManifestFile> {
+  const value = await readYamlFile({
+    path,
+    code: "MANIFEST",
+    what: "network manifest",
+    whenMissing: `name a network that has a file, or add ${path}`,
+  });
+  const manifest = parse(NetworkManifest, value, {
+    code: "MANIFEST_INVALID",
+    what: `the network manifest ${path} breaks its contract`,
+    next: `correct the fields named above in ${path}`,
+  });
+  if (manifest.network !== basename(path, ".yaml"))
+    throw new OperatorError({
+      code: "MANIFEST_INVALID",
+      what: `the network manifest ${path} is for another network than its name says`,
+      found: `network: ${manifest.network}`,
+      expected: `network: ${basename(path, ".yaml")}`,
+      next: `rename the file, or correct the field network in ${path}`,
+    });
+  return { manifest, digest: manifestDigest(manifest), path };
+}
+
+/** Names of the networks that have a manifest under `dir` (a stacks directory), sorted. Files are not read. */
+export async function listNetworks(dir: string): Promise<string[]> {
+  const names = await readdir(join(dir, "networks")).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return [];
+    throw cause;
+  });
+  return names
+    .filter((name) => name.endsWith(".yaml"))
+    .map((name) => basename(name, ".yaml"))
+    .sort();
+}

@@ -1,0 +1,153 @@
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import type { AllocatorSize } from "../components/aws/enclave-user-data.ts";
+import type { Digest } from "../contract/names.ts";
+import type { ManifestParty, NetworkManifest } from "../contract/network-manifest.ts";
+import { OperatorError } from "../contract/operator-error.ts";
+import type { StackConfig } from "../contract/stack-config.ts";
+import type { TrustedRelease } from "../contract/trusted-release.ts";
+import { chartDigest } from "./chart-digest.ts";
+import type { ManifestFile } from "./manifest-file.ts";
+
+/** Everything plain that one party is built from: its own configuration, checked against what the network agreed on. */
+export interface PartySettings {
+  config: StackConfig;
+  manifest: NetworkManifest;
+  manifestDigest: Digest;
+  party: ManifestParty;
+  release: TrustedRelease;
+  allocator: AllocatorSize;
+  chart: { ref: string; version: string };
+  proberSource: string;
+}
+
+/** Joins a stack's configuration with its network's manifest. `source` names the stack file in errors. */
+export async function settleParty(config: StackConfig, file: ManifestFile, source: string): Promise<PartySettings> {
+  const party = ownEntry(config, file, source);
+  const release = ownRelease(config, file, source);
+  checkMeasurements(config, release, source);
+  checkAmiRelease(config, source);
+  return {
+    config,
+    manifest: file.manifest,
+    manifestDigest: file.digest,
+    party,
+    release,
+    allocator: allocatorSize(config, file, source),
+    chart: await pinnedChart(file),
+    proberSource: await readFile(new URL("../components/kubernetes/prober.mjs", import.meta.url), "utf8"),
+  };
+}
+
+function ownEntry(config: StackConfig, { manifest, path }: ManifestFile, source: string): ManifestParty {
+  const party = manifest.parties.find(({ id }) => id === config.party);
+  if (!party)
+    throw new OperatorError({
+      code: "PARTY_NOT_IN_MANIFEST",
+      what: `party ${config.party} is not a party of network ${manifest.network}`,
+      found: `quorate:party: ${config.party} in ${source}`,
+      expected: `one of ${manifest.parties.map(({ id }) => id).join(", ")}, the ids in ${path}`,
+      next: `correct quorate:party in ${source}, or have the party added to ${path}`,
+    });
+  for (const [field, found, expected] of [
+    ["accountId", config.accountId, party.accountId],
+    ["region", config.region, party.region],
+  ] as const)
+    if (found !== expected)
+      throw new OperatorError({
+        code: "MANIFEST_MISMATCH",
+        what: `party ${party.id} (${manifest.network}): ${field} is not what the network agreed on`,
+        found: `quorate:${field}: ${found} in ${source}`,
+        expected: `${field}: ${expected} in ${path}`,
+        next: `correct quorate:${field} in ${source}, or have the manifest changed by all parties`,
+      });
+  return party;
+}
+
+function ownRelease(config: StackConfig, { manifest, path }: ManifestFile, source: string): TrustedRelease {
+  const release = manifest.trustedReleases.find(({ version }) => version === config.release);
+  if (release) return release;
+  throw new OperatorError({
+    code: "RELEASE_NOT_TRUSTED",
+    what: `party ${config.party} (${manifest.network}): its peers would refuse the release that it is to run`,
+    found: `quorate:release: ${config.release} in ${source}`,
+    expected: `one of ${manifest.trustedReleases.map(({ version }) => version).join(", ")}, trusted in ${path}`,
+    next: `correct quorate:release in ${source}, or have all parties trust the release first`,
+  });
+}
+
+function checkMeasurements(config: StackConfig, release: TrustedRelease, source: string): void {
+  if (config.allowedPcr0 === undefined || config.allowedPcr0.includes(release.pcr0)) return;
+  throw new OperatorError({
+    code: "RELEASE_LOCKED_OUT",
+    what: `party ${config.party} (${config.network}): the release that it runs could not unseal its own private vault`,
+    found: `quorate:allowedPcr0 in ${source} leaves it out`,
+    expected: `PCR0 of release ${release.version}, ${release.pcr0}`,
+    next: `add it to quorate:allowedPcr0 in ${source}, or remove the key to allow every trusted release`,
+  });
+}
+
+function checkAmiRelease(config: StackConfig, source: string): void {
+  // An existing cluster's version is known to AWS only; the node group checks it on the way.
+  if (!("create" in config.cluster)) return;
+  const { version } = config.cluster.create;
+  const { amiReleaseVersion } = config.enclaveNodes;
+  if (amiReleaseVersion.startsWith(`${version}.`)) return;
+  throw new OperatorError({
+    code: "AMI_VERSION_MISMATCH",
+    what: `party ${config.party} (${config.network}): the node image is not of the cluster's Kubernetes version`,
+    found: `quorate:enclaveNodes.amiReleaseVersion: ${amiReleaseVersion} in ${source}`,
+    expected: `a release of ${version}, the version of quorate:cluster.create`,
+    next: `correct one of the two in ${source}`,
+  });
+}
+
+/** What the nodes set aside for enclaves: the network's enclave size, or more. */
+function allocatorSize(config: StackConfig, { manifest, path }: ManifestFile, source: string): AllocatorSize {
+  const enclave = { cpuCount: manifest.enclave.cpuCount, memoryMib: manifest.enclave.memoryGib * 1024 };
+  const size = {
+    cpuCount: config.enclaveNodes.allocatorCpuCount ?? enclave.cpuCount,
+    memoryMib: config.enclaveNodes.allocatorMemoryMib ?? enclave.memoryMib,
+  };
+  for (const [field, key] of [
+    ["cpuCount", "allocatorCpuCount"],
+    ["memoryMib", "allocatorMemoryMib"],
+  ] as const)
+    if (size[field] < enclave[field])
+      throw new OperatorError({
+        code: "ALLOCATOR_TOO_SMALL",
+        what: `party ${config.party} (${config.network}): the nodes set aside less than the enclave takes, so its pod would stay Pending`,
+        found: `quorate:enclaveNodes.${key}: ${size[field]} in ${source}`,
+        expected: `at least ${enclave[field]}, the enclave size in ${path}`,
+        next: `raise quorate:enclaveNodes.${key} in ${source}, or remove it to take the enclave's size`,
+      });
+  return size;
+}
+
+/** The chart to install: a directory whose digest was compared, or a registry reference that carries its digest. */
+async function pinnedChart({ manifest, path }: ManifestFile): Promise<{ ref: string; version: string }> {
+  const { ref, version, digest } = manifest.chart;
+  if (ref.startsWith("oci://")) return { ref: `${ref}@${digest}`, version };
+  const dir = resolve(dirname(path), ref);
+  const found = await chartDigest(dir).catch((cause: NodeJS.ErrnoException) => {
+    throw new OperatorError(
+      {
+        code: "CHART_MISSING",
+        what: `the chart of network ${manifest.network} can't be read`,
+        found: `${dir}: ${cause.code === "ENOENT" ? "no such directory" : cause.message}`,
+        expected: `the directory that chart.ref in ${path} names`,
+        next: `correct chart.ref in ${path}`,
+      },
+      { cause },
+    );
+  });
+  if (found !== digest)
+    throw new OperatorError({
+      code: "CHART_CHANGED",
+      what: `the chart of network ${manifest.network} is not the one that the parties agreed on`,
+      found: `${found} for ${dir}`,
+      expected: `${digest}, chart.digest in ${path}`,
+      next: `restore the chart, or review the change and have all parties agree on its digest in ${path}`,
+    });
+  return { ref: dir, version };
+}

@@ -1,0 +1,55 @@
+import * as aws from "@pulumi/aws";
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { PartyCluster } from "../components/aws/party-cluster.ts";
+import { Party } from "../components/zama-kms/party.ts";
+import { OperatorError } from "../contract/operator-error.ts";
+import { readPartySettings } from "./config.ts";
+import { kubeconfig } from "./kubeconfig.ts";
+import type { PartySettings } from "./party-settings.ts";
+
+/** Builds one party, as the stack's configuration and its network's manifest say, and exports the party outputs. */
+export async function program(): Promise<Record<string, unknown>> {
+  try {
+    const settings = await readPartySettings();
+    return { ...build(settings) };
+  } catch (failure) {
+    throw forOperator(failure);
+  }
+}
+
+function build(settings: PartySettings) {
+  const { config, manifest, party } = settings;
+  const name = `party-${party.id}`;
+  const awsProvider = new aws.Provider("aws", {
+    profile: config.awsProfile,
+    region: config.region,
+    // The profile may lead anywhere; the provider stops unless it is the account that the network agreed on.
+    allowedAccountIds: [config.accountId],
+    defaultTags: { tags: { network: manifest.network, party: String(party.id), "managed-by": "quorate" } },
+  });
+  const cluster = new PartyCluster(
+    `${name}-cluster`,
+    { region: config.region, accountId: config.accountId, cluster: config.cluster },
+    { provider: awsProvider },
+  );
+  const kubernetesProvider = new kubernetes.Provider("kubernetes", {
+    kubeconfig: kubeconfig(cluster, config),
+    // Otherwise a changed kubeconfig could mean another cluster, and everything in it would be replaced.
+    clusterIdentifier: `${config.accountId}/${config.region}/${clusterName(settings)}`,
+    enableConfigMapMutable: true,
+  });
+  const { outputs } = new Party(name, { ...settings, cluster }, { providers: [awsProvider, kubernetesProvider] });
+  return outputs;
+}
+
+function clusterName({ config: { cluster } }: PartySettings): string {
+  return "create" in cluster ? cluster.create.name : cluster.existing.name;
+}
+
+/** The engine prints a RunError as it is, and anything else as a crash of the program. */
+function forOperator(failure: unknown): unknown {
+  if (failure instanceof OperatorError) return new pulumi.RunError(failure.render(), { cause: failure });
+  if (pulumi.InputPropertiesError.isInstance(failure)) return new pulumi.RunError(failure.message, { cause: failure });
+  return failure;
+}

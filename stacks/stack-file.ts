@@ -1,0 +1,39 @@
+import { OperatorError } from "../contract/operator-error.ts";
+import { parse } from "../contract/parse.ts";
+import { StackConfig } from "../contract/stack-config.ts";
+import { projectName } from "./project.ts";
+import { readYamlFile } from "./yaml-file.ts";
+
+/** Reads and checks one `Pulumi.<stack>.yaml` without the engine; the program itself reads the same keys through `pulumi.Config`. */
+export async function readStackConfig(path: string): Promise<StackConfig> {
+  const file = await readYamlFile({
+    path,
+    code: "STACK",
+    what: "stack file",
+    whenMissing: `name a stack that has a file, or add ${path}`,
+  });
+  const config = (file as { config?: unknown } | null)?.config;
+  if (config === null || typeof config !== "object")
+    throw new OperatorError({
+      code: "STACK_INVALID",
+      what: `the stack file ${path} holds no configuration`,
+      found: "no mapping under config:",
+      expected: `keys of the namespace ${projectName}: under config:`,
+      next: `write the party's configuration into ${path}`,
+    });
+  const own = Object.entries(config)
+    .filter(([key]) => key.startsWith(`${projectName}:`))
+    .map(([key, value]) => [key.slice(projectName.length + 1), value]);
+  return parseStackConfig(Object.fromEntries(own), path);
+}
+
+/** Checks the values of one stack, by whichever way they came. */
+export function parseStackConfig(values: Record<string, unknown>, source: string): StackConfig {
+  // `pulumi config set` writes every scalar as text.
+  const party = typeof values.party === "string" && /^\d+$/.test(values.party) ? Number(values.party) : values.party;
+  return parse(StackConfig, party === undefined ? values : { ...values, party }, {
+    code: "STACK_INVALID",
+    what: `the stack configuration in ${source} breaks its contract`,
+    next: `correct the fields named above in ${source}`,
+  });
+}
