@@ -550,7 +550,7 @@ function remember(key, check) {
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 function issued(issuer, certificate) {
-  if (!issuer.subject.equals(certificate.issuer)) return false;
+  if (!certificate.x509.checkIssued(issuer.x509)) return false;
   return remember(`x509 ${issuer.fingerprint} ${certificate.fingerprint}`, () =>
     certificate.x509.verify(issuer.x509.publicKey),
   );
@@ -582,7 +582,7 @@ export function parseCertificate(der) {
   if (certificate.end !== der.length) throw new Malformed("bytes after the certificate");
   const tbs = derChildren(der, expectTag(derChildren(der, expectTag(certificate, 0x30))[0], 0x30));
   if (tbs[0]?.tag === 0xa0) tbs.shift();
-  const [, , issuer, validity, subject, publicKey, ...rest] = tbs;
+  const [, , , validity, subject, publicKey, ...rest] = tbs;
   const [notBefore, notAfter] = derChildren(der, expectTag(validity, 0x30)).map((time) => readTime(der, time));
   if (!notBefore || !notAfter) throw new Malformed("no dates");
   const extensions = new Map();
@@ -597,9 +597,7 @@ export function parseCertificate(der) {
     raw: der,
     x509: new X509Certificate(der),
     fingerprint: sha256(der),
-    issuer: derWhole(der, expectTag(issuer, 0x30)),
-    subject: derWhole(der, expectTag(subject, 0x30)),
-    commonName: commonName(der, subject),
+    commonName: commonName(der, expectTag(subject, 0x30)),
     notBefore,
     notAfter,
     publicKeyDer: derWhole(der, expectTag(publicKey, 0x30)),
