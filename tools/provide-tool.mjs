@@ -275,7 +275,7 @@ async function fetchRelease(tool, release, surroundings, say) {
  * a `SetupError` that lists what was tried when none of the three works.
  * @param {Tool} tool
  * @param {Surroundings} surroundings
- * @returns {Promise<import("./tool-state.mjs").ToolRecord>}
+ * @returns {Promise<Omit<import("./tool-state.mjs").ToolRecord, "size" | "mtimeMs">>}
  */
 export async function provideTool(tool, surroundings) {
   const { cache, os, arch, step } = surroundings;
@@ -331,8 +331,7 @@ export async function provideTool(tool, surroundings) {
 }
 
 function record(tool, from, path, note) {
-  const { size, mtimeMs } = statSync(path);
-  return { version: tool.version, from, path: from === "path" ? path : realpathSync(path), note, size, mtimeMs };
+  return { version: tool.version, from, path: from === "path" ? path : realpathSync(path), note };
 }
 
 /** Directories of the cache belong to the tool, so a companion sits beside its executable. */

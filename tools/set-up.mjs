@@ -1,4 +1,15 @@
-import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  constants,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { withLock } from "./lock.mjs";
 import { tools } from "./pins.mjs";
@@ -86,14 +97,28 @@ async function installTools(root, pinned, { env, step }) {
   mkdirSync(binDir(root), { recursive: true });
   for (const tool of pinned) {
     const record = await provideTool(tool, surroundings);
-    records[tool.name] = record;
-    place(join(binDir(root), tool.name), (link) => symlinkSync(record.path, link));
+    const inPlace = join(binDir(root), tool.name);
+    // An engine looks for its language host beside itself, links resolved, and warns of any other: a built one gets a
+    // name of its own here, where our host is.
+    if (record.from === "go" && tool.companions) place(inPlace, (file) => linkOrCopy(record.path, file));
+    else place(inPlace, (link) => symlinkSync(record.path, link));
+    const { size, mtimeMs } = statSync(inPlace);
+    records[tool.name] = { ...record, size, mtimeMs };
     for (const companion of tool.companions ?? []) placeCompanion(root, companion, record);
   }
   for (const name of Object.keys(before?.tools ?? {}))
     if (!(name in records)) rmSync(join(binDir(root), name), { force: true });
   const state = { root, pins: pinsDigest(root), tools: records };
   place(statePath(root), (file) => writeFileSync(file, `${JSON.stringify(state, undefined, 2)}\n`));
+}
+
+function linkOrCopy(from, to) {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP"].includes(error.code)) throw error;
+    copyFileSync(from, to, constants.COPYFILE_FICLONE);
+  }
 }
 
 /** Makes something under a temporary name, then gives it its name in one step. */

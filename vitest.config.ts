@@ -1,0 +1,30 @@
+import { defineConfig } from "vitest/config";
+
+const base = { setupFiles: ["test/support/fail-on-console.ts"], environment: "node" } as const;
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          ...base,
+          name: "fast",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/devnet/**", "test/soak/**"],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        // One devnet at a time: each fills the machine.
+        test: {
+          ...base,
+          name: "slow",
+          include: ["test/devnet/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+        },
+      },
+    ],
+  },
+});
