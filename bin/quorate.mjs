@@ -22,6 +22,9 @@ if (wantsHelp || rest.includes("--help") || rest.includes("-h")) {
     `COMMAND_UNKNOWN  there is no command "${name}"\n${near ? `  expected  ${near}?\n` : ""}  next      quorate --help\n`,
   );
   process.exitCode = 2;
+} else if (name === "runbooks") {
+  const { listRunbooks } = await import("./list-runbooks.mjs");
+  process.stdout.write(listRunbooks(rest));
 } else if (Number(process.versions.node.split(".")[0]) < 24) {
   await runWithPinnedNode();
 } else {

@@ -9,8 +9,8 @@ export async function tools(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { format: { type: "string", default: "table" } } });
   const format = chooseFormat(values.format, ["table", "json"]);
   const { listTools } = await import("../../tools/tool-list.mjs");
-  const rows = await listTools(fileURLToPath(new URL("../..", import.meta.url)));
+  const rows = listTools(fileURLToPath(new URL("../..", import.meta.url)));
   if (format === "json") terminal.print(JSON.stringify({ schema: "quorate/tools/v1", tools: rows }, null, 2));
-  else terminal.print(renderTable(rows.map((tool) => [tool.name, tool.version, tool.source])));
+  else terminal.print(renderTable(rows.map((tool) => [tool.name, tool.version, tool.origin])));
   return exitCodes.ok;
 }

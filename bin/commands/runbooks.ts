@@ -1,0 +1,148 @@
+import { hostname, userInfo } from "node:os";
+import { join } from "node:path";
+import { OperatorError } from "../../contract/operator-error.ts";
+import { exitCodes } from "../../contract/verdict.ts";
+import { catalogue } from "../../runbooks/catalogue.mjs";
+import { interruptSignal } from "../../runbooks/interrupt.ts";
+import { executeRun, planRunbook, type RunHost, type RunResult, resumeRun } from "../../runbooks/run.ts";
+import type { Runbook } from "../../runbooks/runbook.ts";
+import { openTerminal } from "../../runbooks/terminal.ts";
+import { suggest } from "../help.mjs";
+import { openPartyAccess } from "../party-access.ts";
+import { parseInputs } from "../runbook-inputs.ts";
+import { openSession, type Session } from "../session.ts";
+import { terminal } from "../terminal.ts";
+import { chooseFormat } from "./stacks.ts";
+
+const commonOptions = {
+  network: { type: "string" },
+  plan: { type: "boolean" },
+  confirm: { type: "string" },
+  format: { type: "string" },
+} as const;
+
+const formats = ["table", "json", "markdown"] as const;
+
+/** `quorate validate` is short for `quorate run validate`. */
+export async function validate(args: string[]): Promise<number> {
+  return await run(["validate", ...args.flatMap((arg) => (arg === "--timeout" ? ["--timeout-ms"] : [arg]))]);
+}
+
+export async function run(args: string[]): Promise<number> {
+  const [name, ...rest] = args;
+  const runbook = await loadRunbook(name);
+  const { values, inputs } = parseInputs(runbook, rest, commonOptions);
+  const format = chooseFormat(String(values.format ?? "table"), formats);
+  const session = await openSession({ network: values.network as string | undefined });
+  const interrupt = interruptSignal();
+  try {
+    await using access = await openPartyAccess(session);
+    const host = runHost(session, interrupt.signal, format);
+    const planned = await planRunbook(runbook, given(session, access.parties, interrupt.signal), inputs);
+    const result = await executeRun(planned, host, {
+      planOnly: values.plan === true,
+      quiet: runbook.risk === "read-only",
+      ...(typeof values.confirm === "string" ? { confirm: values.confirm } : {}),
+    });
+    return conclude(session, result, format);
+  } finally {
+    interrupt.dispose();
+  }
+}
+
+export async function resume(args: string[]): Promise<number> {
+  const [runId, ...rest] = args;
+  if (runId === undefined || runId.startsWith("-") || rest.length > 0)
+    throw new OperatorError({
+      code: "ARGUMENT_INVALID",
+      what: "`resume` takes one run",
+      found: args.join(" ") || "nothing",
+      expected: "quorate resume <run-id>",
+      next: "ls .quorate/runs",
+    });
+  const session = await openSession();
+  const interrupt = interruptSignal();
+  try {
+    await using access = await openPartyAccess(session);
+    const result = await resumeRun(
+      runId,
+      async (plan) => ({
+        runbook: await loadRunbook(plan.runbook),
+        given: given(await sameNetwork(session, plan.network), access.parties, interrupt.signal),
+      }),
+      runHost(session, interrupt.signal, "table"),
+    );
+    return conclude(session, result, "table");
+  } finally {
+    interrupt.dispose();
+  }
+}
+
+async function sameNetwork(session: Session, network: string): Promise<Session> {
+  if (session.network === network) return session;
+  throw new OperatorError({
+    code: "NETWORK_MISMATCH",
+    what: "the run is about another network",
+    found: session.network,
+    expected: network,
+    next: `npx quorate use ${network}`,
+    exitCode: exitCodes.refused,
+  });
+}
+
+async function loadRunbook(name: string | undefined): Promise<Runbook> {
+  const entry = catalogue.find((runbook) => runbook.name === name);
+  const names = catalogue.map((runbook) => runbook.name);
+  if (entry === undefined)
+    throw new OperatorError({
+      code: "RUNBOOK_UNKNOWN",
+      what: name === undefined ? "which runbook?" : `there is no runbook "${name}"`,
+      found: name ?? "none named",
+      expected: (name && suggest(name, names)) ?? names.join(", "),
+      next: "npx quorate runbooks",
+    });
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  return ((await import(`../../runbooks/${entry.file}.${extension}`)) as { default: Runbook }).default;
+}
+
+function given(session: Session, parties: Parameters<typeof planRunbook>[1]["parties"], signal: AbortSignal) {
+  const { manifest, manifestDigest } = session;
+  return {
+    manifest,
+    manifestDigest,
+    parties,
+    clock: { now: () => new Date() },
+    signal,
+    progress: (text: string) => terminal.progress(text),
+  };
+}
+
+function runHost(session: Session, signal: AbortSignal, format: (typeof formats)[number]): RunHost {
+  // With a machine-readable format, standard output holds the report and nothing else.
+  const output = format === "table" ? process.stdout : process.stderr;
+  return {
+    runsDir: join(session.root, ".quorate", "runs"),
+    operator: `${userInfo().username}@${hostname()}`,
+    terminal: openTerminal({ output }),
+    clock: { now: () => new Date() },
+    signal,
+  };
+}
+
+function conclude(session: Session, result: RunResult, format: (typeof formats)[number]): number {
+  terminal.endProgress();
+  if (result.bug !== null && result.bug !== undefined) throw result.bug;
+  const { report } = result;
+  if (report) {
+    const style = { colour: terminal.colour, columns: terminal.width };
+    const text = {
+      table: () => report.text(style),
+      json: () => JSON.stringify(report.json, null, 2),
+      markdown: () => report.markdown(),
+    };
+    terminal.print(text[format]());
+  }
+  if (result.dir && format === "table")
+    terminal.print(`report ${join(result.dir, "report.json").replace(`${session.root}/`, "")}`);
+  return result.exitCode;
+}

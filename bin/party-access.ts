@@ -1,0 +1,83 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { OperatorError } from "../contract/operator-error.ts";
+import type { PartyOutputs } from "../contract/party-outputs.ts";
+import { writeKubeconfig } from "../fleet/cluster-access.ts";
+import { Fleet } from "../fleet/driver.ts";
+import { readOutputs } from "../fleet/outputs.ts";
+import { partyStacks } from "../fleet/party-stacks.ts";
+import { inWaves } from "../fleet/waves.ts";
+import { runCommand } from "../runbooks/command.ts";
+import type { CommandOptions, CommandResult, PartyAccess } from "../runbooks/context.ts";
+import type { Session } from "./session.ts";
+import { terminal } from "./terminal.ts";
+
+/** Access to every party whose stack lies here and was brought up. Disposing it removes the short-lived kubeconfigs. */
+export async function openPartyAccess(session: Session): Promise<AsyncDisposable & { parties: PartyAccess[] }> {
+  const parent = join(session.root, ".quorate", "access");
+  await mkdir(parent, { recursive: true, mode: 0o700 });
+  const folder = await mkdtemp(join(parent, `${session.network}-`));
+  try {
+    const parties = await everyOutputs(session);
+    return {
+      parties: parties.map((outputs) => partyAccess(outputs, folder)),
+      [Symbol.asyncDispose]: async () => await rm(folder, { recursive: true, force: true }),
+    };
+  } catch (failure) {
+    await rm(folder, { recursive: true, force: true });
+    throw failure;
+  }
+}
+
+async function everyOutputs(session: Session): Promise<PartyOutputs[]> {
+  const fleet = new Fleet(session);
+  const stacks = await partyStacks(session.stacksDir, session.network);
+  const missing: OperatorError[] = [];
+  const found = await inWaves(stacks, 4, async (stack) => {
+    try {
+      return await readOutputs(await fleet.workDir(), stack);
+    } catch (failure) {
+      // A party that was never brought up is part of the answer; outputs that can not be read are an error.
+      if (!(failure instanceof OperatorError) || failure.problem.code !== "OUTPUTS_MISSING") throw failure;
+      missing.push(failure);
+      return undefined;
+    }
+  });
+  const outputs = found.filter((party) => party !== undefined);
+  if (outputs.length > 0 || missing[0] === undefined) {
+    for (const { problem } of missing) terminal.progress(`${problem.what}: left out`);
+    return outputs;
+  }
+  throw missing[0];
+}
+
+function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {
+  let kubeconfig: Promise<string> | undefined;
+  let vault: S3Client | undefined;
+  return {
+    outputs,
+    async kubectl(args: string[], options: CommandOptions = {}): Promise<CommandResult> {
+      kubeconfig ??= writeKubeconfig(folder, outputs).then(({ path }) => path);
+      let path: string;
+      try {
+        path = await kubeconfig;
+      } catch (failure) {
+        if (!(failure instanceof OperatorError)) throw failure;
+        return { stdout: "", stderr: failure.render(), exitCode: 1, durationMs: 0, ended: "not-started" };
+      }
+      return await runCommand("kubectl", ["--kubeconfig", path, "--namespace", outputs.namespace, ...args], options);
+    },
+    async readObject(bucket: string, key: string): Promise<string | null> {
+      // Path style: the bucket's name need not resolve as a host.
+      vault ??= new S3Client({ profile: outputs.awsProfile, region: outputs.region, forcePathStyle: true });
+      try {
+        const object = await vault.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+        return (await object.Body?.transformToString()) ?? "";
+      } catch (failure) {
+        if (failure instanceof Error && (failure.name === "NoSuchKey" || failure.name === "NotFound")) return null;
+        throw failure;
+      }
+    },
+  };
+}
