@@ -1,0 +1,53 @@
+export interface InstanceType {
+  vcpus: number;
+  memoryMib: number;
+  threadsPerCore: 1 | 2;
+  /** Nitro Enclaves need four vCPUs, and no burstable type has them. @see https://docs.aws.amazon.com/enclaves/latest/user/nitro-enclave.html */
+  enclaves: boolean;
+  maxPods: number;
+}
+
+const vcpusBySize: { readonly [size: string]: number } = {
+  large: 2,
+  xlarge: 4,
+  "2xlarge": 8,
+  "4xlarge": 16,
+  "8xlarge": 32,
+  "12xlarge": 48,
+  "16xlarge": 64,
+  "24xlarge": 96,
+  "32xlarge": 128,
+  "48xlarge": 192,
+};
+
+// A letter for the memory per vCPU, a generation, and a or i for AMD or Intel. The seventh AMD generation has no SMT.
+const families: { readonly [family: string]: { gibPerVcpu: number; threadsPerCore: 1 | 2 } } = Object.fromEntries(
+  Object.entries({ c: 2, m: 4, r: 8 }).flatMap(([letter, gibPerVcpu]) =>
+    ["6a", "6i", "7a", "7i"].map((rest) => [
+      `${letter}${rest}`,
+      { gibPerVcpu, threadsPerCore: rest === "7a" ? (1 as const) : (2 as const) },
+    ]),
+  ),
+);
+
+const burstable: { readonly [name: string]: InstanceType } = {
+  "t3.medium": { vcpus: 2, memoryMib: 4096, threadsPerCore: 2, enclaves: false, maxPods: 17 },
+  "t3.large": { vcpus: 2, memoryMib: 8192, threadsPerCore: 2, enclaves: false, maxPods: 35 },
+  "t3.xlarge": { vcpus: 4, memoryMib: 16384, threadsPerCore: 2, enclaves: false, maxPods: 58 },
+};
+
+/** Size of a machine, by the rules that AWS names its types with; undefined for a type that there isn't. */
+export function instanceType(name: string): InstanceType | undefined {
+  const [family = "", size = ""] = name.split(".");
+  const kind = families[family];
+  const vcpus = vcpusBySize[size];
+  if (!kind || vcpus === undefined) return burstable[name];
+  return {
+    vcpus,
+    memoryMib: vcpus * kind.gibPerVcpu * 1024,
+    threadsPerCore: kind.threadsPerCore,
+    enclaves: vcpus >= 4,
+    // Addresses of all network interfaces less one each, plus two host-network pods. @see https://github.com/awslabs/amazon-eks-ami
+    maxPods: vcpus <= 2 ? 29 : vcpus <= 8 ? 58 : vcpus <= 48 ? 234 : 737,
+  };
+}

@@ -1,0 +1,127 @@
+import type { Properties } from "../property-values.ts";
+import { type AwsCaller, type AwsResource, awsError, text } from "./aws-resource.ts";
+import { isPublic, missingRole } from "./policy-document.ts";
+
+const bucketType = "aws:s3/bucket:Bucket";
+const accessBlockType = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock";
+const policyType = "aws:s3/bucketPolicy:BucketPolicy";
+
+/** Hosted zone of S3's website endpoints, by region. @see https://docs.aws.amazon.com/general/latest/gr/s3.html */
+const hostedZones: { readonly [region: string]: string } = {
+  "eu-west-1": "Z1BKCTXD74EZPE",
+  "eu-central-1": "Z21DNDUVLTQW6Q",
+  "us-east-1": "Z3AQBSTGFYJSTF",
+};
+
+const bucket: AwsResource = {
+  create(caller, inputs) {
+    const name = text(inputs.bucket);
+    if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name))
+      throw awsError("S3", "CreateBucket", 400, "InvalidBucketName", "The specified bucket is not valid.");
+    const owner = caller.cloud.bucketOwner(name);
+    if (owner === caller.store)
+      throw awsError(
+        "S3",
+        "CreateBucket",
+        409,
+        "BucketAlreadyOwnedByYou",
+        "Your previous request to create the named bucket succeeded and you already own it.",
+      );
+    if (owner)
+      throw awsError(
+        "S3",
+        "CreateBucket",
+        409,
+        "BucketAlreadyExists",
+        "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.",
+      );
+    return {
+      id: name,
+      computed: {
+        arn: `arn:aws:s3:::${name}`,
+        bucketDomainName: `${name}.s3.amazonaws.com`,
+        bucketRegion: caller.region,
+        bucketRegionalDomainName: `${name}.s3.${caller.region}.amazonaws.com`,
+        hostedZoneId: hostedZones[caller.region] ?? "Z1BKCTXD74EZPE",
+      },
+    };
+  },
+  // S3 blocks public access to every new bucket, until someone says otherwise.
+  // @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+  async settle(caller, id, _props, before) {
+    if (!before)
+      await caller.store.put({
+        type: accessBlockType,
+        id,
+        props: {
+          bucket: id,
+          blockPublicAcls: true,
+          blockPublicPolicy: true,
+          ignorePublicAcls: true,
+          restrictPublicBuckets: true,
+        },
+      });
+    return {};
+  },
+  async remove(caller, id, props) {
+    if (!caller.store.objects.isEmpty(id)) {
+      if (props.forceDestroy !== true)
+        throw awsError(
+          "S3",
+          "DeleteBucket",
+          409,
+          "BucketNotEmpty",
+          "The bucket you tried to delete is not empty. You must delete all versions in the bucket.",
+        );
+      for (const { version } of caller.store.objects.versions(id))
+        await caller.store.objects.delete(id, version.key, version.versionId);
+    }
+    for (const type of caller.store.types())
+      if (type.startsWith("aws:s3/bucket") && type !== bucketType) await caller.store.delete(type, id);
+  },
+};
+
+/** A setting of one bucket: its id is the bucket's name. */
+const bucketSetting = (refuse?: (caller: AwsCaller, inputs: Properties) => void): AwsResource => {
+  const check = (caller: AwsCaller, inputs: Properties) => {
+    if (!caller.store.get(bucketType, text(inputs.bucket)))
+      throw awsError("S3", "PutBucketSetting", 404, "NoSuchBucket", "The specified bucket does not exist");
+    refuse?.(caller, inputs);
+  };
+  return {
+    create(caller, inputs) {
+      check(caller, inputs);
+      return { id: text(inputs.bucket), computed: {} };
+    },
+    update(caller, _id, inputs) {
+      check(caller, inputs);
+      return {};
+    },
+  };
+};
+
+function refusePolicy(caller: AwsCaller, inputs: Properties): void {
+  const name = text(inputs.bucket);
+  if (missingRole(caller, inputs.policy))
+    throw awsError("S3", "PutBucketPolicy", 400, "MalformedPolicy", "Invalid principal in policy");
+  const block = caller.store.get(accessBlockType, name)?.props;
+  if (block?.blockPublicPolicy === true && isPublic(inputs.policy))
+    throw awsError(
+      "S3",
+      "PutBucketPolicy",
+      403,
+      "AccessDenied",
+      `User: arn:aws:iam::${caller.account.accountId}:user/operator is not authorized to perform: s3:PutBucketPolicy on resource: "arn:aws:s3:::${name}" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.`,
+    );
+}
+
+export const s3Resources: { readonly [type: string]: AwsResource } = {
+  [bucketType]: bucket,
+  [accessBlockType]: bucketSetting(),
+  [policyType]: bucketSetting(refusePolicy),
+  "aws:s3/bucketOwnershipControls:BucketOwnershipControls": bucketSetting(),
+  "aws:s3/bucketVersioning:BucketVersioning": bucketSetting(),
+  "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": bucketSetting(),
+  "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": bucketSetting(),
+  "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": bucketSetting(),
+};
