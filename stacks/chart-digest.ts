@@ -3,7 +3,10 @@ import { readdir, readFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { Digest } from "../contract/names.ts";
 
-/** SHA-256 over the sorted relative paths and contents of a chart's directory: one changed byte, one more or renamed file shows. */
+/**
+ * SHA-256 over the sorted relative paths and contents of a chart's directory: one changed byte, one more or renamed
+ * file shows.
+ */
 export async function chartDigest(dir: string): Promise<Digest> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true });
   const paths = entries

@@ -29,7 +29,7 @@ function build(settings: PartySettings) {
     defaultTags: { tags: { network: manifest.network, party: String(party.id), "managed-by": "quorate" } },
   });
   const cluster = new PartyCluster(
-    `${name}-cluster`,
+    `${name}-eks`,
     { region: config.region, accountId: config.accountId, cluster: config.cluster },
     { provider: awsProvider },
   );

@@ -5,7 +5,10 @@ import { fileURLToPath } from "node:url";
 /** Name of the Pulumi project: part of every URN, and the namespace of its configuration keys. */
 export const projectName = "quorate";
 
-/** Where the stack files and `networks/` lie: `QUORATE_STACKS_DIR`, else `stacks/` beside the nearest `Pulumi.yaml`, else our own. */
+/**
+ * Where the stack files and `networks/` lie: `QUORATE_STACKS_DIR`, else `stacks/` beside the nearest `Pulumi.yaml`,
+ * else our own.
+ */
 export function stacksDir(environment = process.env, workDir = process.cwd()): string {
   if (environment.QUORATE_STACKS_DIR) return resolve(workDir, environment.QUORATE_STACKS_DIR);
   for (let dir = resolve(workDir); ; dir = dirname(dir)) {

@@ -4,7 +4,10 @@ import { StackConfig } from "../contract/stack-config.ts";
 import { projectName } from "./project.ts";
 import { readYamlFile } from "./yaml-file.ts";
 
-/** Reads and checks one `Pulumi.<stack>.yaml` without the engine; the program itself reads the same keys through `pulumi.Config`. */
+/**
+ * Reads and checks one `Pulumi.<stack>.yaml` without the engine; the program itself reads the same keys through
+ * `pulumi.Config`.
+ */
 export async function readStackConfig(path: string): Promise<StackConfig> {
   const file = await readYamlFile({
     path,

@@ -1,4 +1,7 @@
-/** AWS partition of a region: what follows `arn:`. @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html */
+/**
+ * AWS partition of a region: what follows `arn:`. @see
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+ */
 export function partitionOf(region: string): string {
   if (region.startsWith("cn-")) return "aws-cn";
   if (region.startsWith("us-gov-")) return "aws-us-gov";

@@ -97,7 +97,10 @@ function keyPolicy(coreRoleArn: string, args: AttestedKeyArgs) {
   };
 }
 
-/** Spelled out, without `kms:Create*` and the like: that would include CreateGrant, and a grant to decrypt knows no attestation. */
+/**
+ * Spelled out, without `kms:Create*` and the like: that would include CreateGrant, and a grant to decrypt knows no
+ * attestation.
+ */
 const administratorActions = [
   "kms:CancelKeyDeletion",
   "kms:CreateAlias",

@@ -27,7 +27,8 @@ export interface EnclaveNodegroupArgs {
 }
 
 /**
- * Nodes that can run Nitro Enclaves, and nothing that does not tolerate them. Creates: node role with its policies, launch template, managed node group.
+ * Nodes that can run Nitro Enclaves, and nothing that does not tolerate them. Creates: node role with its policies,
+ * launch template, managed node group.
  *
  * IMDSv2, the enclave option and the encrypted disk can't be changed from outside.
  */
@@ -136,7 +137,9 @@ function createNodegroup(
       instanceTypes: [args.instanceType],
       capacityType: "ON_DEMAND",
       amiType: "AL2023_x86_64_STANDARD",
-      releaseVersion: pulumi.output(args.cluster.version).apply((version) => matching(args.amiReleaseVersion, version)),
+      releaseVersion: pulumi
+        .output(args.cluster.version)
+        .apply((version) => matchingRelease(args.amiReleaseVersion, version)),
       scalingConfig: { minSize: args.size.min, maxSize: args.size.max, desiredSize: args.size.desired },
       updateConfig: { maxUnavailable: 1 },
       labels: { [enclaveNodeKey]: "true" },
@@ -148,8 +151,11 @@ function createNodegroup(
   );
 }
 
-/** The release, once it is known to fit the control plane: EKS refuses another minor version only after minutes of waiting. */
-function matching(amiReleaseVersion: string, version: string): string {
+/**
+ * The release, once it is known to fit the control plane: EKS refuses another minor version only after minutes of
+ * waiting.
+ */
+export function matchingRelease(amiReleaseVersion: string, version: string): string {
   if (amiReleaseVersion.startsWith(`${version}.`)) return amiReleaseVersion;
   throw new pulumi.InputPropertyError({
     propertyPath: "amiReleaseVersion",

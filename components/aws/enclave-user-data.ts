@@ -8,7 +8,8 @@ export interface AllocatorSize {
 /**
  * User data of an enclave node: MIME, as EKS merges it with its own part on AL2023.
  *
- * Cloud-init runs the script before the kubelet starts, so the node reports the allocator's huge pages from the beginning.
+ * Cloud-init runs the script before the kubelet starts, so the node reports the allocator's huge pages from the
+ * beginning.
  * The CLI package comes from the repository release that is locked to the AMI: pinning the AMI pins it too.
  * @see https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html#launch-template-user-data
  */

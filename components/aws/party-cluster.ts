@@ -23,7 +23,8 @@ export interface PartyClusterArgs {
 }
 
 /**
- * The EKS cluster of one party. Creates: a cluster, its OIDC provider and its add-ons; or nothing where the cluster exists.
+ * The EKS cluster of one party. Creates: a cluster, its OIDC provider and its add-ons; or nothing where the cluster
+ * exists.
  *
  * A cluster that exists has to have its OIDC provider in IAM already, as an account can hold only one per issuer.
  */
@@ -166,13 +167,16 @@ function lookUp(parent: PartyCluster, { region, accountId, cluster }: PartyClust
   };
 }
 
-/** Private means that a machine started there gets no public address. */
 function privateOf(parent: PartyCluster, subnetIds: pulumi.Output<string[]>): pulumi.Output<string[]> {
-  return subnetIds.apply(async (ids) => {
-    const subnets = await Promise.all(ids.map((id) => aws.ec2.getSubnet({ id }, { parent })));
-    const closed = subnets.filter((subnet) => !subnet.mapPublicIpOnLaunch).map((subnet) => subnet.id);
-    return closed.length > 0 ? closed.sort() : missing("private subnet");
-  });
+  return subnetIds.apply(async (ids) =>
+    closedOnly(await Promise.all(ids.map((id) => aws.ec2.getSubnet({ id }, { parent })))),
+  );
+}
+
+/** Ids of the private subnets: a machine started there gets no public address. */
+export function closedOnly(subnets: { id: string; mapPublicIpOnLaunch: boolean }[]): string[] {
+  const closed = subnets.filter((subnet) => !subnet.mapPublicIpOnLaunch).map((subnet) => subnet.id);
+  return closed.length > 0 ? closed.sort() : missing("private subnet");
 }
 
 function issuerOf(identities: { oidcs?: { issuer?: string }[] }[]): string {

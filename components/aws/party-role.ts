@@ -7,7 +7,10 @@ export interface PartyRoleArgs {
   serviceAccount: { namespace: string; name: string };
   /** The cluster's OIDC provider in IAM, and its issuer without `https://`. */
   oidc: { providerArn: pulumi.Input<string>; issuer: pulumi.Input<string> };
-  /** Buckets whose objects the role reads, writes and deletes. Access to the key is granted by the key's policy. @default none */
+  /**
+   * Buckets whose objects the role reads, writes and deletes. Access to the key is granted by the key's policy.
+   * @default none
+   */
   bucketArns?: readonly pulumi.Input<string>[];
 }
 

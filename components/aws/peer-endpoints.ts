@@ -21,9 +21,11 @@ export interface PeerEndpointsArgs {
 }
 
 /**
- * One interface endpoint per peer, through which this party's core reaches the peer's. Creates: security group with one rule per port, endpoints.
+ * One interface endpoint per peer, through which this party's core reaches the peer's. Creates: security group with
+ * one rule per port, endpoints.
  *
- * An endpoint costs about $0.011 per hour and zone, so 12 peers in two zones come to about $190 a month, plus $0.01 per GB (list price, 2026-11).
+ * An endpoint costs about $0.011 per hour and zone, so 12 peers in two zones come to about $190 a month, plus $0.01
+ * per GB (list price, 2026-11).
  */
 export class PeerEndpoints extends pulumi.ComponentResource {
   /** Party id to the DNS name under which the VPC knows the endpoint. */

@@ -14,7 +14,8 @@ export interface VaultArgs {
 }
 
 /**
- * One S3 store of one party. Creates: bucket, ownership, versioning, access block, encryption, lifecycle rule, bucket policy, and CORS where public.
+ * One S3 store of one party. Creates: bucket, ownership, versioning, access block, encryption, lifecycle rule,
+ * bucket policy, and CORS where public.
  *
  * Losing it means losing key material, so the bucket is protected and never emptied by a destroy.
  */
@@ -57,7 +58,8 @@ function createSettings(parent: Vault, name: string, bucket: aws.s3.Bucket) {
     { bucket: bucket.bucket, versioningConfiguration: { status: "Enabled" } },
     { parent },
   );
-  // Key material is sealed by the core before it is stored; this is the layer for lost disks. SSE-S3 also lets anyone read the public vault.
+  // Key material is sealed by the core before it is stored; this is the layer for lost disks. SSE-S3 also lets
+  // anyone read the public vault.
   new aws.s3.BucketServerSideEncryptionConfiguration(
     `${name}-encryption`,
     { bucket: bucket.bucket, rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }] },
@@ -101,7 +103,10 @@ function limitReaders(parent: Vault, name: string, bucket: aws.s3.Bucket, role: 
   new aws.s3.BucketPolicy(`${name}-policy`, { bucket: bucket.bucket, policy }, { parent, dependsOn: [block] });
 }
 
-/** Who may read a vault: for the public one everybody, listing included, because a starting core looks for its peers' certificates unsigned. */
+/**
+ * Who may read a vault: for the public one everybody, listing included, because a starting core looks for its
+ * peers' certificates unsigned.
+ */
 function vaultPolicy(arn: string, role: VaultArgs["role"]) {
   const readers = [
     { Sid: "PublicRead", Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: `${arn}/*` },

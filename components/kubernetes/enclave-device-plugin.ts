@@ -13,7 +13,10 @@ export interface EnclaveDevicePluginArgs {
   image?: string;
 }
 
-/** Offers `aws.ec2.nitro/nitro_enclaves` and `…_cpus` to the scheduler. Creates: DaemonSet in kube-system, on enclave nodes only. */
+/**
+ * Offers `aws.ec2.nitro/nitro_enclaves` and `…_cpus` to the scheduler. Creates: DaemonSet in kube-system, on
+ * enclave nodes only.
+ */
 export class EnclaveDevicePlugin extends pulumi.ComponentResource {
   constructor(name: string, args: EnclaveDevicePluginArgs, opts?: pulumi.ComponentResourceOptions) {
     const image = args.image ?? pluginImage;

@@ -18,7 +18,10 @@ export interface PartyNamespaceArgs {
   privateVault: { bucketName: pulumi.Input<string>; prefix: string; keyId: pulumi.Input<string> };
 }
 
-/** A party's place in its cluster. Creates: namespace, service accounts of core and connector, ConfigMap `mpc-party`. */
+/**
+ * A party's place in its cluster. Creates: namespace, service accounts of core and connector, ConfigMap
+ * `mpc-party`.
+ */
 export class PartyNamespace extends pulumi.ComponentResource {
   readonly namespace: pulumi.Output<string>;
   readonly configMapName: pulumi.Output<string>;
@@ -94,7 +97,10 @@ function createConfigMap(
   );
 }
 
-/** The chart's init container reads every key one by one and blocks on a missing one: what this party has not got is an empty text. */
+/**
+ * The chart's init container reads every key one by one and blocks on a missing one: what this party has not got is
+ * an empty text.
+ */
 function partyConfig({ partyId, publicVault, privateVault }: PartyNamespaceArgs): Record<string, pulumi.Input<string>> {
   return {
     CORE_CLIENT__S3_ENDPOINT: publicVault.url,

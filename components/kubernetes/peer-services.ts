@@ -11,7 +11,10 @@ export interface PeerServicesArgs {
   peers: readonly { partyId: number; host: string; externalName: pulumi.Input<string> }[];
 }
 
-/** The hosts of the peer list, resolvable in this cluster. Creates: ExternalName Service per peer, ClusterIP Service for the own core. */
+/**
+ * The hosts of the peer list, resolvable in this cluster. Creates: ExternalName Service per peer, ClusterIP Service
+ * for the own core.
+ */
 export class PeerServices extends pulumi.ComponentResource {
   constructor(name: string, args: PeerServicesArgs, opts?: pulumi.ComponentResourceOptions) {
     const hosts = [args.own.host, ...args.peers.map((peer) => peer.host)];

@@ -10,7 +10,10 @@ export const proberName = "quorate-prober";
 const nodeImage =
   "docker.io/library/node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d";
 
-/** Does nothing until it is told to end: probes come in through `kubectl exec`. As process 1, Node would not end on TERM by itself. */
+/**
+ * Does nothing until it is told to end: probes come in through `kubectl exec`. As process 1, Node would not end on
+ * TERM by itself.
+ */
 const idle = 'process.on("SIGTERM", () => process.exit(0)); setInterval(() => {}, 1 << 30);';
 
 export interface ProberArgs {
@@ -23,7 +26,10 @@ export interface ProberArgs {
   image?: string | undefined;
 }
 
-/** Where a party's links are probed from. Creates: ConfigMap with the prober's one file, Deployment that runs it on demand. */
+/**
+ * Where a party's links are probed from. Creates: ConfigMap with the prober's one file, Deployment that runs it on
+ * demand.
+ */
 export class Prober extends pulumi.ComponentResource {
   readonly deploymentName: pulumi.Output<string>;
 

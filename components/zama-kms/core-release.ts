@@ -68,7 +68,8 @@ function createRelease(parent: CoreRelease, name: string, args: CoreReleaseArgs)
       chart: args.chart.ref,
       version: args.chart.version,
       values: { ...coreValues(args.manifest, args) },
-      // A core is ready only when every peer's CA certificate is in its own vault. Waiting for that here, the first party's `up` would never end,
+      // A core is ready only when every peer's CA certificate is in its own vault. Waiting for that here, the first
+      // party's `up` would never end,
       // and the other parties' certificates come from their own `up`. Readiness is what `quorate validate` tells.
       skipAwait: true,
       maxHistory: 10,

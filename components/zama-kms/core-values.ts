@@ -57,7 +57,10 @@ export interface CoreValues {
   kmsGenCertAndKeys: { enabled: true };
 }
 
-/** The values of one party's release: peers, threshold, trusted releases and sizes from the manifest, the rest its own. */
+/**
+ * The values of one party's release: peers, threshold, trusted releases and sizes from the manifest, the rest its
+ * own.
+ */
 export function coreValues(manifest: NetworkManifest, settings: CoreSettings): CoreValues {
   const { release, publicVault, privateVault, nodeKey } = settings;
   return {
@@ -65,7 +68,8 @@ export function coreValues(manifest: NetworkManifest, settings: CoreSettings): C
     kmsCore: {
       enabled: true,
       nameOverride: coreName,
-      // The chart makes the CA's subject `<addressOverride>-<id>`. Left out it would be kms-core-<id>, which no peer accepts as mpc-node-<id>.
+      // The chart makes the CA's subject `<addressOverride>-<id>`. Left out it would be kms-core-<id>, which no
+      // peer accepts as mpc-node-<id>.
       addressOverride: hostStem(ownHost(manifest, settings.partyId), settings.partyId) ?? "",
       // The chart joins name and tag with a colon, so the digest rides on the tag; the runtime goes by the digest.
       image: {

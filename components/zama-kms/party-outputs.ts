@@ -131,8 +131,9 @@ function peerHosts(manifest: NetworkManifest, partyId: number): Record<string, s
   );
 }
 
-function known<T extends object>(values: T): Outputs<T> {
-  return Object.fromEntries(
-    Object.entries(values).map(([field, value]) => [field, pulumi.output(value)]),
-  ) as Outputs<T>;
+type Known = Omit<PartyOutputs, Deployed>;
+
+function known(values: Known): Outputs<Known> {
+  const fields = Object.entries(values).map(([field, value]) => [field, pulumi.output(value)]);
+  return Object.fromEntries(fields);
 }

@@ -19,7 +19,8 @@ import type { PartyArgs } from "./party-args.ts";
 import { partyOutputs, type Roles, type Vaults } from "./party-outputs.ts";
 
 /**
- * One party of a Zama KMS network: its two vaults and the key that seals one of them, its enclave nodes, its way to the peers, its core and its prober.
+ * One party of a Zama KMS network: its two vaults and the key that seals one of them, its enclave nodes, its way to
+ * the peers, its core and its prober.
  *
  * Needs a provider for AWS and one for the party's cluster.
  */
@@ -72,7 +73,7 @@ function createRoles(parent: Party, name: string, { manifest, cluster }: PartyAr
 
 function createKey(parent: Party, name: string, { manifest, config, party }: PartyArgs, core: PartyRole): AttestedKey {
   return new AttestedKey(
-    `${name}-vault-key`,
+    `${name}-vault`,
     {
       alias: `quorate-${manifest.network}-party-${party.id}`,
       coreRoleArn: core.roleArn,
@@ -204,7 +205,7 @@ function createCore(
   dependsOn: pulumi.Resource[],
 ): CoreRelease {
   return new CoreRelease(
-    `${name}-core-release`,
+    `${name}-kms`,
     {
       namespace: place.namespace,
       manifest,

@@ -1,0 +1,239 @@
+import { log } from "@pulumi/pulumi";
+import { describe, expect, expectTypeOf, test, vi } from "vitest";
+import { PartyCluster } from "../../components/aws/party-cluster.ts";
+import type { Outputs } from "../../components/outputs.ts";
+import { CoreRelease } from "../../components/zama-kms/core-release.ts";
+import { coreValues } from "../../components/zama-kms/core-values.ts";
+import { Party } from "../../components/zama-kms/party.ts";
+import type { PartyOutputs } from "../../contract/party-outputs.ts";
+import { TrustedRelease } from "../../contract/trusted-release.ts";
+import type { PartySettings } from "../../stacks/party-settings.ts";
+import { onMockStack } from "../support/mocks.ts";
+import { rawManifest, release } from "../support/network.ts";
+import { exampleSettings } from "./example.ts";
+
+function coreArgs({ manifest, party, release: running, chart, config }: PartySettings) {
+  return {
+    namespace: "kms-decentralized",
+    manifest,
+    chart,
+    partyId: party.id,
+    region: config.region,
+    release: running,
+    serviceAccount: "mpc-party",
+    configMapName: "mpc-party",
+    nodeKey: "node.kubernetes.io/enclave-enabled",
+    publicVault: { bucketName: "pub", prefix: "PUB-p1" },
+    privateVault: { bucketName: "prv", prefix: "PRV-p1", keyId: "key" },
+  };
+}
+
+describe("CoreRelease", () => {
+  test("the values name what the network agreed on and what is this party's own", () => {
+    const settings = exampleSettings();
+    expect(coreValues(settings.manifest, coreArgs(settings))).toMatchInlineSnapshot(`
+      {
+        "kmsCore": {
+          "addressOverride": "mpc-node",
+          "aws": {
+            "region": "eu-west-1",
+          },
+          "enabled": true,
+          "envFrom": {
+            "configmap": {
+              "name": "mpc-party",
+            },
+          },
+          "image": {
+            "name": "example/core-service-enclave",
+            "pullPolicy": "IfNotPresent",
+            "tag": "v0.13.20@sha256:2222222222222222222222222222222222222222222222222222222222222222",
+          },
+          "nameOverride": "kms-core",
+          "nitroEnclave": {
+            "cpuCount": 48,
+            "enabled": true,
+            "memoryGiB": 96,
+          },
+          "nodeSelector": {
+            "node.kubernetes.io/enclave-enabled": "true",
+          },
+          "ports": {
+            "client": 50100,
+            "metrics": 9646,
+            "peer": 50001,
+          },
+          "privateVault": {
+            "awskms": {
+              "enabled": true,
+              "rootKeyId": "key",
+              "rootKeySpec": "symm",
+            },
+            "s3": {
+              "bucket": "prv",
+              "enabled": true,
+              "prefix": "PRV-p1",
+            },
+          },
+          "publicVault": {
+            "s3": {
+              "bucket": "pub",
+              "enabled": true,
+              "prefix": "PUB-p1",
+            },
+          },
+          "serviceAccountName": "mpc-party",
+          "thresholdMode": {
+            "decCapacity": 10000,
+            "decryptionMode": "NoiseFloodSmall",
+            "enabled": true,
+            "minDecCache": 6000,
+            "numSessionsPreproc": 100,
+            "peersList": [
+              {
+                "host": "mpc-node-1",
+                "id": 1,
+                "port": 50001,
+              },
+              {
+                "host": "mpc-node-2",
+                "id": 2,
+                "port": 50001,
+              },
+              {
+                "host": "mpc-node-3",
+                "id": 3,
+                "port": 50001,
+              },
+              {
+                "host": "mpc-node-4",
+                "id": 4,
+                "port": 50001,
+              },
+            ],
+            "rayonNumThreads": 40,
+            "thresholdValue": 1,
+            "tls": {
+              "enabled": true,
+              "trustedReleases": [
+                {
+                  "pcr0": "111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111",
+                  "pcr1": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+                  "pcr2": "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc",
+                },
+                {
+                  "pcr0": "222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222",
+                  "pcr1": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+                  "pcr2": "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc",
+                },
+              ],
+            },
+            "tokioWorkerThreads": 10,
+          },
+          "tolerations": [
+            {
+              "effect": "NoSchedule",
+              "key": "node.kubernetes.io/enclave-enabled",
+              "operator": "Equal",
+              "value": "true",
+            },
+          ],
+        },
+        "kmsGenCertAndKeys": {
+          "enabled": true,
+        },
+        "kmsPeers": {
+          "count": 1,
+          "id": 1,
+        },
+      }
+    `);
+  });
+
+  test("the release has the chart's name, does not wait for the core, and lies under its component", async () => {
+    const stack = await onMockStack(() => new CoreRelease("c", coreArgs(exampleSettings())));
+    expect(stack.get("c-release").parent).toBe(stack.get("c").urn);
+    expect(stack.get("c-release").inputs).toMatchObject({
+      name: "kms-core",
+      chart: "/charts/kms-core",
+      version: "1.9.1",
+      skipAwait: true,
+      createNamespace: false,
+    });
+    expect(stack.result.pod).toBe("kms-core-1");
+  });
+
+  test("the certificate's subject is the party's host, as its peers expect", () => {
+    const parties = rawManifest().parties.map((party: { id: number }) => ({ ...party, host: `core-${party.id}` }));
+    const settings = exampleSettings({ parties });
+    const { kmsCore, kmsPeers } = coreValues(settings.manifest, coreArgs(settings));
+    expect(`${kmsCore.addressOverride}-${kmsPeers.id}`).toBe(kmsCore.thresholdMode.peersList[0]?.host);
+  });
+
+  test("a release that peers refuse, a host that the chart can't certify, and a loose chart are refused", async () => {
+    const parties = rawManifest().parties.map((party: { id: number }) => ({ ...party, host: `core-${party.id}-eu` }));
+    const args = {
+      ...coreArgs(exampleSettings({ parties })),
+      release: TrustedRelease.parse(release("9.9.9", "9")),
+      chart: { ref: "oci://registry.example/kms-core", version: "1.9.1" },
+    };
+    await expect(onMockStack(() => new CoreRelease("c", args))).rejects.toMatchObject({
+      errors: [{ propertyPath: "manifest.parties.host" }, { propertyPath: "release" }, { propertyPath: "chart.ref" }],
+    });
+  });
+});
+
+describe("Party", () => {
+  const party = (settings = exampleSettings()) =>
+    onMockStack(() => {
+      const { region, accountId, cluster } = settings.config;
+      const made = new PartyCluster("eks", { region, accountId, cluster });
+      return new Party("party-1", { ...settings, cluster: made });
+    });
+
+  test("produces the contract, field by field", async () => {
+    const stack = await party();
+    expectTypeOf(stack.result.outputs).toEqualTypeOf<Outputs<PartyOutputs>>();
+  });
+
+  test("every child's name begins with its parent's, and key material alone is protected", async () => {
+    const stack = await party();
+    for (const resource of stack.resources) {
+      const parent = stack.resources.find(({ urn }) => urn === resource.parent);
+      if (parent) expect(resource.name.startsWith(`${parent.name}-`), resource.name).toBe(true);
+    }
+    expect(
+      stack.resources
+        .filter(({ protect }) => protect)
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(["party-1-private-vault-bucket", "party-1-public-vault-bucket", "party-1-vault-key"]);
+  });
+
+  test("old and new release may both unseal the private vault", async () => {
+    const stack = await party();
+    const policy = stack.get("party-1-vault-key").inputs.policy;
+    for (const { pcr0 } of exampleSettings().manifest.trustedReleases) expect(policy).toContain(pcr0);
+  });
+
+  test("the connector may take its role and has no bucket", async () => {
+    const stack = await party();
+    expect(stack.ofType("aws:iam/rolePolicy:RolePolicy").map(({ name }) => name)).toEqual([
+      "party-1-core-bucket-policy",
+    ]);
+  });
+
+  test("a peer that has published no service yet is left out, and said aloud", async () => {
+    const parties = rawManifest().parties;
+    delete parties[2].endpointServiceName;
+    const warn = vi.spyOn(log, "warn").mockResolvedValue();
+    const stack = await party(exampleSettings({ parties }));
+    expect(stack.ofType("aws:ec2/vpcEndpoint:VpcEndpoint").map(({ name }) => name)).toEqual([
+      "party-1-peers-party-2",
+      "party-1-peers-party-4",
+    ]);
+    expect(stack.resources.some(({ name }) => name === "party-1-hosts-party-3")).toBe(false);
+    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining("no way yet to party 3"), stack.result);
+    warn.mockRestore();
+  });
+});

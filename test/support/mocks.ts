@@ -1,0 +1,166 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as settings from "@pulumi/pulumi/runtime/settings.js";
+
+/** One resource as the program registered it. */
+export interface Registered {
+  urn: string;
+  type: string;
+  name: string;
+  parent: string | undefined;
+  // biome-ignore lint/suspicious/noExplicitAny: the inputs of any resource type
+  inputs: Record<string, any>;
+  protect: boolean;
+  dependsOn: string[];
+  provider: string | undefined;
+}
+
+/** What a program or a component registered, once all of it is known. */
+export class MockStack<T> {
+  readonly result: T;
+  readonly resources: readonly Registered[];
+
+  constructor(result: T, resources: readonly Registered[]) {
+    this.result = result;
+    this.resources = resources;
+  }
+
+  /** The one resource with this name. */
+  get(name: string): Registered {
+    const found = this.resources.filter((resource) => resource.name === name);
+    if (found.length === 1 && found[0]) return found[0];
+    const names = this.resources.map((resource) => resource.name).join(", ");
+    throw new Error(`${found.length} resources are named ${name}; there are ${names}`);
+  }
+
+  ofType(type: string): Registered[] {
+    return this.resources.filter((resource) => resource.type === type);
+  }
+
+  /** One line per resource, children under their parent: the graph as a reader sees it. */
+  tree(): string[] {
+    const line = (resource: Registered) => {
+      const depth = (parent: string | undefined): number => {
+        const above = this.resources.find(({ urn }) => urn === parent);
+        return above ? 1 + depth(above.parent) : 0;
+      };
+      return `${"  ".repeat(depth(resource.parent))}${resource.name} (${resource.type})${resource.protect ? " protected" : ""}`;
+    };
+    const below = (parent: Registered | undefined): string[] =>
+      this.resources
+        .filter(({ parent: urn }) =>
+          parent ? urn === parent.urn : !this.resources.some((resource) => resource.urn === urn),
+        )
+        .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+        .flatMap((resource) => [line(resource), ...below(resource)]);
+    return below(undefined);
+  }
+}
+
+/** Builds something on a fresh mock stack and waits until every resource is registered. */
+export async function onMockStack<T>(
+  build: () => T | Promise<T>,
+  { calls = {}, preview = false }: { calls?: Record<string, object>; preview?: boolean } = {},
+): Promise<MockStack<T>> {
+  const resources: Registered[] = [];
+  await pulumi.runtime.setMocks(
+    {
+      newResource: (args) => ({ id: args.custom === false ? undefined : `${args.name}-id`, state: stateOf(args) }),
+      call: (args) => {
+        const answer = { ...callAnswers, ...calls }[args.token];
+        if (answer) return { ...args.inputs, ...answer };
+        throw new Error(`no mock answer for the call ${args.token}`);
+      },
+    },
+    "quorate",
+    "party-1",
+    preview,
+  );
+  record(resources);
+  const result = await build();
+  await pulumi.runtime.disconnect();
+  return new MockStack(result, resources);
+}
+
+/** Value of an output; awaited, so that a failing expectation fails its own test. */
+export async function settled<T>(output: pulumi.Output<T>): Promise<T> {
+  return await (output as unknown as { promise(): Promise<T> }).promise();
+}
+
+interface RegisterRequest {
+  getType(): string;
+  getName(): string;
+  getParent(): string;
+  getProtect(): boolean;
+  getDependenciesList(): string[];
+  getProvider(): string;
+}
+
+type Answer = (error: unknown, response?: { getUrn(): string }) => void;
+
+/** The mocks are told neither parent nor options, so we read them off the request itself. */
+function record(resources: Registered[]): void {
+  const monitor = settings.getMonitor() as unknown as {
+    mocks: pulumi.runtime.Mocks;
+    registerResource(request: RegisterRequest, answer: Answer): Promise<void>;
+  };
+  const register = monitor.registerResource.bind(monitor);
+  const newResource = monitor.mocks.newResource.bind(monitor.mocks);
+  const inputs = new Map<string, Record<string, unknown>>();
+  monitor.mocks.newResource = (args) => {
+    inputs.set(`${args.type} ${args.name}`, args.inputs);
+    return newResource(args);
+  };
+  monitor.registerResource = async (request, answer) =>
+    await register(request, (error, response) => {
+      if (response)
+        resources.push({
+          urn: response.getUrn(),
+          type: request.getType(),
+          name: request.getName(),
+          parent: request.getParent() || undefined,
+          inputs: inputs.get(`${request.getType()} ${request.getName()}`) ?? {},
+          protect: request.getProtect(),
+          dependsOn: request.getDependenciesList(),
+          provider: request.getProvider() || undefined,
+        });
+      answer(error, response);
+    });
+}
+
+const account = "100000000001";
+
+/** What AWS would fill in. Everything else answers with its own inputs. */
+function stateOf({ type, name, inputs }: pulumi.runtime.MockResourceArgs): Record<string, unknown> {
+  return { ...inputs, ...computed[type]?.(name, inputs) };
+}
+
+const computed: Record<string, (name: string, inputs: Record<string, unknown>) => Record<string, unknown>> = {
+  "aws:s3/bucket:Bucket": (_name, { bucket }) => ({ arn: `arn:aws:s3:::${bucket}` }),
+  "aws:kms/key:Key": () => ({
+    keyId: "11111111-2222-3333-4444-555555555555",
+    arn: `arn:aws:kms:eu-west-1:${account}:key/11111111-2222-3333-4444-555555555555`,
+  }),
+  "aws:iam/role:Role": (name) => ({ name, arn: `arn:aws:iam::${account}:role/${name}` }),
+  "aws:iam/openIdConnectProvider:OpenIdConnectProvider": (_name, { url }) => ({
+    arn: `arn:aws:iam::${account}:oidc-provider/${String(url).replace("https://", "")}`,
+  }),
+  "aws:ec2/launchTemplate:LaunchTemplate": () => ({ latestVersion: 1 }),
+  "aws:ec2/vpcEndpoint:VpcEndpoint": (name) => ({
+    dnsEntries: [{ dnsName: `vpce-${name}.vpce.amazonaws.com`, hostedZoneId: "Z1" }],
+  }),
+  "aws:eks/nodeGroup:NodeGroup": (name) => ({ nodeGroupName: name }),
+  "random:index/randomId:RandomId": () => ({ hex: "0a1b2c3d" }),
+  "eks:index:Cluster": (_name, { name, version }) => ({ eksCluster: { ...clusterFacts, name, version } }),
+};
+
+const clusterFacts = {
+  endpoint: "https://cluster.example",
+  certificateAuthority: { data: "Q0E=" },
+  identities: [{ oidcs: [{ issuer: "https://oidc.eks.eu-west-1.amazonaws.com/id/ABC" }] }],
+  vpcConfig: { clusterSecurityGroupId: "sg-0123456789abcdef0", vpcId: "vpc-01", subnetIds: ["subnet-0a", "subnet-0b"] },
+};
+
+const callAnswers: Record<string, object> = {
+  "aws:eks/getCluster:getCluster": { ...clusterFacts, version: "1.33", certificateAuthorities: [{ data: "Q0E=" }] },
+  "aws:ec2/getSubnet:getSubnet": { mapPublicIpOnLaunch: false },
+};
