@@ -1,9 +1,11 @@
 import { defineConfig } from "vitest/config";
 
-const base = { setupFiles: ["test/support/fail-on-console.ts"], environment: "node" } as const;
+const base = { setupFiles: ["test/support/fail-on-console.ts"] };
 
 export default defineConfig({
   test: {
+    // Many tests wait for a process: one worker for each core, not one fewer.
+    maxWorkers: "100%",
     projects: [
       {
         test: {

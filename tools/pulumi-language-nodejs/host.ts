@@ -8,6 +8,7 @@ import {
   type StatusObject,
   type sendUnaryData,
   status,
+  type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import services from "@pulumi/pulumi/proto/language_grpc_pb.js";
 import messages from "@pulumi/pulumi/proto/language_pb.js";
@@ -58,7 +59,7 @@ interface Host {
   children: Set<ChildProcess>;
 }
 
-function handlers({ engine, tracing, children }: Host): Record<string, handleUnaryCall<never, unknown>> {
+function handlers({ engine, tracing, children }: Host): UntypedServiceImplementation {
   const answers: Record<string, (request: never) => unknown | Promise<unknown>> = {
     handshake: () => empty("handshake"),
     runtimeOptionsPrompts: () => empty("runtimeOptionsPrompts"),
@@ -100,10 +101,10 @@ function handlers({ engine, tracing, children }: Host): Record<string, handleUna
   );
 }
 
-function unary(answer: (request: never) => unknown): handleUnaryCall<never, unknown> {
-  return (call: ServerUnaryCall<never, unknown>, done: sendUnaryData<unknown>) => {
+function unary(answer: (request: never) => unknown): handleUnaryCall<unknown, unknown> {
+  return (call: ServerUnaryCall<unknown, unknown>, done: sendUnaryData<unknown>) => {
     Promise.resolve()
-      .then(() => answer(call.request))
+      .then(() => answer(call.request as never))
       .then(
         (response) => done(null, response),
         (error: unknown) => done({ code: status.UNKNOWN, details: (error as Error).stack ?? String(error) }),
@@ -112,8 +113,8 @@ function unary(answer: (request: never) => unknown): handleUnaryCall<never, unkn
 }
 
 /** Refuses a call of either shape: a stream has no callback to answer through. */
-function refuse(code: status, details: string): handleUnaryCall<never, unknown> {
-  return (call: ServerUnaryCall<never, unknown>, done?: sendUnaryData<unknown>) => {
+function refuse(code: status, details: string): handleUnaryCall<unknown, unknown> {
+  return (call: ServerUnaryCall<unknown, unknown>, done?: sendUnaryData<unknown>) => {
     const error: Partial<StatusObject> = { code, details };
     if (done === undefined) call.emit("error", error);
     else done(error);
