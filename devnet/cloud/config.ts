@@ -46,6 +46,11 @@ export const CloudConfig = z.strictObject({
   /** Bearer token of the endpoints under /devnet/. */
   controlToken: z.string().min(16),
   accounts: z.array(CloudAccount).min(1),
+  /** SHA-256 of the root certificate that KMS accepts attestation documents from. @default any root, as long as the chain holds together */
+  attestationRootSha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
   /** PrivateLink endpoint service to the party that offers it. */
   endpointServices: z.record(z.string(), PartyId),
 });

@@ -67,7 +67,7 @@ export class ObjectStore {
     bucket: string,
     key: string,
     bytes: Uint8Array,
-    about: { contentType?: string; metadata?: Record<string, string> } = {},
+    about: { contentType?: string | undefined; metadata?: Record<string, string> } = {},
   ): Promise<ObjectVersion> {
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     await this.#writeBytes(sha256, bytes);

@@ -1,0 +1,103 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { z } from "zod";
+import type { AwsAnswer, CloudContext } from "./aws-call.ts";
+import type { AccountStore } from "./store.ts";
+
+const endpointType = "aws:ec2/vpcEndpoint:VpcEndpoint";
+
+/** States that a VPC endpoint can be in. @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html */
+const EndpointState = z.enum([
+  "pendingAcceptance",
+  "pending",
+  "available",
+  "deleting",
+  "deleted",
+  "rejected",
+  "failed",
+]);
+
+/** One VPC endpoint, as `GET /devnet/accounts/<id>/vpc-endpoints` lists it for the DNS servers. */
+export const DevnetEndpoint = z.strictObject({
+  id: z.string(),
+  dnsName: z.string().nullable(),
+  serviceName: z.string().nullable(),
+  /** Party that offers the service; null for AWS's own services. */
+  partyId: z.int().nullable(),
+  state: EndpointState,
+});
+export type DevnetEndpoint = z.infer<typeof DevnetEndpoint>;
+
+/**
+ * Endpoints for the devnet itself, behind the bearer token of the config:
+ * `GET /devnet/health`, `GET /devnet/accounts`, `GET /devnet/accounts/<id>/resources`, `GET /devnet/accounts/<id>/vpc-endpoints`,
+ * `PUT /devnet/accounts/<id>/vpc-endpoints/<endpoint id>/state` with `{ "state": "rejected" }`.
+ */
+export async function answerControl(
+  request: IncomingMessage,
+  path: string,
+  body: Buffer,
+  cloud: CloudContext,
+): Promise<AwsAnswer> {
+  if (!isAuthorized(request.headers.authorization, cloud.config.controlToken))
+    return json(401, { error: "needs the control token as a bearer token" });
+  const [, , collection, accountId, what, id, aspect] = path.split("/").map(decodeURIComponent);
+  const ask = `${request.method} ${[collection, accountId && "<id>", what, id && "<id>", aspect].filter(Boolean).join("/")}`;
+  if (ask === "GET health") return json(200, { status: "ok", k: cloud.config.k });
+  const all = cloud.config.accounts;
+  if (ask === "GET accounts")
+    return json(200, { accounts: all.map(({ partyId, accountId }) => ({ partyId, accountId })) });
+  if (accountId === undefined || !all.some((each) => each.accountId === accountId))
+    return json(404, { error: `no account ${accountId}` });
+  const account = cloud.store.account(accountId);
+  switch (ask) {
+    case "GET accounts/<id>/resources":
+      return json(200, { resources: account.types().flatMap((type) => account.list(type)) });
+    case "GET accounts/<id>/vpc-endpoints":
+      return json(200, { endpoints: account.list(endpointType).map(({ id }) => render(account, id, cloud)) });
+    case "PUT accounts/<id>/vpc-endpoints/<id>/state":
+      return putEndpointState(account, id ?? "", body, cloud);
+    default:
+      return json(404, { error: `no such endpoint: ${ask}` });
+  }
+}
+
+async function putEndpointState(
+  account: AccountStore,
+  id: string,
+  body: Buffer,
+  cloud: CloudContext,
+): Promise<AwsAnswer> {
+  const endpoint = account.get(endpointType, id);
+  if (!endpoint) return json(404, { error: `no VPC endpoint ${id} in account ${account.accountId}` });
+  let state: z.infer<typeof EndpointState>;
+  try {
+    ({ state } = z.strictObject({ state: EndpointState }).parse(JSON.parse(body.toString("utf8"))));
+  } catch (error) {
+    return json(400, { error: (error as Error).message });
+  }
+  await account.put({ ...endpoint, props: { ...endpoint.props, state } });
+  return json(200, render(account, id, cloud));
+}
+
+function render(account: AccountStore, id: string, cloud: CloudContext): DevnetEndpoint {
+  const props = account.get(endpointType, id)?.props ?? {};
+  const [entry] = (props.dnsEntries ?? []) as { dnsName?: string }[];
+  const serviceName = typeof props.serviceName === "string" ? props.serviceName : null;
+  return {
+    id,
+    dnsName: entry?.dnsName ?? null,
+    serviceName,
+    partyId: (serviceName !== null && cloud.config.endpointServices[serviceName]) || null,
+    state: EndpointState.catch("available").parse(props.state),
+  };
+}
+
+function isAuthorized(header: string | undefined, token: string): boolean {
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(header ?? ""), digest(`Bearer ${token}`));
+}
+
+function json(status: number, body: object): AwsAnswer {
+  return { status, headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+}

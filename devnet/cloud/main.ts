@@ -1,0 +1,86 @@
+import { readFileSync } from "node:fs";
+import { open, rename } from "node:fs/promises";
+import { OperatorError } from "../../contract/operator-error.ts";
+import { parse } from "../../contract/parse.ts";
+import { CloudConfig, CloudPorts } from "./config.ts";
+import { Credentials } from "./credentials.ts";
+import { serveHttp } from "./http.ts";
+import { expireKeys } from "./services/kms.ts";
+import { CloudStore } from "./store.ts";
+
+/** What `./providers/servers.ts` has to export. */
+export interface ProviderServers {
+  ports: Record<"aws" | "eks" | "kubernetes" | "random", number>;
+  close(): Promise<void>;
+}
+
+const next = "quorate devnet down, then quorate devnet up";
+
+async function main(configPath: string): Promise<void> {
+  const config = parse(CloudConfig, JSON.parse(readFileSync(configPath, "utf8")), {
+    code: "CLOUD_CONFIG_INVALID",
+    what: `the simulated cloud can't use its config ${configPath}`,
+    next,
+  });
+  const store = await CloudStore.open(config.dir);
+  const now = () => new Date();
+  for (const { accountId } of config.accounts) await expireKeys(store.account(accountId), now());
+  const credentials = new Credentials(config.dir, config.accounts, now);
+  const http = await serveHttp({ store, config, credentials, now }, { host: config.httpHost, port: config.httpPort });
+  const providers = await startProviders(store, config);
+  const ports = CloudPorts.parse({ http: http.port, providers: providers.ports });
+  await writeAtomically(config.portsFile, `${JSON.stringify(ports, undefined, 2)}\n`);
+
+  let isClosing = false;
+  const close = async () => {
+    if (isClosing) return;
+    isClosing = true;
+    await Promise.all([http.close(), providers.close()]);
+    await store.close();
+    process.exit(0);
+  };
+  process.on("SIGTERM", close);
+  process.on("SIGINT", close);
+  console.log(JSON.stringify({ ready: true, pid: process.pid, ...ports }));
+}
+
+async function startProviders(store: CloudStore, config: CloudConfig): Promise<ProviderServers> {
+  const file = "./providers/servers.ts";
+  let module: { startProviders?: (options: { store: CloudStore; config: CloudConfig }) => Promise<ProviderServers> };
+  try {
+    module = await import(file);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw cause;
+    throw new OperatorError(
+      {
+        code: "CLOUD_PROVIDERS_MISSING",
+        what: "the simulated cloud can't load its Pulumi providers",
+        found: (cause as Error).message,
+        expected: `devnet/cloud/${file.slice(2)} and what it imports`,
+        next: "npm ci, in the clone",
+      },
+      { cause },
+    );
+  }
+  if (!module.startProviders) throw new Error(`${file} exports no startProviders`);
+  return module.startProviders({ store, config });
+}
+
+/** Whoever reads the file finds all of it or nothing. */
+async function writeAtomically(path: string, text: string): Promise<void> {
+  const file = await open(`${path}.new`, "w", 0o600);
+  await file.writeFile(text);
+  await file.sync();
+  await file.close();
+  await rename(`${path}.new`, path);
+}
+
+const [configPath] = process.argv.slice(2);
+if (configPath === undefined) {
+  console.error("usage: node devnet/cloud/main.ts <config.json>");
+  process.exit(2);
+}
+main(configPath).catch((error: unknown) => {
+  console.error(error instanceof OperatorError ? error.render() : error);
+  process.exit(error instanceof OperatorError ? (error.problem.exitCode ?? 2) : 70);
+});

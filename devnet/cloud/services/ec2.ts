@@ -1,0 +1,248 @@
+import { requireAccess } from "../access.ts";
+import { type AwsCall, type AwsService, type CloudContext, callerAccount } from "../aws-call.ts";
+import { AwsError } from "../aws-error.ts";
+import type { CloudAccount } from "../config.ts";
+import { instanceType } from "../instance-types.ts";
+import type { AccountStore, StoredResource } from "../store.ts";
+import { renderXml, type Xml } from "../xml.ts";
+import { type QueryAction, type QueryParameters, runQueryAction, xmlAnswer } from "./query-protocol.ts";
+
+const namespace = "http://ec2.amazonaws.com/doc/2016-11-15/";
+
+/** Elastic Compute Cloud: the reading calls that networking needs. */
+export const ec2: AwsService = {
+  async handle(call, cloud) {
+    const { action, result } = await runQueryAction("ec2", actions, call, cloud);
+    const content = { requestId: call.requestId, ...(result as Record<string, Xml>) };
+    return xmlAnswer(200, renderXml(`${action}Response`, content, namespace));
+  },
+  renderError(error, call) {
+    const names: Record<string, string> = {
+      AccessDenied: "UnauthorizedOperation",
+      InvalidClientTokenId: "AuthFailure",
+    };
+    const fault = { Error: { Code: names[error.code] ?? error.code, Message: error.message } };
+    return xmlAnswer(error.status, renderXml("Response", { Errors: fault, RequestID: call.requestId }));
+  },
+};
+
+const actions: Record<string, QueryAction> = {
+  DescribeInstanceTypes(parameters, call, cloud) {
+    allow("DescribeInstanceTypes", call, cloud);
+    const asked = parameters.list("InstanceType");
+    if (asked.length === 0) throw new AwsError("InvalidAction", "DescribeInstanceTypes of all types: name some", 501);
+    const found = asked.map((name) => [name, instanceType(name)] as const);
+    const missing = found.filter(([, type]) => !type).map(([name]) => name);
+    if (missing.length > 0)
+      throw new AwsError("InvalidInstanceType", `The following supplied instance types do not exist: [${missing}]`);
+    return {
+      instanceTypeSet: {
+        item: found.map(([name, type]) => ({
+          instanceType: name,
+          vCpuInfo: { defaultVCpus: type?.vcpus },
+          memoryInfo: { sizeInMiB: type?.memoryMib },
+          nitroEnclavesSupport: type?.enclaves ? "supported" : "unsupported",
+          hypervisor: "nitro",
+          processorInfo: { supportedArchitectures: { item: ["x86_64"] } },
+        })),
+      },
+    };
+  },
+  DescribeVpcEndpoints(parameters, call, cloud) {
+    const { account } = allow("DescribeVpcEndpoints", call, cloud);
+    const endpoints = account.list("aws:ec2/vpcEndpoint:VpcEndpoint").map((endpoint) => ({
+      vpcEndpointId: endpoint.id,
+      vpcEndpointType: text(endpoint.props.vpcEndpointType, "Gateway"),
+      vpcId: text(endpoint.props.vpcId),
+      serviceName: text(endpoint.props.serviceName),
+      state: text(endpoint.props.state, "available"),
+      privateDnsEnabled: endpoint.props.privateDnsEnabled === true,
+      ownerId: account.accountId,
+      subnetIdSet: { item: texts(endpoint.props.subnetIds) },
+      groupSet: { item: texts(endpoint.props.securityGroupIds).map((groupId) => ({ groupId })) },
+      networkInterfaceIdSet: { item: texts(endpoint.props.networkInterfaceIds) },
+      dnsEntrySet: {
+        item: ((endpoint.props.dnsEntries ?? []) as { dnsName?: string; hostedZoneId?: string }[]).map((entry) => ({
+          dnsName: entry.dnsName,
+          hostedZoneId: entry.hostedZoneId,
+        })),
+      },
+      tagSet: tagSet(endpoint),
+    }));
+    const chosen = select(endpoints, parameters, {
+      ids: ["VpcEndpointId", "vpcEndpointId", "InvalidVpcEndpointId.NotFound"],
+      filters: {
+        "vpc-endpoint-id": (each) => each.vpcEndpointId,
+        "service-name": (each) => each.serviceName,
+        "vpc-id": (each) => each.vpcId,
+        "vpc-endpoint-state": (each) => each.state,
+        "vpc-endpoint-type": (each) => each.vpcEndpointType,
+      },
+    });
+    return { vpcEndpointSet: { item: chosen } };
+  },
+  DescribeVpcEndpointServices(parameters, call, cloud) {
+    const { region } = allow("DescribeVpcEndpointServices", call, cloud);
+    const asked = parameters.list("ServiceName");
+    const known = cloud.config.endpointServices;
+    const missing = asked.filter((name) => !Object.hasOwn(known, name));
+    if (missing.length > 0)
+      throw new AwsError("InvalidServiceName", `The Vpc Endpoint Service '${missing[0]}' does not exist`);
+    const chosen = Object.entries(known).filter(([name]) => asked.length === 0 || asked.includes(name));
+    return {
+      serviceNameSet: { item: chosen.map(([name]) => name) },
+      serviceDetailSet: {
+        item: chosen.map(([serviceName, partyId]) => ({
+          serviceName,
+          serviceId: serviceName.split(".").at(-1),
+          serviceType: { item: [{ serviceType: "Interface" }] },
+          owner: cloud.config.accounts.find((each) => each.partyId === partyId)?.accountId,
+          availabilityZoneSet: { item: ["a", "b", "c"].map((zone) => `${region}${zone}`) },
+          acceptanceRequired: true,
+        })),
+      },
+    };
+  },
+  DescribeSubnets(parameters, call, cloud) {
+    const { owner } = allow("DescribeSubnets", call, cloud);
+    const subnets = owner.vpc.subnets.map((subnet) => ({
+      subnetId: subnet.id,
+      vpcId: owner.vpc.vpcId,
+      availabilityZone: subnet.az,
+      cidrBlock: subnet.cidr,
+      mapPublicIpOnLaunch: subnet.mapPublicIpOnLaunch,
+      state: "available",
+      availableIpAddressCount: 251,
+      ownerId: owner.accountId,
+      subnetArn: `arn:aws:ec2:${owner.region}:${owner.accountId}:subnet/${subnet.id}`,
+    }));
+    const chosen = select(subnets, parameters, {
+      ids: ["SubnetId", "subnetId", "InvalidSubnetID.NotFound"],
+      filters: {
+        "subnet-id": (each) => each.subnetId,
+        "vpc-id": (each) => each.vpcId,
+        "availability-zone": (each) => each.availabilityZone,
+        "map-public-ip-on-launch": (each) => String(each.mapPublicIpOnLaunch),
+      },
+    });
+    return { subnetSet: { item: chosen } };
+  },
+  DescribeAddresses(parameters, call, cloud) {
+    const { account } = allow("DescribeAddresses", call, cloud);
+    const addresses = account.list("aws:ec2/eip:Eip").map((eip) => ({
+      allocationId: eip.id,
+      publicIp: text(eip.props.publicIp),
+      domain: "vpc",
+      associationId: optional(eip.props.associationId),
+      networkInterfaceId: optional(eip.props.networkInterface),
+      instanceId: optional(eip.props.instance),
+      tagSet: tagSet(eip),
+    }));
+    const chosen = select(addresses, parameters, {
+      ids: ["AllocationId", "allocationId", "InvalidAllocationID.NotFound"],
+      filters: { "allocation-id": (each) => each.allocationId, "public-ip": (each) => each.publicIp },
+    });
+    return { addressesSet: { item: chosen } };
+  },
+  DescribeSecurityGroups(parameters, call, cloud) {
+    const { account } = allow("DescribeSecurityGroups", call, cloud);
+    const groups = account.list("aws:ec2/securityGroup:SecurityGroup").map((group) => ({
+      groupId: group.id,
+      groupName: text(group.props.name),
+      groupDescription: text(group.props.description),
+      vpcId: text(group.props.vpcId),
+      ownerId: account.accountId,
+      ipPermissions: { item: permissions(account, group, "ingress") },
+      ipPermissionsEgress: { item: permissions(account, group, "egress") },
+      tagSet: tagSet(group),
+    }));
+    const chosen = select(groups, parameters, {
+      ids: ["GroupId", "groupId", "InvalidGroup.NotFound"],
+      filters: {
+        "group-id": (each) => each.groupId,
+        "group-name": (each) => each.groupName,
+        "vpc-id": (each) => each.vpcId,
+      },
+    });
+    return { securityGroupInfo: { item: chosen } };
+  },
+};
+
+/** Rules of a group: those written in the group itself, and those that are resources of their own. */
+function permissions(account: AccountStore, group: StoredResource, direction: "ingress" | "egress"): Xml[] {
+  const inline = ((group.props[direction] ?? []) as Record<string, unknown>[]).map((rule) =>
+    permission(rule.protocol, rule.fromPort, rule.toPort, texts(rule.cidrBlocks), texts(rule.securityGroups)),
+  );
+  const name = direction === "ingress" ? "SecurityGroupIngressRule" : "SecurityGroupEgressRule";
+  const own = account
+    .list(`aws:vpc/${name[0]?.toLowerCase()}${name.slice(1)}:${name}`)
+    .filter((rule) => rule.props.securityGroupId === group.id)
+    .map(({ props }) =>
+      permission(props.ipProtocol, props.fromPort, props.toPort, [props.cidrIpv4 ?? []].flat().map(String), [
+        ...[props.referencedSecurityGroupId ?? []].flat().map(String),
+      ]),
+    );
+  return [...inline, ...own];
+}
+
+function permission(protocol: unknown, from: unknown, to: unknown, cidrs: string[], groups: string[]): Xml {
+  const isAll = String(protocol) === "-1";
+  return {
+    ipProtocol: text(protocol, "-1"),
+    fromPort: isAll || from === undefined ? undefined : Number(from),
+    toPort: isAll || to === undefined ? undefined : Number(to),
+    ipRanges: { item: cidrs.map((cidrIp) => ({ cidrIp })) },
+    groups: { item: groups.map((groupId) => ({ groupId })) },
+  };
+}
+
+/** By ids, all of which have to exist, then by filters. A filter we don't know is refused: leaving it out would return too much. */
+function select<T extends Record<string, unknown>>(
+  all: T[],
+  parameters: QueryParameters,
+  by: { ids: [parameter: string, field: string, missing: string]; filters: Record<string, (each: T) => string> },
+): T[] {
+  const [parameter, field, missingCode] = by.ids;
+  const ids = parameters.list(parameter);
+  const missing = ids.filter((id) => !all.some((each) => each[field] === id));
+  if (missing.length > 0) throw new AwsError(missingCode, `The ID '${missing[0]}' does not exist`);
+  let chosen = ids.length === 0 ? all : all.filter((each) => ids.includes(String(each[field])));
+  for (let i = 1; parameters.get(`Filter.${i}.Name`) !== undefined; i += 1) {
+    const name = parameters.require(`Filter.${i}.Name`);
+    const values = parameters.list(`Filter.${i}.Value`);
+    const read = Object.hasOwn(by.filters, name) ? by.filters[name] : undefined;
+    if (!read) throw new AwsError("InvalidAction", `The simulated cloud does not implement the filter ${name}`, 501);
+    chosen = chosen.filter((each) => values.includes(read(each)));
+  }
+  return chosen;
+}
+
+function allow(
+  action: string,
+  call: AwsCall,
+  cloud: CloudContext,
+): { owner: CloudAccount; account: AccountStore; region: string } {
+  const owner = callerAccount(call, cloud);
+  if (!owner) throw new AwsError("AuthFailure", "AWS was not able to validate the provided access credentials", 401);
+  const { accountId } = owner;
+  const request = { principal: call.principal, action: `ec2:${action}`, resource: "*", resourceAccountId: accountId };
+  requireAccess(cloud.store, request);
+  return { owner, account: cloud.store.account(accountId), region: call.region };
+}
+
+function tagSet(resource: StoredResource): Xml {
+  const tags = (resource.props.tagsAll ?? resource.props.tags ?? {}) as Record<string, string>;
+  return { item: Object.entries(tags).map(([key, value]) => ({ key, value })) };
+}
+
+function text(value: unknown, otherwise = ""): string {
+  return value === undefined || value === null ? otherwise : String(value);
+}
+
+function optional(value: unknown): string | undefined {
+  return value === undefined || value === null || value === "" ? undefined : String(value);
+}
+
+function texts(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}
