@@ -11,16 +11,21 @@ export const LinkReport = z.strictObject({
   view: Verdict,
   /** Where the fault lies: `link` is i→j itself, otherwise the party to chase. Null while the link is up or unknown. */
   fault: z.union([z.literal("link"), z.int()]).nullable(),
+  /** This direction is down while the other works. */
   asymmetric: z.boolean(),
   probe: PathProbe.nullable(),
 });
 export type LinkReport = z.infer<typeof LinkReport>;
+
+/** Half and nine tenths of the links that were measured are at most this slow. */
+const Latency = z.strictObject({ p50Ms: z.number(), p90Ms: z.number(), links: z.int() });
 
 export const PartyReport = z.strictObject({
   partyId: z.int(),
   name: z.string(),
   verdict: Verdict,
   manifestDigest: z.string().nullable(),
+  /** The core's pod; null where there is none, or where it could not be looked at. */
   pod: z
     .strictObject({ name: z.string(), phase: z.string(), ready: z.boolean(), reason: z.string().nullable() })
     .nullable(),
@@ -31,6 +36,7 @@ export type PartyReport = z.infer<typeof PartyReport>;
 export const ValidateReport = z.strictObject({
   schema: z.literal("quorate/validate/v1"),
   network: z.string(),
+  environment: z.string(),
   verdict: z.enum(["OK", "FAIL", "UNKNOWN"]),
   findings: z.array(Finding),
   stage: z.enum(["link", "network"]),
@@ -41,8 +47,13 @@ export const ValidateReport = z.strictObject({
   linksUp: z.int(),
   linksTotal: z.int(),
   partiesFullyConnected: z.int(),
-  /** How many more parties may fail before the protocol stops; null where we could not tell. */
+  /**
+   * How many more parties may fail before the protocol stops: t less the fewest parties without which every link left is up. Negative when
+   * it has stopped already; null where links that we could not tell decide it.
+   */
   faultsTolerated: z.int().nullable(),
+  /** Over the links whose path is open: TCP connect and TLS handshake, as their probers measured them. */
+  latency: z.strictObject({ tcp: Latency.nullable(), tls: Latency.nullable() }),
   parties: z.array(PartyReport),
   links: z.array(LinkReport),
 });

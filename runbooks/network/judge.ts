@@ -1,0 +1,320 @@
+import type { PathProbe } from "../../contract/probe.ts";
+import { sameMeasurements } from "../../contract/trusted-release.ts";
+import type { LinkReport, PartyReport, ValidateReport } from "../../contract/validate-report.ts";
+import { fail, ok, summarise, unknown, type Verdict } from "../../contract/verdict.ts";
+import { type BrokenPair, fewestFaulty } from "./fault-tolerance.ts";
+import { describeFindings } from "./findings.ts";
+import { type Cause, depthOf, depths, type Link, workloadFault } from "./link.ts";
+import type { Observations, PartyObservation } from "./observations.ts";
+
+/** From what was seen to what it means. Pure: the same observations give the same report. */
+export function judge(seen: Observations): ValidateReport {
+  const links = rawLinks(seen);
+  const causes = [...partyCauses(seen, links)];
+  for (const cause of causes) blame(cause);
+  causes.push(...callerCauses(seen, links, causes));
+  blameViews(links, causes);
+  for (const link of links) if (link.verdict.status === "FAIL" && link.fault === null) link.fault = "link";
+  causes.push(...silentCores(seen, causes), ...otherManifests(seen));
+  const reports = links.map((link) => linkReport(link, links));
+  const parties = seen.parties.map((party) => partyReport(party, causes, seen));
+  const up = (link: LinkReport) => link.verdict.status === "OK";
+  return {
+    schema: "quorate/validate/v1",
+    network: seen.network,
+    environment: seen.environment,
+    verdict: summarise([...reports, ...parties].map((report) => report.verdict)),
+    findings: describeFindings(seen, links, causes),
+    stage: seen.stage,
+    startedAt: seen.startedAt,
+    durationMs: seen.durationMs,
+    manifestDigest: seen.manifestDigest,
+    threshold: seen.threshold,
+    linksUp: reports.filter(up).length,
+    linksTotal: reports.length,
+    partiesFullyConnected: parties.filter(({ partyId }) =>
+      reports.every((link) => up(link) || (link.from !== partyId && link.to !== partyId)),
+    ).length,
+    faultsTolerated: faultsTolerated(seen.threshold, reports),
+    latency: {
+      tcp: latency(links.map((link) => (link.path.status === "OK" ? (link.probe?.tcpMs ?? null) : null))),
+      tls: latency(links.map((link) => (link.path.status === "OK" ? (link.probe?.tlsMs ?? null) : null))),
+    },
+    parties,
+    links: reports,
+  };
+}
+
+/* Two facts per link. */
+
+function rawLinks(seen: Observations): Link[] {
+  const listeners = new Map(seen.parties.map((party) => [party.partyId, party.notListening]));
+  return seen.parties.flatMap((from) =>
+    seen.parties
+      .filter((to) => to.partyId !== from.partyId)
+      .map((to): Link => {
+        const probe = probeOf(from, to.partyId);
+        const path = pathVerdict(from, to.partyId, probe, seen, listeners.get(to.partyId) ?? null);
+        const view = viewVerdict(from, to.partyId, seen);
+        const verdict = seen.stage === "network" ? path : linkVerdict(path, view);
+        return { from: from.partyId, to: to.partyId, probe, path, view, verdict, fault: null, follows: false };
+      }),
+  );
+}
+
+function probeOf(from: PartyObservation, to: number): PathProbe | null {
+  if (from.probe.status === "unknown") return null;
+  return from.probe.reply.links.find((link) => link.peerId === to) ?? null;
+}
+
+function pathVerdict(
+  from: PartyObservation,
+  to: number,
+  probe: PathProbe | null,
+  seen: Observations,
+  notListening: string | null,
+): Verdict {
+  if (from.notAsked !== null) return unknown(from.notAsked);
+  if (from.probe.status === "unknown") return unknown(from.probe.reason);
+  if (probe === null) return unknown(`the prober of party ${from.partyId} said nothing of this link`);
+  if (probe.code === "OK") return ok;
+  const unreadable = from.caUnreadable[String(to)];
+  if (probe.code === "NO_CA_CERTIFICATE" && unreadable !== undefined) return unknown(unreadable);
+  // At stage `link` no step of a probe ends like this but by a failure of the prober itself.
+  if (seen.stage === "link" && probe.code === "WRONG_ANSWER") return unknown(probe.detail);
+  // Without a listener nothing can be open; only a path that ends before it says something.
+  if (notListening !== null && depthOf(probe) >= depths.tcp && probe.code !== "TIMED_OUT")
+    return unknown(`party ${to} does not listen: ${notListening}`);
+  return fail(probe.code, probe.detail);
+}
+
+function viewVerdict(from: PartyObservation, to: number, seen: Observations): Verdict {
+  if (from.notAsked !== null) return unknown(from.notAsked);
+  if (seen.stage === "network") return unknown("cores are not asked at stage network");
+  if (from.probe.status === "unknown") return unknown(from.probe.reason);
+  const { view } = from.probe.reply;
+  if (view.status === "silent") return unknown(`the core of party ${from.partyId} is silent: ${view.detail}`);
+  if (view.myPartyId !== from.partyId)
+    return unknown(`the core that answered for party ${from.partyId} says that it is party ${view.myPartyId}`);
+  const peer = view.peers.find((entry) => entry.peerId === to);
+  if (peer === undefined) return unknown(`the core of party ${from.partyId} does not mention party ${to}`);
+  if (peer.reachable) return ok;
+  return fail("NOT_ACCEPTED", peer.error || `the core of party ${from.partyId} cannot reach party ${to}`);
+}
+
+/** Down if either fact says so, up only if both do. */
+function linkVerdict(path: Verdict, view: Verdict): Verdict {
+  if (path.status === "FAIL") return path;
+  if (view.status === "FAIL") return view;
+  if (path.status === "UNKNOWN") return path;
+  return view;
+}
+
+/* Whose fault: first the parties that are not there or are not who they should be. */
+
+function* partyCauses(seen: Observations, links: readonly Link[]): Generator<Cause> {
+  for (const party of seen.parties) {
+    const into = links.filter((link) => link.to === party.partyId);
+    const stranger = into.filter((link) => isStranger(link, seen));
+    if (stranger.length > 0) {
+      yield { code: "RELEASE_NOT_TRUSTED", party: party.partyId, links: stranger };
+      continue;
+    }
+    const known = into.filter((link) => link.path.status !== "UNKNOWN" && link.probe !== null);
+    const deepest = Math.max(-1, ...known.map((link) => (link.probe ? depthOf(link.probe) : -1)));
+    // Those that came less far failed on their own way; only who came this far can tell about the party.
+    const witnesses = known.filter((link) => link.probe !== null && depthOf(link.probe) === deepest);
+    const code = partyFault(party, deepest, witnesses, seen);
+    if (code !== null) yield { code, party: party.partyId, links: witnesses };
+  }
+}
+
+/** An enclave whose measurements no release of the manifest has: the fault of who runs it, whoever sees it. */
+function isStranger({ path, probe }: Link, seen: Observations): boolean {
+  if (path.status !== "FAIL" || probe?.code !== "UNTRUSTED_RELEASE") return false;
+  const { release } = probe;
+  return release === null || !seen.trustedReleases.some((trusted) => sameMeasurements(trusted, release));
+}
+
+function partyFault(
+  party: PartyObservation,
+  deepest: number,
+  witnesses: readonly Link[],
+  seen: Observations,
+): Cause["code"] | null {
+  const own = seen.stage === "link" ? ownEvidence(party) : { core: "unknown" as const, workload: null };
+  const lost = own.workload === "gone" || (own.workload === "unready" && own.core === "silent");
+  const codes = new Set(witnesses.map((link) => link.probe?.code));
+  // One witness cannot tell a party's fault from that of its own way to it, unless the party's own cluster agrees.
+  const sure = witnesses.length >= 2;
+  switch (deepest) {
+    case -1:
+      return lost && own.core !== "answered" ? "PARTY_DOWN" : null;
+    case depths.dns:
+      if (lost) return "PARTY_DOWN";
+      return sure && codes.size === 1 && codes.has("NAME_NOT_FOUND") ? "PARTY_UNREACHABLE" : null;
+    case depths.tcp:
+      if (own.core !== "answered" && (own.workload !== null || own.core === "silent")) return "PARTY_DOWN";
+      if (!sure) return null;
+      return own.core === "unknown" && (codes.has("REFUSED") || codes.has("RESET"))
+        ? "PARTY_DOWN"
+        : "PARTY_UNREACHABLE";
+    case depths.tls:
+      if (codes.size === 1 && codes.has("TIMED_OUT") && own.core !== "answered" && (own.core === "silent" || sure))
+        return "PARTY_HUNG";
+      return sure ? "PARTY_UNREACHABLE" : null;
+    case depths.ca:
+      return sure && witnesses.length === seen.parties.length - 1 ? "CA_CERTIFICATE_NOT_PUBLISHED" : null;
+    case depths.chain:
+      return sure ? "CERTIFICATE_WRONG" : null;
+    case depths.dates:
+      return "CERTIFICATE_EXPIRED";
+  }
+  return null;
+}
+
+/** What a party's own cluster says of its core. */
+function ownEvidence(party: PartyObservation): {
+  core: "answered" | "silent" | "unknown";
+  workload: "gone" | "unready" | null;
+} {
+  const core =
+    party.probe.status === "replied" ? (party.probe.reply.view.status === "silent" ? "silent" : "answered") : "unknown";
+  return { core, workload: party.workload.status === "seen" ? workloadFault(party.workload.workload) : null };
+}
+
+/* Then the parties whose own side keeps them from others. */
+
+/** Everything from a party fails alike while others get through, or it lacks what it needs to trust a peer. */
+function* callerCauses(seen: Observations, links: readonly Link[], known: readonly Cause[]): Generator<Cause> {
+  for (const { partyId } of seen.parties) {
+    const open = links.filter((link) => link.from === partyId && link.verdict.status === "FAIL" && link.fault === null);
+    const failing = open.filter((link) => link.path.status === "FAIL");
+    const stale = failing.filter((link) => link.probe?.code === "UNTRUSTED_RELEASE");
+    const missing = failing.filter((link) => link.probe?.code === "NO_CA_CERTIFICATE");
+    if (stale.length > 0) yield blame({ code: "RELEASE_LIST_STALE", party: partyId, links: stale });
+    if (missing.length > 0) yield blame({ code: "CA_CERTIFICATE_MISSING", party: partyId, links: missing });
+    const alike = failing.filter((link) => link.fault === null);
+    const others = links.filter(
+      (link) => link.from === partyId && !known.some((cause) => cause.links.includes(link)) && link.fault === null,
+    );
+    const kinds = new Set(alike.map((link) => `${link.probe?.code} ${link.probe?.stage}`));
+    if (alike.length >= 2 && alike.length === others.length && kinds.size === 1)
+      yield blame({ code: "OUTBOUND_BLOCKED", party: partyId, links: alike });
+  }
+}
+
+/** Faults of who a party is: peers refuse its client certificate just as they refuse its server certificate. */
+const identityCodes: ReadonlySet<Cause["code"]> = new Set([
+  "CERTIFICATE_EXPIRED",
+  "CERTIFICATE_WRONG",
+  "RELEASE_NOT_TRUSTED",
+  "CA_CERTIFICATE_NOT_PUBLISHED",
+]);
+
+/** Links whose path may be open, but of which the core says that they are not. */
+function blameViews(links: readonly Link[], causes: Cause[]): void {
+  const open = links.filter(
+    (link) => link.verdict.status === "FAIL" && link.fault === null && link.path.status !== "FAIL",
+  );
+  for (const link of open) {
+    const identity = causes.find((cause) => cause.party === link.from && identityCodes.has(cause.code));
+    const absent = link.path.status === "UNKNOWN" ? causes.find((cause) => cause.party === link.to) : undefined;
+    const cause = absent ?? identity;
+    if (cause !== undefined) {
+      link.fault = cause.party;
+      cause.links.push(link);
+      continue;
+    }
+    // Mutual TLS: the peer that cannot verify us, or cannot reach us, does not accept us either.
+    const back = links.find((other) => other.from === link.to && other.to === link.from);
+    if (back?.path.status === "FAIL") {
+      link.fault = back.fault ?? "link";
+      link.follows = true;
+    }
+  }
+  const left = open.filter((link) => link.fault === null);
+  const whole = (end: "from" | "to", party: number) => {
+    const mine = left.filter((link) => link[end] === party && link.fault === null);
+    const judged = links.filter(
+      (link) =>
+        link[end] === party && link.verdict.status !== "UNKNOWN" && (link.fault === null || mine.includes(link)),
+    );
+    return mine.length >= 2 && mine.length === judged.length ? mine : [];
+  };
+  for (const party of new Set(left.flatMap((link) => [link.from, link.to]))) {
+    const nobodyAccepts = whole("from", party);
+    if (nobodyAccepts.length > 0) causes.push(blame({ code: "NOT_ACCEPTED", party, links: nobodyAccepts }));
+    const acceptsNobody = whole("to", party);
+    if (acceptsNobody.length > 0) causes.push(blame({ code: "ACCEPTS_NOBODY", party, links: acceptsNobody }));
+  }
+}
+
+function blame(cause: Cause): Cause {
+  for (const link of cause.links) link.fault = cause.party;
+  return cause;
+}
+
+/** Faults that keep a core from saying anything; its silence needs no finding of its own then. */
+const absentCodes: ReadonlySet<Cause["code"]> = new Set(["PARTY_DOWN", "PARTY_HUNG"]);
+
+function silentCores(seen: Observations, causes: readonly Cause[]): Cause[] {
+  return seen.parties.flatMap((party) => {
+    const silent =
+      seen.stage === "link" && party.probe.status === "replied" && party.probe.reply.view.status === "silent";
+    const explained = causes.some((cause) => cause.party === party.partyId && absentCodes.has(cause.code));
+    return silent && !explained ? [{ code: "CORE_SILENT" as const, party: party.partyId, links: [] }] : [];
+  });
+}
+
+function otherManifests(seen: Observations): Cause[] {
+  return seen.parties
+    .filter((party) => party.manifestDigest !== null && party.manifestDigest !== seen.manifestDigest)
+    .map((party) => ({ code: "MANIFEST_DIFFERS" as const, party: party.partyId, links: [] }));
+}
+
+/* What the report says of it. */
+
+function linkReport(link: Link, links: readonly Link[]): LinkReport {
+  const { from, to, verdict, path, view, fault, probe } = link;
+  const back = links.find((other) => other.from === to && other.to === from);
+  const asymmetric = verdict.status === "FAIL" && back?.verdict.status === "OK";
+  return { from, to, verdict, path, view, fault, asymmetric, probe };
+}
+
+function partyReport(party: PartyObservation, causes: readonly Cause[], seen: Observations): PartyReport {
+  return {
+    partyId: party.partyId,
+    name: party.name,
+    verdict: partyVerdict(party, causes, seen),
+    manifestDigest: party.manifestDigest,
+    pod: party.workload.status === "seen" ? party.workload.workload.pod : null,
+    view: party.probe.status === "replied" ? party.probe.reply.view : null,
+  };
+}
+
+function partyVerdict(party: PartyObservation, causes: readonly Cause[], seen: Observations): Verdict {
+  const cause = causes.find((entry) => entry.party === party.partyId);
+  if (cause !== undefined) return fail(cause.code, `${cause.links.length} links concerned`);
+  if (party.notAsked !== null) return unknown(party.notAsked);
+  if (party.probe.status === "unknown") return unknown(party.probe.reason);
+  if (seen.stage === "link" && party.workload.status === "unknown") return unknown(party.workload.reason);
+  if (party.notListening !== null) return unknown(party.notListening);
+  return ok;
+}
+
+/** t less the fewest parties that the broken links make faulty; null where it depends on links that we could not tell. */
+function faultsTolerated(threshold: number, links: readonly LinkReport[]): number | null {
+  const pairs = (statuses: readonly Verdict["status"][]): BrokenPair[] =>
+    links.filter((link) => statuses.includes(link.verdict.status)).map((link) => [link.from, link.to]);
+  const atLeast = fewestFaulty(pairs(["FAIL"]));
+  const atMost = fewestFaulty(pairs(["FAIL", "UNKNOWN"]));
+  return atLeast === atMost ? threshold - atLeast : null;
+}
+
+function latency(values: readonly (number | null)[]): ValidateReport["latency"]["tcp"] {
+  const sorted = values.filter((value) => value !== null).sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)];
+  const [p50Ms, p90Ms] = [at(0.5), at(0.9)];
+  return p50Ms === undefined || p90Ms === undefined ? null : { p50Ms, p90Ms, links: sorted.length };
+}

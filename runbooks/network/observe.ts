@@ -1,0 +1,367 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { partyHost } from "../../contract/network-manifest.ts";
+import type { PartyOutputs } from "../../contract/party-outputs.ts";
+import { ProbeReply, type ProbeRequest } from "../../contract/probe.ts";
+import { classifyFailure } from "../command.ts";
+import type { CommandResult, PartyAccess, RunbookContext } from "../context.ts";
+import type { Observations, PartyObservation, Workload } from "./observations.ts";
+
+export interface ObserveInputs {
+  stage: "link" | "network";
+  timeoutMs: number;
+  /** @default all for which credentials are held */
+  parties?: number[] | undefined;
+}
+
+/** What reaching the API server, starting Node in the pod and printing may take beside the links' own deadline. */
+const execSlackMs = 5_000;
+/** A listener has to be up before the first peer tries, and until the last one is done. */
+const listenSlackMs = 3_000;
+
+/** Asks all given parties at once; dead ones cost one deadline in all. Never throws because of what a party does. */
+export async function observe(
+  context: Pick<RunbookContext, "manifest" | "manifestDigest" | "parties" | "clock" | "progress">,
+  inputs: ObserveInputs,
+  signal: AbortSignal,
+): Promise<Observations> {
+  const { manifest } = context;
+  const parties = context.parties.filter(({ outputs }) => inputs.parties?.includes(outputs.partyId) ?? true);
+  const startedAt = context.clock.now().toISOString();
+  const started = performance.now();
+  const listeners = inputs.stage === "network" ? await startListeners(parties, inputs, signal) : [];
+  try {
+    let answered = 0;
+    const observed = new Map(
+      await Promise.all(
+        parties.map(async (party): Promise<[number, PartyObservation]> => {
+          const listener = listeners.find((one) => one.partyId === party.outputs.partyId);
+          const seen = await observeParty(party, context, inputs, signal);
+          answered += 1;
+          context.progress(`${answered} of ${parties.length} parties answered`);
+          return [party.outputs.partyId, { ...seen, notListening: listener?.problem ?? null }];
+        }),
+      ),
+    );
+    signal.throwIfAborted();
+    return {
+      network: manifest.network,
+      environment: manifest.environment,
+      stage: inputs.stage,
+      startedAt,
+      durationMs: Math.round(performance.now() - started),
+      manifestDigest: context.manifestDigest,
+      threshold: manifest.threshold,
+      namespace: manifest.namespace,
+      ports: { peer: manifest.ports.peer, grpc: manifest.ports.grpc },
+      trustedReleases: manifest.trustedReleases.map(({ version, pcr0, pcr1, pcr2 }) => ({ version, pcr0, pcr1, pcr2 })),
+      parties: manifest.parties.map((party) => observed.get(party.id) ?? notAsked(context, party)),
+    };
+  } finally {
+    await Promise.all(listeners.map((listener) => listener.stop()));
+  }
+}
+
+function notAsked(
+  { parties }: Pick<RunbookContext, "parties">,
+  { id: partyId, name }: { id: number; name: string },
+): PartyObservation {
+  const reason = parties.some(({ outputs }) => outputs.partyId === partyId) ? "not asked" : "not mine";
+  return {
+    partyId,
+    name,
+    notAsked: reason,
+    manifestDigest: null,
+    workload: { status: "unknown", reason },
+    probe: { status: "unknown", reason },
+    caUnreadable: {},
+    notListening: null,
+  };
+}
+
+async function observeParty(
+  party: PartyAccess,
+  context: Pick<RunbookContext, "manifest">,
+  inputs: ObserveInputs,
+  signal: AbortSignal,
+): Promise<Omit<PartyObservation, "notListening">> {
+  const { outputs } = party;
+  const [workload, probed] = await Promise.all([
+    readWorkload(party, inputs, signal),
+    probeLinks(party, context, inputs, signal),
+  ]);
+  return {
+    partyId: outputs.partyId,
+    name: outputs.partyName,
+    notAsked: null,
+    manifestDigest: outputs.manifestDigest,
+    workload,
+    ...probed,
+  };
+}
+
+/* The core's pod. */
+
+/** Arguments of kubectl that list what the core runs in. */
+export function podsCommand(outputs: PartyOutputs): string[] {
+  return ["get", "pods,statefulsets", "--namespace", outputs.namespace, "--output", "json"];
+}
+
+const KubernetesList = z.object({
+  items: z.array(
+    z.object({
+      kind: z.string(),
+      metadata: z.object({ name: z.string(), deletionTimestamp: z.string().optional() }),
+      spec: z.object({ replicas: z.int().optional() }).optional(),
+      status: z
+        .object({
+          phase: z.string().optional(),
+          reason: z.string().optional(),
+          message: z.string().optional(),
+          conditions: z
+            .array(
+              z.object({
+                type: z.string(),
+                status: z.string(),
+                reason: z.string().optional(),
+                message: z.string().optional(),
+              }),
+            )
+            .optional(),
+          containerStatuses: z
+            .array(z.object({ state: z.record(z.string(), z.object({ reason: z.string().optional() })).optional() }))
+            .optional(),
+        })
+        .optional(),
+    }),
+  ),
+});
+type KubernetesItem = z.infer<typeof KubernetesList>["items"][number];
+
+async function readWorkload(
+  party: PartyAccess,
+  inputs: ObserveInputs,
+  signal: AbortSignal,
+): Promise<PartyObservation["workload"]> {
+  const result = await ask(party, podsCommand(party.outputs), { timeoutMs: inputs.timeoutMs, signal });
+  if ("reason" in result) return { status: "unknown", reason: result.reason };
+  const list = parseJson(KubernetesList, result.stdout);
+  if (list === null) return { status: "unknown", reason: "kubectl printed no list of pods and stateful sets" };
+  return { status: "seen", workload: workloadOf(list.items, party.outputs) };
+}
+
+function workloadOf(items: readonly KubernetesItem[], outputs: PartyOutputs): Workload {
+  const { statefulSet, pod: podName } = outputs.workload;
+  const named = (kind: string, name: string) => items.find((item) => item.kind === kind && item.metadata.name === name);
+  const set = named("StatefulSet", statefulSet);
+  const pod = named("Pod", podName);
+  return {
+    statefulSet,
+    replicas: set === undefined ? null : (set.spec?.replicas ?? 1),
+    pod: pod === undefined ? null : podOf(pod),
+  };
+}
+
+function podOf({ metadata, status }: KubernetesItem): NonNullable<Workload["pod"]> {
+  const condition = (type: string) => status?.conditions?.find((entry) => entry.type === type);
+  const scheduled = condition("PodScheduled");
+  const ready = condition("Ready");
+  const waiting = status?.containerStatuses?.flatMap(({ state }) => state?.waiting?.reason ?? []).at(0);
+  const reason =
+    (metadata.deletionTimestamp === undefined ? undefined : "being deleted") ??
+    (scheduled?.status === "False" ? (scheduled.message ?? scheduled.reason) : undefined) ??
+    waiting ??
+    status?.message ??
+    status?.reason ??
+    (ready?.status === "False" ? (ready.message ?? ready.reason) : undefined);
+  return {
+    name: metadata.name,
+    phase: status?.phase ?? "Unknown",
+    ready: ready?.status === "True",
+    reason: reason ?? null,
+  };
+}
+
+/* The links. */
+
+/** Arguments of kubectl that start the prober; it reads its request from standard input. */
+export function probeCommand(outputs: PartyOutputs): string[] {
+  return [...execProber(outputs), "node", "prober.mjs", "probe"];
+}
+
+function execProber(outputs: PartyOutputs): string[] {
+  const { namespace, workload } = outputs;
+  return ["exec", "--namespace", namespace, `deploy/${workload.prober}`, "--container", "prober", "--stdin", "--"];
+}
+
+async function probeLinks(
+  party: PartyAccess,
+  context: Pick<RunbookContext, "manifest">,
+  inputs: ObserveInputs,
+  signal: AbortSignal,
+): Promise<Pick<PartyObservation, "probe" | "caUnreadable">> {
+  const { request, caUnreadable } = await probeRequest(party, context, inputs);
+  const result = await ask(party, probeCommand(party.outputs), {
+    stdin: JSON.stringify(request),
+    timeoutMs: inputs.timeoutMs + execSlackMs,
+    signal,
+  });
+  if ("reason" in result) return { probe: { status: "unknown", reason: `prober: ${result.reason}` }, caUnreadable };
+  const reply = parseJson(ProbeReply, result.stdout);
+  if (reply === null || reply.partyId !== party.outputs.partyId)
+    return { probe: { status: "unknown", reason: "the prober's answer cannot be read" }, caUnreadable };
+  return { probe: { status: "replied", reply }, caUnreadable };
+}
+
+async function probeRequest(
+  party: PartyAccess,
+  { manifest }: Pick<RunbookContext, "manifest">,
+  inputs: ObserveInputs,
+): Promise<{ request: ProbeRequest; caUnreadable: Record<string, string> }> {
+  const { outputs } = party;
+  const caUnreadable: Record<string, string> = {};
+  const peers = await Promise.all(
+    manifest.parties
+      .filter((peer) => peer.id !== outputs.partyId)
+      .map(async (peer) => ({
+        partyId: peer.id,
+        host: qualified(outputs.peerHosts[String(peer.id)] ?? partyHost(peer), outputs.namespace),
+        port: manifest.ports.peer,
+        mpcIdentity: partyHost(peer),
+        caCertificatePem:
+          inputs.stage === "network"
+            ? null
+            : await readObject(outputs.publicVault.bucketName, peerCaKey(outputs, peer.id)).catch(
+                (failure: unknown) => {
+                  caUnreadable[String(peer.id)] =
+                    `CA certificate of party ${peer.id} cannot be read: ${messageOf(failure)}`;
+                  return null;
+                },
+              ),
+      })),
+  );
+  const { grpc } = outputs.ports;
+  const request: ProbeRequest = {
+    contract: "probe/v1",
+    partyId: outputs.partyId,
+    stage: inputs.stage,
+    timeoutMs: inputs.timeoutMs,
+    peers,
+    trustedReleases: outputs.trustedReleases.map(({ pcr0, pcr1, pcr2 }) => ({ pcr0, pcr1, pcr2 })),
+    attestationRootSha256: manifest.attestationRootSha256,
+    core: inputs.stage === "network" ? null : { host: qualified(outputs.services.core, outputs.namespace), port: grpc },
+  };
+  return { request, caUnreadable };
+}
+
+/** A peer's CA certificate lies in the own public vault under the peer's prefix, as the own one lies under the own prefix. */
+function peerCaKey({ caCertificate, publicVault, partyId }: PartyOutputs, peerId: number): string {
+  const peerPrefix = publicVault.prefix.replace(new RegExp(`-p${partyId}$`), `-p${peerId}`);
+  return caCertificate.key.replace(`${publicVault.prefix}/`, `${peerPrefix}/`);
+}
+
+/** The prober asks DNS for full names: search lists are the pod's, not its. */
+function qualified(host: string, namespace: string): string {
+  return host.includes(".") ? host : `${host}.${namespace}.svc.cluster.local`;
+}
+
+/* Listeners, before there are cores. */
+
+interface Listener {
+  partyId: number;
+  problem: string | null;
+  stop(): Promise<void>;
+}
+
+/** Arguments of kubectl that make the prober answer its peers for a while. */
+export function listenCommand(outputs: PartyOutputs, timeoutMs: number): string[] {
+  const seconds = String(Math.ceil((timeoutMs + execSlackMs + listenSlackMs) / 1000));
+  const { partyId, ports } = outputs;
+  const options = ["--port", String(ports.peer), "--seconds", seconds, "--party", String(partyId)];
+  return [...execProber(outputs), "node", "prober.mjs", "listen", ...options];
+}
+
+function startListeners(
+  parties: readonly PartyAccess[],
+  inputs: ObserveInputs,
+  signal: AbortSignal,
+): Promise<Listener[]> {
+  return Promise.all(parties.map((party) => startListener(party, inputs, signal)));
+}
+
+async function startListener(party: PartyAccess, inputs: ObserveInputs, signal: AbortSignal): Promise<Listener> {
+  const { partyId } = party.outputs;
+  const enough = new AbortController();
+  const up = Promise.withResolvers<null>();
+  const running = ask(party, listenCommand(party.outputs, inputs.timeoutMs), {
+    timeoutMs: inputs.timeoutMs + execSlackMs + 2 * listenSlackMs,
+    signal: AbortSignal.any([signal, enough.signal]),
+    onLine: (line) => {
+      if (line.startsWith("listening")) up.resolve(null);
+    },
+  });
+  const late = new Promise<string>((resolve) => {
+    const timer = setTimeout(() => resolve("its prober did not begin to listen in time"), execSlackMs);
+    void running.then(() => clearTimeout(timer));
+  });
+  const ended = running.then((result) => ("reason" in result ? result.reason : "its prober stopped listening at once"));
+  const problem = await Promise.race([up.promise, ended, late]);
+  return {
+    partyId,
+    problem,
+    async stop() {
+      enough.abort();
+      await running;
+    },
+  };
+}
+
+/* Asking. */
+
+type Answer = { stdout: string } | { reason: string };
+
+/** One kubectl command; whatever goes wrong becomes the reason for which nothing could be told. */
+async function ask(
+  party: PartyAccess,
+  args: string[],
+  options: Parameters<PartyAccess["kubectl"]>[1],
+): Promise<Answer> {
+  let result: CommandResult;
+  try {
+    result = await party.kubectl(args, options);
+  } catch (failure) {
+    return { reason: messageOf(failure) };
+  }
+  const failure = classifyFailure(result);
+  return failure === null ? { stdout: result.stdout } : { reason: failure.reason };
+}
+
+async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
+  const answered = new AbortController();
+  const late = sleep(timeoutMs, undefined, { signal: answered.signal }).then(() => {
+    throw new Error(`no answer within ${timeoutMs / 1000} s`);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    // The loser is left behind: an aborted sleep rejects too.
+    late.catch(() => {});
+    answered.abort();
+  }
+}
+
+function parseJson<T extends z.ZodType>(schema: T, text: string): z.output<T> | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (failure) {
+    if (failure instanceof SyntaxError) return null;
+    throw failure;
+  }
+  const parsed = schema.safeParse(value);
+  return parsed.success ? parsed.data : null;
+}
+
+function messageOf(failure: unknown): string {
+  return failure instanceof Error ? failure.message : String(failure);
+}

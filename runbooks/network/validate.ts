@@ -1,0 +1,80 @@
+import { z } from "zod";
+import type { NetworkManifest } from "../../contract/network-manifest.ts";
+import { OperatorError } from "../../contract/operator-error.ts";
+import { ValidateReport } from "../../contract/validate-report.ts";
+import type { PartyAccess } from "../context.ts";
+import { renderValidateMarkdown } from "../report-markdown.ts";
+import { renderValidateText } from "../report-text.ts";
+import { runbook, step } from "../runbook.ts";
+import { judge } from "./judge.ts";
+import { Observations } from "./observations.ts";
+import { listenCommand, observe, podsCommand, probeCommand } from "./observe.ts";
+
+const Inputs = z.strictObject({
+  /** `link`: cores, with TLS and attestation. `network`: before any core is there, between probers. */
+  stage: z.enum(["link", "network"]).default("link"),
+  /** Deadline of one link for DNS, TCP and TLS together, and of each question to a cluster. */
+  timeoutMs: z.coerce.number<number>().int().min(50).max(60_000).default(5_000),
+  /** Ask only these; of the others nothing is told. @default all for which credentials are held */
+  parties: z.array(z.coerce.number<number>().int().min(1)).min(1).optional(),
+});
+
+/** Proves the network: every directed link, as the prober sees its path and as the core sees its peer. */
+export default runbook({
+  name: "validate",
+  summary: "Probe every link between the parties and say which are up, whose fault it is if not, and what to do.",
+  risk: "read-only",
+  systems: ["zama-kms"],
+  inputs: Inputs,
+  plan(context) {
+    const { inputs, manifest } = context;
+    refuseUnknownParties(inputs.parties ?? [], context.parties);
+    const asked = context.parties.filter(({ outputs }) => inputs.parties?.includes(outputs.partyId) ?? true);
+    const links = manifest.parties.length * (manifest.parties.length - 1);
+    return [
+      step({
+        id: "observe",
+        does: `ask ${parties(asked, manifest)} at once: their pods, their peers' CA certificates, and a probe of each link`,
+        commands: asked.flatMap((party) => commands(party, inputs.stage, inputs.timeoutMs)),
+        repeat: "safe",
+        evidence: Observations,
+        run: ({ signal }) => observe(context, inputs, signal),
+      }),
+      step({
+        id: "judge",
+        does: `judge ${links} links`,
+        repeat: "safe",
+        evidence: ValidateReport,
+        run: async ({ evidence }) => judge(evidence("observe", Observations)),
+      }),
+    ];
+  },
+  report({ evidence }) {
+    const json = evidence("judge", ValidateReport);
+    return { json, text: (style) => renderValidateText(json, style), markdown: () => renderValidateMarkdown(json) };
+  },
+});
+
+function refuseUnknownParties(wanted: readonly number[], held: readonly PartyAccess[]): void {
+  const ids = held.map(({ outputs }) => outputs.partyId as number);
+  const missing = wanted.filter((id) => !ids.includes(id));
+  if (missing.length === 0) return;
+  throw new OperatorError({
+    code: "PARTY_NOT_HELD",
+    what: `there are no credentials here for party ${missing.join(", ")}`,
+    found: `credentials of party ${ids.join(", ") || "none"}`,
+    expected: "parties of one's own: others validate their own rows",
+    next: "name only those, or none for all of them",
+  });
+}
+
+function parties(asked: readonly PartyAccess[], manifest: NetworkManifest): string {
+  if (asked.length === manifest.parties.length) return `all ${asked.length} parties`;
+  return `${asked.length} of ${manifest.parties.length} parties (${asked.map(({ outputs }) => outputs.partyId).join(", ")})`;
+}
+
+function commands({ outputs }: PartyAccess, stage: "link" | "network", timeoutMs: number): string[] {
+  const all = stage === "link" ? [podsCommand(outputs)] : [podsCommand(outputs), listenCommand(outputs, timeoutMs)];
+  const named = (args: string[]) => `kubectl ${args.join(" ")}   # party ${outputs.partyId}`;
+  return [...all.map(named), `${named(probeCommand(outputs))}, request on standard input`];
+}

@@ -1,0 +1,36 @@
+import type { ValidateReport } from "../contract/validate-report.ts";
+
+const marks = { OK: "ok", FAIL: "**DOWN**", UNKNOWN: "?" } as const;
+
+/** The report for a pull request or a chat: verdict first, then findings, then the matrix. */
+export function renderValidateMarkdown(report: ValidateReport): string {
+  const name = report.environment === "devnet" ? report.network.toUpperCase() : report.network;
+  const ids = report.parties.map((party) => party.partyId);
+  const byPair = new Map(report.links.map((link) => [`${link.from} ${link.to}`, marks[link.verdict.status]]));
+  return [
+    `## network ${name}: ${report.verdict}`,
+    "",
+    `${report.linksUp} of ${report.linksTotal} links up, ${report.partiesFullyConnected} of ${ids.length} parties fully connected, faults still tolerated: ${report.faultsTolerated ?? "could not tell"} (t = ${report.threshold}).`,
+    "",
+    ...report.findings.flatMap(({ code, field, found, expected, next }) => [
+      `- **${code}** ${field}`,
+      `  - found: ${oneLine(found)}`,
+      `  - expected: ${oneLine(expected)}`,
+      `  - next: ${oneLine(next)}`,
+    ]),
+    ...(report.findings.length > 0 ? [""] : []),
+    `| from \\ to | ${ids.join(" | ")} |`,
+    `|---|${ids.map(() => "---|").join("")}`,
+    ...report.parties.map(
+      (party) =>
+        `| ${party.partyId} ${oneLine(party.name)} | ${ids.map((to) => byPair.get(`${party.partyId} ${to}`) ?? "·").join(" | ")} |`,
+    ),
+    "",
+    `Stage ${report.stage}, ${report.startedAt}, manifest \`${report.manifestDigest}\`.`,
+    "",
+  ].join("\n");
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll("\n", "; ").replaceAll("|", "\\|");
+}

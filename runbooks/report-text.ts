@@ -1,0 +1,186 @@
+import { createColors } from "picocolors";
+import type { LinkReport, ValidateReport } from "../contract/validate-report.ts";
+import type { Finding, Verdict } from "../contract/verdict.ts";
+import type { TextStyle } from "./runbook.ts";
+
+type Colours = ReturnType<typeof createColors>;
+
+/** What a cell says, long and short; it has to be legible without any colour. */
+const marks: Record<Verdict["status"], { long: string; short: string }> = {
+  OK: { long: "ok", short: "ok" },
+  FAIL: { long: "DOWN", short: "X" },
+  UNKNOWN: { long: "?", short: "?" },
+};
+
+const longestName = 18;
+
+/** The report for a terminal: matrix, the plain line, verdict, findings. */
+export function renderValidateText(report: ValidateReport, style: TextStyle): string {
+  const colours = createColors(style.colour);
+  return [
+    header(report, colours),
+    "",
+    ...matrix(report, style.columns, colours),
+    "",
+    verdictLine(report, colours),
+    ...summaryLines(report),
+    ...(report.stage === "network" ? sources(report) : []),
+    ...unknownLines(report),
+    ...report.findings.flatMap((finding) => ["", renderFinding(finding, style.columns, colours)]),
+  ].join("\n");
+}
+
+function header(report: ValidateReport, colours: Colours): string {
+  const name = report.environment === "devnet" ? report.network.toUpperCase() : report.network;
+  const time = `${report.startedAt.slice(0, 19).replace("T", " ")}Z`;
+  const first = `network ${colours.bold(name)}`;
+  return [
+    first,
+    `${report.parties.length} parties, t = ${report.threshold}   stage ${report.stage}   ${time}   ${(report.durationMs / 1000).toFixed(1)} s`,
+    `manifest ${report.manifestDigest.slice(0, 23)}`,
+  ].join("\n");
+}
+
+/** Rows are where a link comes from, columns where it goes to. */
+function matrix(report: ValidateReport, columns: number, colours: Colours): string[] {
+  const ids = report.parties.map((party) => party.partyId);
+  const numberWidth = Math.max(...ids.map((id) => String(id).length), 1);
+  const names = report.parties.map((party) => party.name.slice(0, longestName));
+  const nameWidth = Math.max(...names.map((name) => name.length));
+  const room = (cell: number, named: boolean) => 2 + numberWidth + (named ? nameWidth + 1 : 0) + ids.length * cell;
+  const roomy = 6;
+  const tight = numberWidth + 2;
+  const long = room(roomy, true) <= columns || room(roomy, false) <= columns;
+  const cellWidth = long ? roomy : tight;
+  const named = room(cellWidth, true) <= columns;
+  if (room(cellWidth, false) > columns) return withoutMatrix(report, columns);
+  const byPair = new Map(report.links.map((link) => [`${link.from} ${link.to}`, link]));
+  const label = (id: string, name: string) =>
+    `  ${id.padStart(numberWidth)}${named ? ` ${name.padEnd(nameWidth)}` : ""}`;
+  const cell = (from: number, to: number) => {
+    const link = byPair.get(`${from} ${to}`);
+    const status = link?.verdict.status;
+    const text = status === undefined ? "·" : marks[status][long ? "long" : "short"];
+    const padded = text.padStart(cellWidth);
+    if (status === "OK") return colours.green(padded);
+    if (status === "FAIL") return colours.red(padded);
+    return status === "UNKNOWN" ? colours.yellow(padded) : colours.dim(padded);
+  };
+  const words = long ? "ok up, DOWN down, ? could not tell" : "ok up, X down, ? could not tell";
+  return [
+    `from ↓ to →   ${words}`,
+    `${label("", "")}${ids.map((id) => String(id).padStart(cellWidth)).join("")}`,
+    ...ids.map((from, row) => `${label(String(from), names[row] ?? "")}${ids.map((to) => cell(from, to)).join("")}`),
+  ];
+}
+
+/** A network too large for the terminal: only the links that are not up. */
+function withoutMatrix(report: ValidateReport, columns: number): string[] {
+  const list = (status: Verdict["status"], word: string) => {
+    const links = report.links.filter((link) => link.verdict.status === status).map(pair);
+    return links.length === 0 ? [] : wrap(`${word}: ${links.join(", ")}`, columns, "  ");
+  };
+  return [
+    "the matrix is wider than this terminal; links that are not up:",
+    ...list("FAIL", "down"),
+    ...list("UNKNOWN", "?"),
+  ];
+}
+
+function verdictLine(report: ValidateReport, colours: Colours): string {
+  const paint = { OK: colours.green, FAIL: colours.red, UNKNOWN: colours.yellow }[report.verdict];
+  const words = { OK: "OK", FAIL: "FAIL", UNKNOWN: "UNKNOWN (could not tell)" }[report.verdict];
+  return `verdict ${paint(colours.bold(words))}`;
+}
+
+function summaryLines(report: ValidateReport): string[] {
+  const { threshold, faultsTolerated } = report;
+  const left =
+    faultsTolerated === null
+      ? "faults still tolerated: could not tell"
+      : faultsTolerated < 0
+        ? `faults still tolerated: none, ${-faultsTolerated} more than the protocol can bear (t = ${threshold})`
+        : `faults still tolerated: ${faultsTolerated} of ${threshold}`;
+  return [
+    `${report.linksUp} of ${report.linksTotal} links up`,
+    `${report.partiesFullyConnected} of ${report.parties.length} parties fully connected`,
+    left,
+    ...latencyLine(report),
+  ];
+}
+
+function latencyLine({ latency: { tcp, tls } }: ValidateReport): string[] {
+  const words = (name: string, value: typeof tcp) =>
+    value === null ? [] : [`${name} p50 ${milliseconds(value.p50Ms)}, p90 ${milliseconds(value.p90Ms)}`];
+  const parts = [...words("TCP", tcp), ...words("TLS", tls)];
+  return parts.length === 0 ? [] : [`latency ${parts.join("; ")}`];
+}
+
+function milliseconds(value: number): string {
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+}
+
+/** Stage `network`: the address as which each party is seen, which its peers' allow lists have to name. */
+function sources(report: ValidateReport): string[] {
+  const seen = report.parties.flatMap(({ partyId }) => {
+    const links = report.links.filter((link) => link.from === partyId && link.probe?.sourceSeenByPeer);
+    const groups = Map.groupBy(links, (link) => link.probe?.sourceSeenByPeer ?? "");
+    const words = [...groups].map(([address, by]) => `${address} (by ${by.map((link) => link.to).join(", ")})`);
+    return words.length === 0 ? [] : [`  party ${partyId} is seen as ${words.join("; ")}`];
+  });
+  return seen.length === 0 ? [] : ["", "source addresses", ...seen];
+}
+
+/** Why each "?" is one; a reason that is shared is told once. */
+function unknownLines(report: ValidateReport): string[] {
+  const groups = Map.groupBy(
+    report.links.filter((link) => link.verdict.status === "UNKNOWN"),
+    (link) => (link.verdict.status === "UNKNOWN" ? link.verdict.reason : ""),
+  );
+  return groups.size === 0
+    ? []
+    : [
+        "",
+        ...[...groups].map(
+          ([reason, links]) => `?  ${links.length <= 4 ? links.map(pair).join(", ") : rows(links)}  ${reason}`,
+        ),
+      ];
+}
+
+function rows(links: readonly LinkReport[]): string {
+  const from = [...new Set(links.map((link) => link.from))];
+  return `${links.length} links from ${from.length === 1 ? "party" : "parties"} ${from.join(", ")}`;
+}
+
+function pair(link: LinkReport): string {
+  return `${link.from}→${link.to}`;
+}
+
+/** The four parts of an error, wrapped. */
+export function renderFinding(finding: Finding, columns: number, colours: Colours): string {
+  const { code, field, found, expected, next } = finding;
+  const part = (name: string, text: string) => {
+    const indent = " ".repeat(12);
+    const [first = "", ...more] = text.split("\n").flatMap((line) => wrap(line, columns - indent.length, ""));
+    return [`  ${name.padEnd(9)} ${first}`, ...more.map((line) => `${indent}${line}`)];
+  };
+  return [
+    `${colours.bold(code)}  ${field}`,
+    ...part("found", found),
+    ...part("expected", expected),
+    ...part("next", next),
+  ].join("\n");
+}
+
+/** Breaks at blanks; a word that is longer than the line stays whole, so that it can be copied. */
+function wrap(text: string, columns: number, indent: string): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > Math.max(columns, 20)) {
+      lines.push(line);
+      line = indent + word;
+    } else line = line === "" ? indent + word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
