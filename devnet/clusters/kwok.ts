@@ -1,0 +1,90 @@
+import { mkdirSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { stringify } from "yaml";
+import { addressesOf, ports } from "../addresses.ts";
+import { type DevnetFiles, writeWhole } from "../files.ts";
+import type { Program } from "../supervision/program.ts";
+import { toolPath } from "../tool-path.ts";
+import { adminKubeconfigPath, type ControlPlane } from "./control-plane.ts";
+import { askHealthz } from "./healthz.ts";
+import { stages } from "./stages.ts";
+
+/** Working directory of commands that `kubectl exec` runs in a party's pods. */
+export function podFolder(files: DevnetFiles, party: number): string {
+  return join(files.party(party), "pod");
+}
+
+/** What `kubectl logs` of a party's core shows. */
+export function coreLogPath(files: DevnetFiles, party: number): string {
+  return join(files.party(party), "logs", "core.log");
+}
+
+/** kwok, which plays the kubelets of one party: pods run, and `kubectl exec` and `logs` reach this machine. */
+export function kwokProgram(plane: ControlPlane): Program {
+  const { files, k, party, pki } = plane;
+  const folder = files.party(party);
+  const address = addressesOf(k).core(party);
+  return {
+    name: `party-${party}/kwok`,
+    command: toolPath("kwok"),
+    args: [
+      `--kubeconfig=${adminKubeconfigPath(files, party)}`,
+      `--config=${kwokConfigPath(files, party)}`,
+      "--manage-all-nodes",
+      `--cidr=10.${party}.0.0/16`,
+      `--node-ip=${address}`,
+      `--node-port=${ports.kubelet}`,
+      `--server-address=${address}:${ports.kubelet}`,
+      `--tls-cert-file=${pki.kubelet.cert}`,
+      `--tls-private-key-file=${pki.kubelet.key}`,
+      "--node-lease-duration-seconds=0",
+      "--v=WARN",
+    ],
+    // `kubectl exec … node prober.mjs` means the Node that runs us, not an older one of the machine.
+    env: { PATH: [dirname(process.execPath), process.env.PATH].filter(Boolean).join(delimiter) },
+    logFile: join(folder, "logs", "kwok.log"),
+    probe: () => askHealthz(address, ports.kubelet),
+    startTimeoutMs: 60_000,
+  };
+}
+
+/** Writes kwok's configuration of one party, and the folders that it names. */
+export function writeKwokFiles(plane: ControlPlane): void {
+  const { files, k, party } = plane;
+  const addresses = addressesOf(k);
+  mkdirSync(podFolder(files, party), { recursive: true, mode: 0o700 });
+  mkdirSync(dirname(coreLogPath(files, party)), { recursive: true, mode: 0o700 });
+  const environment = {
+    QUORATE_POD_IP: addresses.core(party),
+    QUORATE_RESOLVER: `${addresses.dns(party)}:${ports.dns}`,
+  };
+  const documents = [
+    ...stages,
+    {
+      apiVersion: "kwok.x-k8s.io/v1alpha1",
+      kind: "ClusterExec",
+      metadata: { name: "pods" },
+      spec: {
+        execs: [
+          {
+            local: {
+              workDir: podFolder(files, party),
+              envs: Object.entries(environment).map(([name, value]) => ({ name, value })),
+            },
+          },
+        ],
+      },
+    },
+    {
+      apiVersion: "kwok.x-k8s.io/v1alpha1",
+      kind: "ClusterLogs",
+      metadata: { name: "pods" },
+      spec: { logs: [{ logsFile: coreLogPath(files, party), follow: true }] },
+    },
+  ];
+  writeWhole(kwokConfigPath(files, party), documents.map((document) => stringify(document)).join("---\n"));
+}
+
+function kwokConfigPath(files: DevnetFiles, party: number): string {
+  return join(files.party(party), "kwok.yaml");
+}

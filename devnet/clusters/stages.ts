@@ -1,0 +1,198 @@
+/**
+ * How kwok plays a kubelet: one Stage per transition of a Node or Pod, in kwok's own terms. A pod that has been
+ * Running once is left alone, so that a condition which devnetd patches stays as it is.
+ * @see https://kwok.sigs.k8s.io/docs/user/stages-configuration/
+ */
+const conditionRow = (time: string) => `
+{{ range NodeConditions }}
+- type: {{ .type | Quote }}
+  status: {{ .status | Quote }}
+  reason: {{ .reason | Quote }}
+  message: {{ .message | Quote }}
+  lastHeartbeatTime: {{ $now | Quote }}
+  lastTransitionTime: {{ ${time} | Quote }}
+{{ end }}`;
+
+const resources = (field: "allocatable" | "capacity") => `
+${field}:
+{{ with .status.${field} }}
+{{ YAML . 1 }}
+{{ else }}
+  cpu: "64"
+  memory: 128Gi
+  pods: "110"
+{{ end }}`;
+
+const nodeJoins = `{{ $now := Now }}
+{{ $since := or .metadata.creationTimestamp $now }}
+conditions:${conditionRow("$since")}
+addresses:
+- type: InternalIP
+  address: {{ NodeIP | Quote }}
+- type: Hostname
+  address: {{ NodeName | Quote }}
+daemonEndpoints:
+  kubeletEndpoint:
+    Port: {{ NodePort }}
+${resources("allocatable")}
+${resources("capacity")}
+nodeInfo:
+  architecture: amd64
+  bootID: ""
+  containerRuntimeVersion: containerd://2.0
+  kernelVersion: "6.12"
+  kubeProxyVersion: ""
+  kubeletVersion: {{ printf "kwok-%s" Version }}
+  machineID: ""
+  operatingSystem: linux
+  osImage: Amazon Linux 2023
+  systemUUID: ""
+phase: Running
+`;
+
+const nodeBeats = `{{ $now := Now }}
+{{ $since := or .metadata.creationTimestamp $now }}
+conditions:${conditionRow("$since")}
+`;
+
+const podRuns = `{{ $now := Now }}
+conditions:
+{{ range $type := list "PodReadyToStartContainers" "Initialized" "ContainersReady" "Ready" }}
+- type: {{ $type | Quote }}
+  status: "True"
+  lastTransitionTime: {{ $now | Quote }}
+{{ end }}
+{{ range .spec.readinessGates }}
+- type: {{ .conditionType | Quote }}
+  status: "True"
+  lastTransitionTime: {{ $now | Quote }}
+{{ end }}
+containerStatuses:
+{{ range .spec.containers }}
+- name: {{ .name | Quote }}
+  image: {{ .image | Quote }}
+  imageID: {{ .image | Quote }}
+  ready: true
+  started: true
+  restartCount: 0
+  state:
+    running:
+      startedAt: {{ $now | Quote }}
+{{ end }}
+initContainerStatuses:
+{{ range .spec.initContainers }}
+- name: {{ .name | Quote }}
+  image: {{ .image | Quote }}
+  imageID: {{ .image | Quote }}
+  ready: true
+  restartCount: 0
+  {{ if eq .restartPolicy "Always" }}
+  started: true
+  state:
+    running:
+      startedAt: {{ $now | Quote }}
+  {{ else }}
+  state:
+    terminated:
+      exitCode: 0
+      reason: Completed
+      startedAt: {{ $now | Quote }}
+      finishedAt: {{ $now | Quote }}
+  {{ end }}
+{{ end }}
+{{ with NodeIPsWith .spec.nodeName }}
+hostIP: {{ index . 0 | Quote }}
+hostIPs:
+{{ range . }}
+- ip: {{ . | Quote }}
+{{ end }}
+{{ end }}
+{{ with PodIPsWith .spec.nodeName ( or .spec.hostNetwork false ) ( or .metadata.uid "" ) ( or .metadata.name "" ) ( or .metadata.namespace "" ) }}
+podIP: {{ index . 0 | Quote }}
+podIPs:
+{{ range . }}
+- ip: {{ . | Quote }}
+{{ end }}
+{{ end }}
+phase: Running
+startTime: {{ $now | Quote }}
+`;
+
+const jobPodEnds = `{{ $now := Now }}
+containerStatuses:
+{{ range .spec.containers }}
+- name: {{ .name | Quote }}
+  image: {{ .image | Quote }}
+  imageID: {{ .image | Quote }}
+  ready: false
+  started: false
+  restartCount: 0
+  state:
+    terminated:
+      exitCode: 0
+      reason: Completed
+      startedAt: {{ $now | Quote }}
+      finishedAt: {{ $now | Quote }}
+{{ end }}
+phase: Succeeded
+`;
+
+const readyStatus = '.status.conditions.[] | select( .type == "Ready" ) | .status';
+
+interface Match {
+  key: string;
+  operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
+  values?: string[];
+}
+
+function stage(name: string, kind: "Node" | "Pod", matches: Match[], next: object, delay?: object) {
+  return {
+    apiVersion: "kwok.x-k8s.io/v1alpha1",
+    kind: "Stage",
+    metadata: { name },
+    spec: {
+      resourceRef: { apiGroup: "v1", kind },
+      selector: { matchExpressions: matches },
+      ...(delay === undefined ? {} : { delay }),
+      next,
+    },
+  };
+}
+
+/** All stages, as objects for kwok's configuration file. */
+export const stages: object[] = [
+  stage("node-joins", "Node", [{ key: readyStatus, operator: "NotIn", values: ["True"] }], {
+    statusTemplate: nodeJoins,
+  }),
+  stage(
+    "node-beats",
+    "Node",
+    [
+      { key: ".status.phase", operator: "In", values: ["Running"] },
+      { key: readyStatus, operator: "In", values: ["True"] },
+    ],
+    { statusTemplate: nodeBeats },
+    { durationMilliseconds: 20_000, jitterDurationMilliseconds: 25_000 },
+  ),
+  stage(
+    "pod-runs",
+    "Pod",
+    [
+      { key: ".metadata.deletionTimestamp", operator: "DoesNotExist" },
+      { key: ".status.phase", operator: "In", values: ["Pending"] },
+      { key: readyStatus, operator: "NotIn", values: ["True"] },
+    ],
+    { statusTemplate: podRuns },
+  ),
+  stage(
+    "job-pod-ends",
+    "Pod",
+    [
+      { key: ".metadata.deletionTimestamp", operator: "DoesNotExist" },
+      { key: ".status.phase", operator: "In", values: ["Running"] },
+      { key: ".metadata.ownerReferences.[].kind", operator: "In", values: ["Job"] },
+    ],
+    { statusTemplate: jobPodEnds },
+  ),
+  stage("pod-goes", "Pod", [{ key: ".metadata.deletionTimestamp", operator: "Exists" }], { delete: true }),
+];
