@@ -2,6 +2,8 @@ import * as grpc from "@grpc/grpc-js";
 import type { CloudConfig } from "../config.ts";
 import type { CloudStore } from "../store.ts";
 import { awsPackage } from "./aws/aws-package.ts";
+import { eksPackage } from "./eks-package.ts";
+import { kubernetesPackage } from "./kubernetes/kubernetes-package.ts";
 import { addPackage, type ProviderPackage } from "./package-server.ts";
 import { randomPackage } from "./random-package.ts";
 
@@ -20,8 +22,10 @@ export async function startProviders(options: { store: CloudStore; config: Provi
   close(): Promise<void>;
 }> {
   const { store, config } = options;
-  const packages: Partial<Record<ProviderName, ProviderPackage>> = {
+  const packages: Record<ProviderName, ProviderPackage> = {
     aws: awsPackage({ store, accounts: config.accounts, endpointServices: config.endpointServices }),
+    eks: eksPackage(),
+    kubernetes: kubernetesPackage({ execEnv: config.execEnv ?? {} }),
     random: randomPackage(),
   };
   const servers: grpc.Server[] = [];
