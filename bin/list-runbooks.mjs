@@ -4,7 +4,10 @@ import { catalogue } from "../runbooks/catalogue.mjs";
 export function listRunbooks(args) {
   const json = args.includes("--format=json") || args[args.indexOf("--format") + 1] === "json";
   if (json) return `${JSON.stringify({ schema: "quorate/runbooks/v1", runbooks: catalogue }, null, 2)}\n`;
-  const rows = [["runbook", "systems", "risk", "what it does"], ...catalogue.map((row) => [row.name, row.systems.join(","), row.risk, row.summary])];
+  const rows = [
+    ["runbook", "systems", "risk", "what it does"],
+    ...catalogue.map((row) => [row.name, row.systems.join(","), row.risk, row.summary]),
+  ];
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column].length)));
   return `${rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")).join("\n")}\n`;
 }

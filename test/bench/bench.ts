@@ -26,7 +26,9 @@ try {
       results.push({ row, figure: await row.measure({ root, scratch }) });
     } catch (failure) {
       failed = true;
-      process.stderr.write(`could not measure ${row.id}: ${failure instanceof Error ? failure.message : String(failure)}\n`);
+      process.stderr.write(
+        `could not measure ${row.id}: ${failure instanceof Error ? failure.message : String(failure)}\n`,
+      );
     }
   }
 } finally {
@@ -47,7 +49,13 @@ await mkdir(join(root, ".quorate"), { recursive: true });
 const report = {
   schema: "quorate/bench/v1",
   node: process.version,
-  rows: results.map(({ row, figure }) => ({ id: row.id, what: row.what, target: row.target, limit: row.limit, ...figure })),
+  rows: results.map(({ row, figure }) => ({
+    id: row.id,
+    what: row.what,
+    target: row.target,
+    limit: row.limit,
+    ...figure,
+  })),
 };
 await writeFile(`${file}.${process.pid}`, `${JSON.stringify(report, null, 2)}\n`);
 await rename(`${file}.${process.pid}`, file);

@@ -9,7 +9,10 @@ export interface Run {
 }
 
 /** Runs a command to its end with its output thrown away. The shell's `times` counts all descendants that were waited for. */
-export async function measure(command: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<Run> {
+export async function measure(
+  command: string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<Run> {
   const started = performance.now();
   const script = '"$@" >/dev/null 2>&1; code=$?; times >&3; exit $code';
   const shell = spawn("bash", ["-c", script, "bash", ...command], {
@@ -24,7 +27,10 @@ export async function measure(command: string[], options: { cwd?: string; env?: 
   const [code] = (await once(shell, "close")) as [number];
   const wall = (performance.now() - started) / 1000;
   const children = times.trim().split("\n").at(-1) ?? "";
-  const cpu = [...children.matchAll(/(\d+)m([\d.]+)s/g)].reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds), 0);
+  const cpu = [...children.matchAll(/(\d+)m([\d.]+)s/g)].reduce(
+    (sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds),
+    0,
+  );
   return { wall, cpu, code };
 }
 

@@ -1,0 +1,49 @@
+import { parseArgs } from "node:util";
+import { OperatorError } from "../../contract/operator-error.ts";
+import { devnetStatus, devnetUp } from "../../devnet/devnet.ts";
+import { partyStacks } from "../../fleet/party-stacks.ts";
+import { openSession, projectRoot, useProjectTools } from "../session.ts";
+import { terminal } from "../terminal.ts";
+import { validate } from "./runbooks.ts";
+import { runFleet } from "./stacks.ts";
+
+const coresDeadlineMs = 90_000;
+
+/** The main job, once: control planes, the party program four times, cores, and the proof of every link. */
+export async function demo(args: string[]): Promise<number> {
+  parseArgs({ args, options: {} });
+  const root = projectRoot();
+  useProjectTools(root);
+  await devnetUp({ root, network: "devnet", onProgress: (text) => terminal.progress(text) });
+  const session = await openSession({ root, network: "devnet" });
+  await runFleet(session, await partyStacks(session.stacksDir, session.network), "up");
+  await waitForCores(root);
+  const code = await validate(["--network", "devnet"]);
+  process.stderr.write(
+    "next  npx quorate devnet fault cut 2 3 && npx quorate validate   end  npx quorate devnet down\n",
+  );
+  return code;
+}
+
+/** A core serves once it has keys and every peer's certificate; until then a validation would tell the truth about a network that is starting. */
+async function waitForCores(root: string): Promise<void> {
+  const deadline = Date.now() + coresDeadlineMs;
+  for (;;) {
+    const { parties } = await devnetStatus(root);
+    const waiting = parties.filter((party) => party.core !== "serving");
+    if (waiting.length === 0) return;
+    terminal.progress(
+      `waiting for the cores of ${waiting.map((party) => `party ${party.partyId} (${party.core})`).join(", ")}`,
+    );
+    if (Date.now() > deadline)
+      throw new OperatorError({
+        code: "CORES_NOT_SERVING",
+        what: `not every core of the devnet serves after ${coresDeadlineMs / 1000} s`,
+        found: waiting.map((party) => `party ${party.partyId}: ${party.core}`).join("\n"),
+        expected: "serving",
+        next: "npx quorate validate",
+        exitCode: 1,
+      });
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}

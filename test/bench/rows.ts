@@ -1,0 +1,193 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { measure, median, type Run, spread } from "./measure.ts";
+
+export interface Place {
+  /** The project's checkout. */
+  root: string;
+  /** A folder that goes when the bench ends. */
+  scratch: string;
+}
+
+export interface Figure {
+  value: number;
+  unit: string;
+  spread: number;
+  /** What the value was made from, in words. */
+  detail: string;
+}
+
+export interface Row {
+  id: string;
+  what: string;
+  target: string;
+  /** The target as a number in the figure's unit. */
+  limit: number;
+  measure(place: Place): Promise<Figure>;
+}
+
+const node = process.execPath;
+
+export const rows: Row[] = [
+  startUp("help", ["--help"]),
+  startUp("runbooks", ["runbooks"]),
+  {
+    id: "preview",
+    what: "preview of one party, whole command, stack existing",
+    target: "≤ 3 × an empty program's",
+    limit: 3,
+    async measure({ root, scratch }) {
+      const home = join(scratch, "empty");
+      await mkdir(home, { recursive: true });
+      const empty = [node, join(root, "test/bench/empty-preview.ts"), home];
+      const env = { ...process.env, PATH: `${join(root, ".tools/bin")}:${process.env.PATH}` };
+      return await withDevnet(root, scratch, async (operator) => {
+        const preview = [node, join(root, "bin/quorate.mjs"), "preview", "--party", "1", "--format", "json"];
+        await mustPass(await measure(preview, { cwd: operator }));
+        await mustPass(await measure(empty, { env }));
+        const [floor, party] = await alternate(
+          5,
+          () => measure(empty, { env }),
+          () => measure(preview, { cwd: operator }),
+        );
+        return ratio(floor, party, "seconds for an empty program");
+      });
+    },
+  },
+  {
+    id: "hung",
+    what: "validate as a whole, 1 of 4 hung",
+    target: "≤ 6.5 s",
+    limit: 6.5,
+    async measure({ root, scratch }) {
+      return await withDevnet(root, scratch, async (operator) => {
+        await mustPass(await quorate(root, operator, "devnet", "fault", "hang", "4"));
+        try {
+          const runs: Run[] = [];
+          for (let i = 0; i < 3; i++) runs.push(await quorate(root, operator, "validate"));
+          if (runs.some((run) => run.code !== 1))
+            throw new Error(`validate of a hung network exits 1, found ${runs.map((run) => run.code)}`);
+          return seconds(runs, "accepts, then silent");
+        } finally {
+          await quorate(root, operator, "devnet", "fault", "heal");
+        }
+      });
+    },
+  },
+  {
+    id: "links",
+    what: "prober alone, 13 healthy parties, 156 links",
+    target: "≤ 0.6 s",
+    limit: 0.6,
+    async measure({ root }) {
+      const bench = spawn(node, [join(root, "test/bench/links.ts")], { stdio: ["ignore", "pipe", "inherit"] });
+      let text = "";
+      bench.stdout.on("data", (chunk: Buffer) => {
+        text += chunk.toString();
+      });
+      const [code] = (await once(bench, "close")) as [number];
+      if (code !== 0) throw new Error(`the simulated parties ended with ${code}`);
+      const { seconds: walls, up } = JSON.parse(text) as { seconds: number[]; up: number };
+      if (up !== 156) throw new Error(`156 links should be up, found ${up}`);
+      return { value: median(walls), unit: "s", spread: spread(walls), detail: `${up} links up, each run` };
+    },
+  },
+  {
+    id: "devnet",
+    what: "devnet of four, from nothing to validated",
+    target: "≤ 30 s",
+    limit: 30,
+    async measure({ root, scratch }) {
+      const runs: Run[] = [];
+      for (let i = 0; i < 2; i++) {
+        const operator = await operatorFolder(root, join(scratch, `fresh-${i}`));
+        runs.push(await mustPass(await quorate(root, operator, "demo")));
+        await mustPass(await quorate(root, operator, "devnet", "down"));
+      }
+      return seconds(runs, "control planes, four times up, cores, validate");
+    },
+  },
+];
+
+function startUp(id: string, args: string[]): Row {
+  return {
+    id,
+    what: `quorate ${args.join(" ")}`,
+    target: "≤ 1.5 × node -e 0",
+    limit: 1.5,
+    async measure({ root }) {
+      const command = [node, join(root, "bin/quorate.mjs"), ...args];
+      await mustPass(await measure(command));
+      const [floor, own] = await alternate(
+        15,
+        () => measure([node, "-e", "0"]),
+        () => measure(command),
+      );
+      return ratio(floor, own, "seconds for node -e 0");
+    },
+  };
+}
+
+/** The two in turn, so that a machine that drifts drifts for both. */
+async function alternate(times: number, a: () => Promise<Run>, b: () => Promise<Run>): Promise<[Run[], Run[]]> {
+  const pairs: [Run[], Run[]] = [[], []];
+  for (let i = 0; i < times; i++) {
+    pairs[0].push(await mustPass(await a()));
+    pairs[1].push(await mustPass(await b()));
+  }
+  return pairs;
+}
+
+function ratio(floor: Run[], own: Run[], floorWords: string): Figure {
+  const ratios = own.map((run, index) => run.wall / (floor[index]?.wall ?? Number.NaN));
+  const base = median(floor.map((run) => run.wall));
+  const wall = median(own.map((run) => run.wall));
+  const cpu = median(own.map((run) => run.cpu));
+  return {
+    value: median(ratios),
+    unit: "×",
+    spread: spread(ratios),
+    detail: `${wall.toFixed(3)} s wall, ${cpu.toFixed(3)} s cpu, against ${base.toFixed(3)} ${floorWords}`,
+  };
+}
+
+function seconds(runs: Run[], words: string): Figure {
+  const walls = runs.map((run) => run.wall);
+  const cpu = median(runs.map((run) => run.cpu));
+  return { value: median(walls), unit: "s", spread: spread(walls), detail: `${cpu.toFixed(1)} s cpu; ${words}` };
+}
+
+async function quorate(root: string, operator: string, ...args: string[]): Promise<Run> {
+  return await measure([node, join(root, "bin/quorate.mjs"), ...args], { cwd: operator });
+}
+
+async function mustPass(run: Run): Promise<Run> {
+  if (run.code !== 0) throw new Error(`a command that should pass ended with ${run.code}`);
+  return run;
+}
+
+/** A folder as an operator has one: stack files of their own, and Quorate among the dependencies. */
+async function operatorFolder(root: string, folder: string): Promise<string> {
+  await mkdir(join(folder, "node_modules"), { recursive: true });
+  await cp(join(root, "stacks/networks"), join(folder, "stacks/networks"), { recursive: true });
+  for (const party of [1, 2, 3, 4])
+    await cp(join(root, `stacks/Pulumi.party-${party}.yaml`), join(folder, `stacks/Pulumi.party-${party}.yaml`));
+  await cp(join(root, "devnet/charts"), join(folder, "devnet/charts"), { recursive: true });
+  await symlink(root, join(folder, "node_modules/quorate"));
+  await symlink(join(root, ".tools"), join(folder, ".tools"));
+  await writeFile(join(folder, "package.json"), '{ "name": "operator", "private": true, "type": "module" }\n');
+  return folder;
+}
+
+/** A devnet of its own for one row, beside whatever runs in the checkout. */
+async function withDevnet<T>(root: string, scratch: string, act: (operator: string) => Promise<T>): Promise<T> {
+  const operator = await operatorFolder(root, join(scratch, `operator-${performance.now().toFixed(0)}`));
+  await mustPass(await quorate(root, operator, "demo"));
+  try {
+    return await act(operator);
+  } finally {
+    await quorate(root, operator, "devnet", "down");
+  }
+}
