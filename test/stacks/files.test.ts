@@ -1,0 +1,245 @@
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { OperatorError } from "../../contract/operator-error.ts";
+import { chartDigest } from "../../stacks/chart-digest.ts";
+import { listNetworks, readManifest } from "../../stacks/manifest-file.ts";
+import { settleParty } from "../../stacks/party-settings.ts";
+import { stacksDir } from "../../stacks/project.ts";
+import { parseStackConfig, readStackConfig } from "../../stacks/stack-file.ts";
+import { hex, rawManifest, rawStackConfig, StacksDir } from "../support/network.ts";
+
+/** The operator's error that something ends in; anything else fails the test. */
+async function problemOf(work: Promise<unknown>) {
+  const failure = await work.then(
+    () => undefined,
+    (error: OperatorError) => error,
+  );
+  expect(failure?.name).toBe("OperatorError");
+  return failure?.problem;
+}
+
+describe("a network manifest", () => {
+  test("is read with its digest", async () => {
+    await using stacks = await StacksDir.create();
+    const { manifest, digest } = await readManifest(stacks.manifestPath);
+    expect(manifest.network).toBe("devnet");
+    expect(digest).toMatch(/^sha256:/);
+    expect(await listNetworks(stacks.dir)).toEqual(["devnet"]);
+  });
+
+  test("that is not there is named", async () => {
+    await using stacks = await StacksDir.create();
+    const path = join(stacks.dir, "networks", "testnet.yaml");
+    expect(await problemOf(readManifest(path))).toMatchObject({
+      code: "MANIFEST_MISSING",
+      what: expect.stringContaining(path),
+      found: "no such file",
+    });
+  });
+
+  test("that is not YAML is refused with the line", async () => {
+    await using stacks = await StacksDir.create();
+    await stacks.writeManifest("contract: network/v1\nparties: [1, 2\nthreshold: 1\n");
+    expect(await problemOf(readManifest(stacks.manifestPath))).toMatchObject({
+      code: "MANIFEST_UNREADABLE",
+      found: expect.stringMatching(/^line [23]: /),
+    });
+  });
+
+  test("with a key written twice is refused: the second would win silently", async () => {
+    await using stacks = await StacksDir.create();
+    await stacks.writeManifest("threshold: 1\nthreshold: 4\n");
+    expect(await problemOf(readManifest(stacks.manifestPath))).toMatchObject({
+      code: "MANIFEST_UNREADABLE",
+      found: expect.stringContaining("line 2"),
+    });
+  });
+
+  test("with an unknown key is refused with its name", async () => {
+    await using stacks = await StacksDir.create();
+    await stacks.writeManifest({ ...rawManifest(), treshold: 1 });
+    expect(await problemOf(readManifest(stacks.manifestPath))).toMatchObject({
+      code: "MANIFEST_INVALID",
+      found: expect.stringContaining('"treshold"'),
+      next: expect.stringContaining(stacks.manifestPath),
+    });
+  });
+
+  test("under another network's file name is refused", async () => {
+    await using stacks = await StacksDir.create();
+    const path = join(stacks.dir, "networks", "testnet.yaml");
+    await rename(stacks.manifestPath, path);
+    expect(await problemOf(readManifest(path))).toMatchObject({
+      found: "network: devnet",
+      expected: "network: testnet",
+    });
+  });
+});
+
+describe("a stack file", () => {
+  test("is read from its keys, with other namespaces left alone", async () => {
+    await using stacks = await StacksDir.create();
+    const path = await stacks.writeStack("party-1", rawStackConfig());
+    await writeFile(path, `${await readFile(path, "utf8")}  aws:region: eu-west-1\n`);
+    expect(await readStackConfig(path)).toMatchObject({ party: 1, accountId: "100000000001" });
+  });
+
+  test("may hold the party as text, as `pulumi config set` writes it", () => {
+    expect(parseStackConfig({ ...rawStackConfig(), party: "3" }, "Pulumi.party-3.yaml").party).toBe(3);
+  });
+
+  test("with an unknown key, or without a needed one, is refused by name", async () => {
+    await using stacks = await StacksDir.create();
+    const { release: _, ...rest } = rawStackConfig();
+    const path = await stacks.writeStack("party-1", { ...rest, relase: "0.13.20" });
+    const problem = await problemOf(readStackConfig(path));
+    expect(problem).toMatchObject({ code: "STACK_INVALID", what: expect.stringContaining(path) });
+    expect(problem?.found).toContain('"relase"');
+    expect(problem?.found).toContain("→ at release");
+  });
+
+  test("without configuration is refused", async () => {
+    await using stacks = await StacksDir.create();
+    const path = join(stacks.dir, "Pulumi.empty.yaml");
+    await writeFile(path, "");
+    expect(await problemOf(readStackConfig(path))).toMatchObject({ code: "STACK_INVALID" });
+  });
+});
+
+describe("a stack that does not fit its network is refused:", () => {
+  async function problem(spoil: (config: ReturnType<typeof rawStackConfig>) => void, manifest = rawManifest()) {
+    await using stacks = await StacksDir.create(manifest);
+    const config = rawStackConfig();
+    spoil(config);
+    const source = "Pulumi.party-1.yaml";
+    return await problemOf(
+      readManifest(stacks.manifestPath).then((file) => settleParty(parseStackConfig(config, source), file, source)),
+    );
+  }
+
+  test("a party that is not in the manifest", async () => {
+    expect(
+      await problem((config) => {
+        config.party = 9;
+      }),
+    ).toMatchObject({
+      code: "PARTY_NOT_IN_MANIFEST",
+      found: "quorate:party: 9 in Pulumi.party-1.yaml",
+      expected: expect.stringContaining("one of 1, 2, 3, 4"),
+    });
+  });
+
+  test("another account", async () => {
+    expect(
+      await problem((config) => {
+        config.accountId = "999999999999";
+      }),
+    ).toMatchObject({
+      code: "MANIFEST_MISMATCH",
+      found: "quorate:accountId: 999999999999 in Pulumi.party-1.yaml",
+      expected: expect.stringContaining("accountId: 100000000001"),
+    });
+  });
+
+  test("another region", async () => {
+    expect(
+      await problem((config) => {
+        config.region = "eu-central-1";
+      }),
+    ).toMatchObject({
+      code: "MANIFEST_MISMATCH",
+      found: expect.stringContaining("quorate:region: eu-central-1"),
+    });
+  });
+
+  test("a release that its peers would refuse", async () => {
+    expect(
+      await problem((config) => {
+        config.release = "0.14.0";
+      }),
+    ).toMatchObject({
+      code: "RELEASE_NOT_TRUSTED",
+      expected: expect.stringContaining("one of 0.13.10, 0.13.20"),
+    });
+  });
+
+  test("measurements that lock its own release out of its vault", async () => {
+    expect(
+      await problem((config) => {
+        config.allowedPcr0 = [hex(96, "1")];
+      }),
+    ).toMatchObject({
+      code: "RELEASE_LOCKED_OUT",
+      expected: expect.stringContaining(hex(96, "2")),
+    });
+  });
+
+  test("an allocator smaller than the enclave", async () => {
+    expect(
+      await problem((config) => {
+        config.enclaveNodes.allocatorMemoryMib = 4_096;
+      }),
+    ).toMatchObject({
+      code: "ALLOCATOR_TOO_SMALL",
+      found: "quorate:enclaveNodes.allocatorMemoryMib: 4096 in Pulumi.party-1.yaml",
+      expected: expect.stringContaining("at least 98304"),
+    });
+  });
+
+  test("a node image of another Kubernetes version than the cluster's", async () => {
+    expect(
+      await problem((config) => {
+        config.enclaveNodes.amiReleaseVersion = "1.32.3-20250620";
+      }),
+    ).toMatchObject({
+      code: "AMI_VERSION_MISMATCH",
+      expected: expect.stringContaining("1.33"),
+    });
+  });
+
+  test("a chart that is not there", async () => {
+    const manifest = rawManifest();
+    manifest.chart.ref = "../nowhere";
+    expect(await problem(() => {}, manifest)).toMatchObject({ code: "CHART_MISSING" });
+  });
+});
+
+describe("a chart in a directory", () => {
+  test("with one changed byte is refused, and both digests are said", async () => {
+    await using stacks = await StacksDir.create();
+    const file = await readManifest(stacks.manifestPath);
+    await writeFile(join(stacks.dir, "chart", "Chart.yaml"), "name: kms-core\nversion: 1.9.2\n");
+    const config = parseStackConfig(rawStackConfig(), "Pulumi.party-1.yaml");
+    expect(await problemOf(settleParty(config, file, "Pulumi.party-1.yaml"))).toMatchObject({
+      code: "CHART_CHANGED",
+      found: expect.stringContaining(await chartDigest(join(stacks.dir, "chart"))),
+      expected: expect.stringContaining(file.manifest.chart.digest),
+    });
+  });
+
+  test("has another digest once a file is renamed or added", async () => {
+    await using stacks = await StacksDir.create();
+    const dir = join(stacks.dir, "chart");
+    const before = await chartDigest(dir);
+    await rename(join(dir, "Chart.yaml"), join(dir, "chart.yaml"));
+    const renamed = await chartDigest(dir);
+    await writeFile(join(dir, "values.yaml"), "");
+    expect(new Set([before, renamed, await chartDigest(dir)]).size).toBe(3);
+  });
+
+  test("in a registry is installed by the digest that was agreed on", async () => {
+    const manifest = rawManifest();
+    manifest.chart.ref = "oci://registry.example/kms-core";
+    await using stacks = await StacksDir.create(manifest);
+    const config = parseStackConfig(rawStackConfig(), "Pulumi.party-1.yaml");
+    const { chart } = await settleParty(config, await readManifest(stacks.manifestPath), "Pulumi.party-1.yaml");
+    expect(chart.ref).toMatch(/^oci:\/\/registry\.example\/kms-core@sha256:[0-9a-f]{64}$/);
+  });
+});
+
+test("the stacks directory is the named one, else the one beside the nearest Pulumi.yaml", () => {
+  const root = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
+  expect(stacksDir({ QUORATE_STACKS_DIR: "elsewhere" }, "/somewhere")).toBe("/somewhere/elsewhere");
+  expect(stacksDir({}, join(root, "test", "stacks"))).toBe(join(root, "stacks"));
+});
