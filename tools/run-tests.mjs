@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 // `npm run check` is everything but the slow tests, `npm test` is everything. Whatever fails on the way, the last line on
@@ -27,7 +27,9 @@ export const sourceFolders = (base) =>
 
 function run(file, args, { live }) {
   return new Promise((resolve) => {
-    const child = spawn(file, args, { cwd: root, stdio: live ? "inherit" : ["ignore", "pipe", "pipe"] });
+    // What vitest and the others start by name is the pinned Node, also where npm did not arrange for it.
+    const env = { ...process.env, PATH: `${join(root, "node_modules", ".bin")}${delimiter}${process.env.PATH}` };
+    const child = spawn(file, args, { cwd: root, env, stdio: live ? "inherit" : ["ignore", "pipe", "pipe"] });
     let output = "";
     child.stdout?.on("data", (chunk) => (output += chunk));
     child.stderr?.on("data", (chunk) => (output += chunk));
