@@ -21,3 +21,5 @@ export async function chartDigest(dir: string): Promise<Digest> {
   }
   return Digest.parse(`sha256:${hash.digest("hex")}`);
 }
+
+if (import.meta.main) console.log(await chartDigest(process.argv[2] ?? "."));
