@@ -4,7 +4,7 @@ import type { Properties } from "../property-values.ts";
 import { same } from "../property-values.ts";
 import { type AwsCaller, type AwsResource, awsError, hexId, list, record, text } from "./aws-resource.ts";
 import { launchTemplateVersion, requireSubnets } from "./ec2.ts";
-import { reconcileMachines, removeMachines, waitForControlPlane } from "./node-group-machines.ts";
+import { reconcileMachines, removeMachines, tokenIssuer, waitForControlPlane } from "./node-group-machines.ts";
 
 const clusterType = "aws:eks/cluster:Cluster";
 const nodeGroupType = "aws:eks/nodeGroup:NodeGroup";
@@ -16,12 +16,6 @@ const groupType = "aws:ec2/securityGroup:SecurityGroup";
 const clusterAdminPolicy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy";
 
 const arn = (caller: AwsCaller, rest: string) => `arn:aws:eks:${caller.region}:${caller.account.accountId}:${rest}`;
-
-/** Every OIDC issuer of EKS ends in 32 hex digits of its own. */
-export function oidcIssuer(caller: AwsCaller, clusterName: string): string {
-  const digest = createHash("sha256").update(`${caller.account.accountId} ${clusterName}`).digest("hex");
-  return `https://oidc.eks.${caller.region}.amazonaws.com/id/${digest.slice(0, 32).toUpperCase()}`;
-}
 
 function requireCluster(caller: AwsCaller, operation: string, name: unknown): Properties {
   const found = caller.store.get(clusterType, text(name));
@@ -74,7 +68,6 @@ const cluster: AwsResource = {
         createdAt: new Date().toISOString(),
         endpoint,
         certificateAuthority: { data: caData },
-        identities: [{ oidcs: [{ issuer: oidcIssuer(caller, name) }] }],
         version,
         platformVersion: "eks.1",
         status: "CREATING",
@@ -116,7 +109,8 @@ const cluster: AwsResource = {
       await creatorAccess(caller, id, props);
     }
     await waitForControlPlane(caller.account, caller.signal);
-    return { status: "ACTIVE" };
+    const issuer = await tokenIssuer(caller.account, caller.signal);
+    return { status: "ACTIVE", identities: [{ oidcs: [{ issuer }] }] };
   },
   async remove(caller, id, props) {
     if (props.deletionProtection === true)

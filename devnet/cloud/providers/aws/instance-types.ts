@@ -1,4 +1,5 @@
 export interface InstanceType {
+  name: string;
   vcpus: number;
   memoryMib: number;
   threadsPerCore: 1 | 2;
@@ -30,7 +31,7 @@ const families: { readonly [family: string]: { gibPerVcpu: number; threadsPerCor
   ),
 );
 
-const burstable: { readonly [name: string]: InstanceType } = {
+const burstable: { readonly [name: string]: Omit<InstanceType, "name"> } = {
   "t3.medium": { vcpus: 2, memoryMib: 4096, threadsPerCore: 2, enclaves: false, maxPods: 17 },
   "t3.large": { vcpus: 2, memoryMib: 8192, threadsPerCore: 2, enclaves: false, maxPods: 35 },
   "t3.xlarge": { vcpus: 4, memoryMib: 16384, threadsPerCore: 2, enclaves: false, maxPods: 58 },
@@ -38,6 +39,11 @@ const burstable: { readonly [name: string]: InstanceType } = {
 
 /** Size of a machine, by the rules that AWS names its types with; undefined for a type that there isn't. */
 export function instanceType(name: string): InstanceType | undefined {
+  const size = sizeOf(name);
+  return size && { name, ...size };
+}
+
+function sizeOf(name: string): Omit<InstanceType, "name"> | undefined {
   const [family = "", size = ""] = name.split(".");
   const kind = families[family];
   const vcpus = vcpusBySize[size];

@@ -45,6 +45,19 @@ export async function waitForControlPlane(account: CloudAccount, signal: AbortSi
   }
 }
 
+/** Issuer of the service account tokens of the cluster, as its discovery document says. */
+export async function tokenIssuer(account: CloudAccount, signal: AbortSignal): Promise<string | undefined> {
+  const client = clusterAdmin(account);
+  try {
+    const document = (await client.find("/.well-known/openid-configuration", signal)) as
+      | { issuer?: string }
+      | undefined;
+    return document?.issuer;
+  } finally {
+    client.close();
+  }
+}
+
 /** Makes the cluster's Nodes match the node group: as many, of this launch template version, with these labels and taints. */
 export async function reconcileMachines(caller: AwsCaller, props: Properties, before?: Properties): Promise<void> {
   const client = clusterAdmin(caller.account);
@@ -118,7 +131,6 @@ async function addMachine(caller: AwsCaller, client: KubeClient, props: Properti
     zone,
     nodeGroup: text(props.nodeGroupName),
     clusterName: text(props.clusterName),
-    instanceTypeName: typeName,
     machine,
     instanceId: `i-0${randomBytes(8).toString("hex")}`,
     capacityType: text(props.capacityType ?? "ON_DEMAND"),

@@ -36,12 +36,11 @@ function decodeParts(userData: string): string {
 
 /** Whether the allocator's service can start on this machine: whole cores, one core and a fair rest of memory left for the machine itself. */
 export function allocatorFits(machine: InstanceType, size: AllocatorSize): boolean {
-  const coreVcpus = Math.max(2, machine.threadsPerCore);
   return (
     machine.enclaves &&
     size.cpuCount >= 2 &&
     size.cpuCount % machine.threadsPerCore === 0 &&
-    size.cpuCount <= machine.vcpus - coreVcpus &&
+    size.cpuCount <= machine.vcpus - 2 &&
     size.memoryMib >= 64 &&
     size.memoryMib <= usableMemoryMib(machine) - 1024
   );
@@ -58,7 +57,6 @@ export interface NodeArgs {
   zone: string;
   nodeGroup: string;
   clusterName: string;
-  instanceTypeName: string;
   machine: InstanceType;
   instanceId: string;
   capacityType: string;
@@ -92,10 +90,11 @@ export function nodeObject(args: NodeArgs) {
   const enclave = size && allocatorFits(machine, size) ? size : undefined;
   const hugeGib = enclave ? Math.floor(enclave.memoryMib / 1024) : 0;
   const hugeRestMib = enclave ? Math.ceil((enclave.memoryMib % 1024) / 2) * 2 : 0;
+  const { maxPods } = machine;
   const cpus = machine.vcpus - (enclave?.cpuCount ?? 0);
   const memoryMib = usableMemoryMib(machine);
   // @see https://docs.aws.amazon.com/eks/latest/userguide/choosing-instance-type.html (reserved by kubelet)
-  const reservedMib = 255 + 11 * machine.maxPods + 100;
+  const reservedMib = 255 + 11 * maxPods + 100;
   const reservedMillicpus = 60 + 10 + 10 + Math.ceil(2.5 * Math.max(0, cpus - 4));
   const devices = enclave
     ? {
@@ -107,7 +106,7 @@ export function nodeObject(args: NodeArgs) {
     "ephemeral-storage": "95551679124",
     "hugepages-1Gi": hugeGib > 0 ? `${hugeGib}Gi` : "0",
     "hugepages-2Mi": hugeRestMib > 0 ? `${hugeRestMib}Mi` : "0",
-    pods: String(machine.maxPods),
+    pods: String(maxPods),
     ...devices,
   };
   const capacity = { ...common, cpu: String(cpus), memory: `${memoryMib}Mi` };
@@ -128,7 +127,7 @@ export function nodeObject(args: NodeArgs) {
         "kubernetes.io/arch": "amd64",
         "kubernetes.io/hostname": name,
         "kubernetes.io/os": "linux",
-        "node.kubernetes.io/instance-type": args.instanceTypeName,
+        "node.kubernetes.io/instance-type": machine.name,
         "topology.kubernetes.io/region": args.region,
         "topology.kubernetes.io/zone": args.zone,
         "eks.amazonaws.com/capacityType": args.capacityType,

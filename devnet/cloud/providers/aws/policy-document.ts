@@ -1,3 +1,4 @@
+import { operatorArn } from "../../credentials.ts";
 import type { Properties } from "../property-values.ts";
 import { type AwsCaller, list } from "./aws-resource.ts";
 
@@ -38,14 +39,15 @@ export function missingRole(caller: AwsCaller, policy: unknown): string | undefi
     });
 }
 
-/** Whether the account could still change the policy once it is set. */
+/** Whether whoever sets the policy could still change it afterwards: the account's root lets in what IAM allows, which the operator's rights are. */
 export function keepsControl(caller: AwsCaller, policy: unknown): boolean {
-  const own = new RegExp(`^(\\*|${caller.account.accountId}|arn:aws:(iam|sts)::${caller.account.accountId}:.*)$`);
+  const { accountId } = caller.account;
+  const own = ["*", accountId, `arn:aws:iam::${accountId}:root`, operatorArn(accountId)];
   return statements(policy).some(
     (statement) =>
       statement.Effect === "Allow" &&
       statement.Condition === undefined &&
-      awsPrincipals(statement).some((principal) => own.test(principal)) &&
+      awsPrincipals(statement).some((principal) => own.includes(principal)) &&
       list<string>([statement.Action ?? []].flat()).some((action) =>
         /^(\*|kms:(\*|P\*|Pu\*|Put\*|Put.*\*|PutKeyPolicy))$/i.test(action),
       ),
