@@ -25,8 +25,8 @@ export function renderValidateText(report: ValidateReport, style: TextStyle): st
     verdictLine(report, colours),
     ...summaryLines(report),
     ...(report.stage === "network" ? sources(report) : []),
-    ...unknownLines(report),
-    ...report.findings.flatMap((finding) => ["", renderFinding(finding, style.columns, colours)]),
+    ...unknownLines(report, style.columns),
+    ...report.findings.flatMap((finding) => ["", renderFinding(named(finding, report), style.columns, colours)]),
   ].join("\n");
 }
 
@@ -101,8 +101,10 @@ function summaryLines(report: ValidateReport): string[] {
       : faultsTolerated < 0
         ? `faults still tolerated: none, ${-faultsTolerated} more than the protocol can bear (t = ${threshold})`
         : `faults still tolerated: ${faultsTolerated} of ${threshold}`;
+  const count = (status: Verdict["status"]) => report.links.filter((link) => link.verdict.status === status).length;
   return [
     `${report.linksUp} of ${report.linksTotal} links up`,
+    ...(count("UNKNOWN") > 0 ? [`${count("FAIL")} down, ${count("UNKNOWN")} could not be told`] : []),
     `${report.partiesFullyConnected} of ${report.parties.length} parties fully connected`,
     left,
     ...latencyLine(report),
@@ -132,19 +134,24 @@ function sources(report: ValidateReport): string[] {
 }
 
 /** Why each "?" is one; a reason that is shared is told once. */
-function unknownLines(report: ValidateReport): string[] {
+function unknownLines(report: ValidateReport, columns: number): string[] {
   const groups = Map.groupBy(
     report.links.filter((link) => link.verdict.status === "UNKNOWN"),
     (link) => (link.verdict.status === "UNKNOWN" ? link.verdict.reason : ""),
   );
-  return groups.size === 0
-    ? []
-    : [
-        "",
-        ...[...groups].map(
-          ([reason, links]) => `?  ${links.length <= 4 ? links.map(pair).join(", ") : rows(links)}  ${reason}`,
-        ),
-      ];
+  if (groups.size === 0) return [];
+  const lines = [...groups].flatMap(([reason, links]) =>
+    wrap(`?  ${links.length <= 4 ? links.map(pair).join(", ") : rows(links)}  ${reason}`, columns, "   "),
+  );
+  return ["", ...lines];
+}
+
+/** Who runs a party is not in a finding, and people know each other by name. */
+function named(finding: Finding, report: ValidateReport): Finding {
+  const party = report.parties.find((entry) => entry.partyId === finding.party);
+  const known =
+    party === undefined || finding.field !== `party ${party.partyId}` || party.name === `party-${party.partyId}`;
+  return known ? finding : { ...finding, field: `${finding.field} (${party.name})` };
 }
 
 function rows(links: readonly LinkReport[]): string {

@@ -110,7 +110,7 @@ class Words {
     return this.#seen.parties.flatMap((party): Finding[] => {
       if (party.notAsked !== null || causes.some((cause) => cause.party === party.partyId)) return [];
       const reasons = [
-        ...(party.probe.status === "unknown" ? [`prober: ${party.probe.reason}`] : []),
+        ...(party.probe.status === "unknown" ? [party.probe.reason] : []),
         ...(party.workload.status === "unknown" && this.#seen.stage === "link"
           ? [`pods: ${party.workload.reason}`]
           : []),
@@ -318,19 +318,23 @@ function podWords({ pod, replicas, statefulSet }: Workload): string {
   if (replicas === null) return `there is no statefulset ${statefulSet}`;
   if (pod === null) return `statefulset ${statefulSet} wants ${replicas} pod, and there is none`;
   const state = workloadFault({ pod, replicas, statefulSet }) === "unready" ? "Running, but not ready" : pod.phase;
-  return `pod ${pod.name} is ${state}${pod.reason === null ? "" : `: ${pod.reason}`}`;
+  return `pod ${pod.name} is ${state}${pod.reason === null ? "" : `: ${pod.reason.replace(/\.$/, "")}`}`;
 }
 
 function certificateWords(cause: Cause): string | undefined {
   const probe = first(cause);
   return probe?.certificate
-    ? `certificate of ${probe.certificate.commonName} valid ${probe.certificate.notBefore} to ${probe.certificate.notAfter}`
+    ? `certificate of ${probe.certificate.commonName} is for ${minute(probe.certificate.notBefore)} to ${minute(probe.certificate.notAfter)}`
     : probe?.detail;
 }
 
 function releaseWords(cause: Cause): string | undefined {
   const probe = first(cause);
   return probe?.release ? `its enclave has PCR0 ${probe.release.pcr0.slice(0, 16)}…` : probe?.detail;
+}
+
+function minute(time: string): string {
+  return `${time.slice(0, 16).replace("T", " ")}Z`;
 }
 
 function first(cause: Cause): PathProbe | null {

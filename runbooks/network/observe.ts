@@ -231,13 +231,14 @@ async function probeRequest(
         caCertificatePem:
           inputs.stage === "network"
             ? null
-            : await readObject(outputs.publicVault.bucketName, peerCaKey(outputs, peer.id)).catch(
-                (failure: unknown) => {
-                  caUnreadable[String(peer.id)] =
-                    `CA certificate of party ${peer.id} cannot be read: ${messageOf(failure)}`;
-                  return null;
-                },
-              ),
+            : await within(
+                inputs.timeoutMs,
+                party.readObject(outputs.publicVault.bucketName, peerCaKey(outputs, peer.id)),
+              ).catch((failure: unknown) => {
+                caUnreadable[String(peer.id)] =
+                  `CA certificate of party ${peer.id} cannot be read: ${messageOf(failure)}`;
+                return null;
+              }),
       })),
   );
   const { grpc } = outputs.ports;
