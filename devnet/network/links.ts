@@ -1,0 +1,230 @@
+import net from "node:net";
+import { PassThrough, Transform, type TransformCallback } from "node:stream";
+import type { Addresses } from "../addresses.ts";
+import { type Blackhole, openBlackhole } from "./blackhole.ts";
+import { listenersOn, looksAreFree } from "./listeners.ts";
+
+/** What one directed link does to those who use it. */
+export type LinkFault = { kind: "cut" } | { kind: "slow"; ms: number } | { kind: "reset" };
+
+const pollMs = looksAreFree ? 100 : 1_000;
+
+/**
+ * One directed link i→j, the interface endpoint of i's network to j: a byte pipe from 127.k.i.j to j's core. It listens
+ * only while j's core does, so a dead core refuses connections as it would through a real endpoint without targets.
+ */
+export class Link {
+  readonly from: number;
+  readonly to: number;
+  readonly #addresses: Addresses;
+  readonly #port: number;
+  #fault: LinkFault | null = null;
+  #targetListens = false;
+  #server: net.Server | undefined;
+  #blackhole: Blackhole | undefined;
+  readonly #pairs = new Set<Pair>();
+  /** Changes of the listener one after another: each begins when the one before is done. */
+  #change: Promise<void> = Promise.resolve();
+
+  constructor(addresses: Addresses, port: number, from: number, to: number) {
+    this.#addresses = addresses;
+    this.#port = port;
+    this.from = from;
+    this.to = to;
+  }
+
+  get fault(): LinkFault | null {
+    return this.#fault;
+  }
+
+  /** Open pairs of connections, faulty ones included. */
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
+  /** Resolves when the fault (or its end) is what a new connection meets. */
+  setFault(fault: LinkFault | null): Promise<void> {
+    this.#fault = fault;
+    for (const pair of this.#pairs) pair.suffer(fault);
+    return this.#settle();
+  }
+
+  setTargetListens(listens: boolean): Promise<void> {
+    if (this.#targetListens === listens) return this.#change;
+    this.#targetListens = listens;
+    return this.#settle();
+  }
+
+  async close(): Promise<void> {
+    this.#fault = null;
+    this.#targetListens = false;
+    for (const pair of this.#pairs) pair.end();
+    await this.#settle();
+  }
+
+  #settle(): Promise<void> {
+    this.#change = this.#change.then(() => this.#apply());
+    return this.#change;
+  }
+
+  async #apply(): Promise<void> {
+    const host = this.#addresses.link(this.from, this.to);
+    const cut = this.#fault?.kind === "cut";
+    const listen = !cut && this.#targetListens;
+    if (!listen && this.#server !== undefined) {
+      const server = this.#server;
+      this.#server = undefined;
+      // Does not wait for open connections: the callback would.
+      server.close();
+    }
+    if (!cut && this.#blackhole !== undefined) {
+      await this.#blackhole.close();
+      this.#blackhole = undefined;
+    }
+    if (cut) this.#blackhole ??= await openBlackhole(host, this.#port);
+    if (listen && this.#server === undefined) this.#server = await this.#listen(host);
+  }
+
+  #listen(host: string): Promise<net.Server> {
+    // Half-open, because a core may end its sending side and still read.
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host, port: this.#port }, () => resolve(server));
+    });
+  }
+
+  #accept(client: net.Socket): void {
+    if (this.#fault?.kind === "reset") {
+      client.on("error", () => {});
+      client.resetAndDestroy();
+      return;
+    }
+    const core = net.connect({
+      host: this.#addresses.core(this.to),
+      port: this.#port,
+      // The core sees its peer where the peer is, not this machine at large.
+      localAddress: this.#addresses.core(this.from),
+      allowHalfOpen: true,
+      noDelay: true,
+    });
+    const pair = new Pair(client, core, this.#fault?.kind === "slow" ? this.#fault.ms : 0);
+    this.#pairs.add(pair);
+    core.once("close", () => this.#pairs.delete(pair));
+  }
+}
+
+/** One connection through a link. */
+class Pair {
+  readonly #client: net.Socket;
+  readonly #core: net.Socket;
+  readonly #forth: Delay;
+  #isCut = false;
+
+  constructor(client: net.Socket, core: net.Socket, delayMs: number) {
+    this.#client = client;
+    this.#core = core;
+    this.#forth = new Delay(delayMs);
+    const reset = () => {
+      if (!this.#isCut) this.end();
+    };
+    client.on("error", reset);
+    core.on("error", reset);
+    client.pipe(this.#forth).pipe(core);
+    // The end of one side reaches the other as it was: an orderly one by `pipe`, a reset as a reset.
+    const back = new PassThrough();
+    core.pipe(back).pipe(client);
+    client.once("close", () => {
+      if (!this.#isCut) core.destroy();
+    });
+    core.once("close", () => client.destroySoon());
+  }
+
+  suffer(fault: LinkFault | null): void {
+    if (fault?.kind === "cut") {
+      // Packets no longer arrive, and nobody is told.
+      this.#isCut = true;
+      this.#client.pause();
+      this.#client.unpipe();
+      this.#core.pause();
+      this.#core.unpipe();
+      return;
+    }
+    // What was open across a cut has lost bytes, so it cannot go on.
+    if (this.#isCut || fault?.kind === "reset") this.end();
+    else this.#forth.delayMs = fault?.kind === "slow" ? fault.ms : 0;
+  }
+
+  end(): void {
+    this.#client.resetAndDestroy();
+    this.#core.resetAndDestroy();
+  }
+}
+
+/** Hands every chunk on after a delay, in order. */
+class Delay extends Transform {
+  delayMs: number;
+
+  constructor(delayMs: number) {
+    super();
+    this.delayMs = delayMs;
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    if (this.delayMs === 0) done(null, chunk);
+    else setTimeout(() => done(null, chunk), this.delayMs);
+  }
+}
+
+/** All directed links of a network, and the eye on which cores listen. */
+export class Links {
+  readonly #addresses: Addresses;
+  readonly #port: number;
+  readonly #parties: readonly number[];
+  readonly #links = new Map<string, Link>();
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(addresses: Addresses, port: number, parties: readonly number[]) {
+    this.#addresses = addresses;
+    this.#port = port;
+    this.#parties = parties;
+    for (const from of parties)
+      for (const to of parties)
+        if (from !== to) this.#links.set(`${from}→${to}`, new Link(addresses, port, from, to));
+  }
+
+  start(): void {
+    const look = async () => {
+      await this.refresh();
+      if (!this.#isClosed) this.#timer = setTimeout(() => void look(), pollMs);
+    };
+    void look();
+  }
+
+  /** Looks which cores listen now; resolves when the links follow. */
+  async refresh(): Promise<void> {
+    const hosts = this.#parties.map((party) => this.#addresses.core(party));
+    const open = await listenersOn(hosts, this.#port);
+    if (this.#isClosed) return;
+    await Promise.all([...this.#links.values()].map((link) => link.setTargetListens(open.has(this.#addresses.core(link.to)))));
+  }
+
+  link(from: number, to: number): Link | undefined {
+    return this.#links.get(`${from}→${to}`);
+  }
+
+  faults(): { from: number; to: number; fault: LinkFault }[] {
+    return [...this.#links.values()].flatMap(({ from, to, fault }) => (fault === null ? [] : [{ from, to, fault }]));
+  }
+
+  async heal(): Promise<void> {
+    await Promise.all([...this.#links.values()].map((link) => link.setFault(null)));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await Promise.all([...this.#links.values()].map((link) => link.close()));
+  }
+}
