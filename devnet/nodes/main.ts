@@ -20,7 +20,8 @@ const leafHours = 24;
 const renewAfterExpiryMs = 5000;
 const retryMs = 500;
 
-async function main(configPath: string): Promise<void> {
+/** `onlyKeys` is what the chart's gen-cert-and-keys Job does: the key is sealed, the CA certificate published, and that is all. */
+async function main(configPath: string, onlyKeys: boolean): Promise<void> {
   const readConfig = () => NodeConfig.parse(JSON.parse(readFileSync(configPath, "utf8")));
   const config = readConfig();
   if (config.exitWithParent) endWithParent();
@@ -33,6 +34,7 @@ async function main(configPath: string): Promise<void> {
   const own = ownEntry(readServerConfig(config.configDir, places(config, new Map())));
   const key = await untilAnswered(() => settleSigningKey(config, vaults, enclaveOf(config, root)));
   await untilAnswered(() => publishIdentity(config, vaults, key, own.mpcIdentity));
+  if (onlyKeys) process.exit(0);
   const server = await waitForCaCertificates(config, vaults);
 
   let identity = issueIdentity(config, root, key, own.mpcIdentity);
@@ -169,7 +171,7 @@ function endWithParent(): void {
   process.stdin.on("error", () => process.exit(0));
 }
 
-main(process.argv[2] ?? "").catch((error) => {
+main(process.argv[2] ?? "", process.argv[3] === "gen-cert-and-keys").catch((error) => {
   const refused = error instanceof RefusesToStart;
   console.error(refused ? `the core does not start: ${error.message}` : error);
   process.exit(refused ? 1 : 70);

@@ -219,10 +219,17 @@ metrics_bind_address = "0.0.0.0:${ports.metrics}"
       const question = query.questions?.[0];
       const address = this.records.get(question?.name ?? "");
       if (!question || address === "") return;
-      const answers = address && question.type === "A" ? [{ type: "A" as const, name: question.name, ttl: 1, data: address }] : [];
+      const answers =
+        address && question.type === "A" ? [{ type: "A" as const, name: question.name, ttl: 1, data: address }] : [];
       const flags = address === undefined ? 3 : 0;
       socket.send(
-        dnsPacket.encode({ type: "response", id: query.id ?? 0, flags: flags | 0x8180, questions: [question], answers }),
+        dnsPacket.encode({
+          type: "response",
+          id: query.id ?? 0,
+          flags: flags | 0x8180,
+          questions: [question],
+          answers,
+        }),
         from.port,
         from.address,
       );
