@@ -89,7 +89,7 @@ function check(name: string, { cluster }: PartyClusterArgs) {
 
 function create(parent: PartyCluster, name: string, args: NewCluster): ClusterFacts {
   const publicAccessCidrs = args.publicAccessCidrs ?? [];
-  const { eksCluster } = new eks.Cluster(
+  const made = new eks.Cluster(
     `${name}-cluster`,
     {
       name: args.name,
@@ -111,6 +111,7 @@ function create(parent: PartyCluster, name: string, args: NewCluster): ClusterFa
     },
     { parent },
   );
+  const { eksCluster } = made;
   const issuerUrl = eksCluster.identities.apply((identities) => issuerOf(identities));
   const provider = new aws.iam.OpenIdConnectProvider(
     `${name}-oidc`,
@@ -127,7 +128,7 @@ function create(parent: PartyCluster, name: string, args: NewCluster): ClusterFa
     oidcProviderArn: provider.arn,
     vpcId: pulumi.output(args.vpcId),
     privateSubnetIds: pulumi.output(args.privateSubnetIds),
-    securityGroupId: eksCluster.vpcConfig.clusterSecurityGroupId,
+    securityGroupId: made.clusterSecurityGroupId,
   };
 }
 

@@ -150,7 +150,10 @@ const computed: Record<string, (name: string, inputs: Record<string, unknown>) =
   }),
   "aws:eks/nodeGroup:NodeGroup": (name) => ({ nodeGroupName: name }),
   "random:index/randomId:RandomId": () => ({ hex: "0a1b2c3d" }),
-  "eks:index:Cluster": (_name, { name, version }) => ({ eksCluster: { ...clusterFacts, name, version } }),
+  "eks:index:Cluster": (_name, { name, version }) => ({
+    eksCluster: { ...clusterFacts, name, version },
+    clusterSecurityGroupId: clusterFacts.vpcConfig.clusterSecurityGroupId,
+  }),
 };
 
 const clusterFacts = {
