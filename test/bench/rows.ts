@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { createOperatorFolder } from "../support/operator-folder.ts";
 import { measure, median, type Run, spread } from "./measure.ts";
 
 export interface Place {
@@ -102,7 +103,7 @@ export const rows: Row[] = [
     async measure({ root, scratch }) {
       const runs: Run[] = [];
       for (let i = 0; i < 2; i++) {
-        const operator = await operatorFolder(root, join(scratch, `fresh-${i}`));
+        const operator = await createOperatorFolder(join(scratch, `fresh-${i}`));
         runs.push(await mustPass(await quorate(root, operator, "demo")));
         await mustPass(await quorate(root, operator, "devnet", "down"));
       }
@@ -168,22 +169,9 @@ async function mustPass(run: Run): Promise<Run> {
   return run;
 }
 
-/** A folder as an operator has one: stack files of their own, and Quorate among the dependencies. */
-async function operatorFolder(root: string, folder: string): Promise<string> {
-  await mkdir(join(folder, "node_modules"), { recursive: true });
-  await cp(join(root, "stacks/networks"), join(folder, "stacks/networks"), { recursive: true });
-  for (const party of [1, 2, 3, 4])
-    await cp(join(root, `stacks/Pulumi.party-${party}.yaml`), join(folder, `stacks/Pulumi.party-${party}.yaml`));
-  await cp(join(root, "devnet/charts"), join(folder, "devnet/charts"), { recursive: true });
-  await symlink(root, join(folder, "node_modules/quorate"));
-  await symlink(join(root, ".tools"), join(folder, ".tools"));
-  await writeFile(join(folder, "package.json"), '{ "name": "operator", "private": true, "type": "module" }\n');
-  return folder;
-}
-
 /** A devnet of its own for one row, beside whatever runs in the checkout. */
 async function withDevnet<T>(root: string, scratch: string, act: (operator: string) => Promise<T>): Promise<T> {
-  const operator = await operatorFolder(root, join(scratch, `operator-${performance.now().toFixed(0)}`));
+  const operator = await createOperatorFolder(join(scratch, `operator-${performance.now().toFixed(0)}`));
   await mustPass(await quorate(root, operator, "demo"));
   try {
     return await act(operator);
