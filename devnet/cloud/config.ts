@@ -46,11 +46,13 @@ export const CloudConfig = z.strictObject({
   /** Bearer token of the endpoints under /devnet/. */
   controlToken: z.string().min(16),
   accounts: z.array(CloudAccount).min(1),
-  /** SHA-256 of the root certificate that KMS accepts attestation documents from. @default any root, as long as the chain holds together */
+  /** SHA-256 of the root certificate that KMS accepts attestation documents from. Without it KMS refuses attested requests. */
   attestationRootSha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .optional(),
+  /** What an exec plugin of a kubeconfig finds in its environment besides this process's own. */
+  execEnv: z.record(z.string(), z.string()).optional(),
   /** PrivateLink endpoint service to the party that offers it. */
   endpointServices: z.record(z.string(), PartyId),
 });

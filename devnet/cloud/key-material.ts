@@ -15,8 +15,8 @@ import {
 } from "node:crypto";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { integer, octetString, sequence } from "../nodes/der-writer.ts";
 import { AwsError } from "./aws-error.ts";
-import { der, derInteger, tags } from "./der.ts";
 import { type CurveName, signDigest, toBigInt, verifyDigest } from "./ecdsa-digest.ts";
 import type { AccountStore } from "./store.ts";
 import { syncDirectory } from "./write-ahead-log.ts";
@@ -142,7 +142,7 @@ export function signMessage(material: KeyMaterial, algorithm: string, message: B
   const curve = curveNames[material.spec];
   if (curve) {
     const { r, s } = signDigest(curve.jwk, message, fromJwk(key.export({ format: "jwk" }).d));
-    return der(tags.sequence, derInteger(r), derInteger(s));
+    return sequence(integer(toBytes(r)), integer(toBytes(s)));
   }
   if (padding.padding === constants.RSA_PKCS1_PSS_PADDING) throw noPssDigest();
   return privateEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, digestInfo(hash, message));
@@ -202,13 +202,13 @@ function digestInfo(hash: string, digest: Buffer): Buffer {
     2,
     { sha256: 1, sha384: 2, sha512: 3 }[hash] ?? 0,
   ]);
-  return der(tags.sequence, der(tags.sequence, oid, Buffer.from([5, 0])), der(tags.octetString, digest));
+  return sequence(sequence(oid, Buffer.from([5, 0])), octetString(digest));
 }
 
 function readSignature(bytes: Buffer): { r: bigint; s: bigint } | undefined {
   const rLength = bytes[3] ?? 0;
   const sAt = 4 + rLength;
-  if (bytes[0] !== tags.sequence || bytes[2] !== tags.integer || bytes[sAt] !== tags.integer) return undefined;
+  if (bytes[0] !== 0x30 || bytes[2] !== 0x02 || bytes[sAt] !== 0x02) return undefined;
   return { r: toBigInt(bytes.subarray(4, sAt)), s: toBigInt(bytes.subarray(sAt + 2, sAt + 2 + (bytes[sAt + 1] ?? 0))) };
 }
 
@@ -224,6 +224,11 @@ function privateKeyOf(material: KeyMaterial): KeyObject {
 
 function canonicalContext(context: Record<string, string>): Buffer {
   return Buffer.from(JSON.stringify(Object.entries(context).sort(([a], [b]) => (a < b ? -1 : 1))));
+}
+
+function toBytes(value: bigint): Buffer {
+  const hex = value.toString(16);
+  return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex");
 }
 
 function fromJwk(field: string | undefined): bigint {

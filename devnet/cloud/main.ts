@@ -9,10 +9,10 @@ import { expireKeys } from "./services/kms.ts";
 import { CloudStore } from "./store.ts";
 
 /** What `./providers/servers.ts` has to export. */
-export interface ProviderServers {
-  ports: Record<"aws" | "eks" | "kubernetes" | "random", number>;
+type StartProviders = (options: { store: CloudStore; config: ReturnType<typeof withEarlierPorts> }) => Promise<{
+  ports: CloudPorts["providers"];
   close(): Promise<void>;
-}
+}>;
 
 const next = "quorate devnet down, then quorate devnet up";
 
@@ -27,7 +27,7 @@ async function main(configPath: string): Promise<void> {
   for (const { accountId } of config.accounts) await expireKeys(store.account(accountId), now());
   const credentials = new Credentials(config.dir, config.accounts, now);
   const http = await serveHttp({ store, config, credentials, now }, { host: config.httpHost, port: config.httpPort });
-  const providers = await startProviders(store, config);
+  const providers = await startProviders({ store, config: withEarlierPorts(config) });
   const ports = CloudPorts.parse({ http: http.port, providers: providers.ports });
   await writeAtomically(config.portsFile, `${JSON.stringify(ports, undefined, 2)}\n`);
 
@@ -44,9 +44,20 @@ async function main(configPath: string): Promise<void> {
   console.log(JSON.stringify({ ready: true, pid: process.pid, ...ports }));
 }
 
-async function startProviders(store: CloudStore, config: CloudConfig): Promise<ProviderServers> {
+/** Running engines hold on to the ports that they were given, so a restart tries those first. */
+function withEarlierPorts(config: CloudConfig): CloudConfig & { providerPorts?: CloudPorts["providers"] } {
+  try {
+    const earlier = CloudPorts.parse(JSON.parse(readFileSync(config.portsFile, "utf8")));
+    return { ...config, providerPorts: earlier.providers };
+  } catch {
+    // No file, or one that says nothing of use: any free ports will do.
+    return config;
+  }
+}
+
+const startProviders: StartProviders = async (options) => {
   const file = "./providers/servers.ts";
-  let module: { startProviders?: (options: { store: CloudStore; config: CloudConfig }) => Promise<ProviderServers> };
+  let module: { startProviders?: StartProviders };
   try {
     module = await import(file);
   } catch (cause) {
@@ -63,8 +74,8 @@ async function startProviders(store: CloudStore, config: CloudConfig): Promise<P
     );
   }
   if (!module.startProviders) throw new Error(`${file} exports no startProviders`);
-  return module.startProviders({ store, config });
-}
+  return module.startProviders(options);
+};
 
 /** Whoever reads the file finds all of it or nothing. */
 async function writeAtomically(path: string, text: string): Promise<void> {

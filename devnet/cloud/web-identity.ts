@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { request } from "node:https";
-import { createLocalJWKSet, decodeJwt, importSPKI, type JWTPayload, jwtVerify } from "jose";
-import { parse as parseYaml } from "yaml";
+import { createLocalJWKSet, decodeJwt, importSPKI, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
 import type { CloudContext } from "./aws-call.ts";
 import { AwsError } from "./aws-error.ts";
 import type { CloudAccount } from "./config.ts";
+import { KubeClient } from "./providers/kubernetes/kube-client.ts";
+import { readKubeconfig } from "./providers/kubernetes/kubeconfig.ts";
 
 export interface WebIdentity {
   subject: string;
@@ -65,32 +65,7 @@ function invalid(message: string): AwsError {
 }
 
 /** The key set of the API server. Not kept: a control plane that was built anew has other keys. */
-async function fetchKeySet(account: CloudAccount): Promise<Parameters<typeof createLocalJWKSet>[0]> {
-  const kubeconfig = parseYaml(await readFile(account.cluster.adminKubeconfig, "utf8"));
-  const user = kubeconfig.users?.[0]?.user ?? {};
-  const decoded = (text: unknown) => (typeof text === "string" ? Buffer.from(text, "base64") : undefined);
-  const fileOr = async (data: unknown, path: unknown) =>
-    decoded(data) ?? (typeof path === "string" ? await readFile(path) : undefined);
-  const cert = await fileOr(user["client-certificate-data"], user["client-certificate"]);
-  const key = await fileOr(user["client-key-data"], user["client-key"]);
-  const headers = user.token ? { authorization: `Bearer ${user.token}` } : {};
-  const url = new URL("/openid/v1/jwks", account.cluster.endpoint);
-  const ca = Buffer.from(account.cluster.caData, "base64");
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { ca, headers, timeout: 5_000, ...(cert && key ? { cert, key } : {}) }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk) => chunks.push(chunk));
-      response.on("end", () => {
-        try {
-          if (response.statusCode !== 200) throw new Error(`${url}: HTTP ${response.statusCode}`);
-          resolve(JSON.parse(Buffer.concat(chunks).toString("utf8")));
-        } catch (error) {
-          reject(error);
-        }
-      });
-    });
-    sent.on("timeout", () => sent.destroy(new Error(`${url}: no answer in 5 s`)));
-    sent.on("error", reject);
-    sent.end();
-  });
+async function fetchKeySet(account: CloudAccount): Promise<JSONWebKeySet> {
+  const kubeconfig = readKubeconfig(await readFile(account.cluster.adminKubeconfig, "utf8"));
+  return (await new KubeClient(kubeconfig).request("GET", "/openid/v1/jwks")) as JSONWebKeySet;
 }

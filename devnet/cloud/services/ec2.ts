@@ -2,7 +2,7 @@ import { requireAccess } from "../access.ts";
 import { type AwsCall, type AwsService, type CloudContext, callerAccount } from "../aws-call.ts";
 import { AwsError } from "../aws-error.ts";
 import type { CloudAccount } from "../config.ts";
-import { instanceType } from "../instance-types.ts";
+import { instanceType } from "../providers/aws/instance-types.ts";
 import type { AccountStore, StoredResource } from "../store.ts";
 import { renderXml, type Xml } from "../xml.ts";
 import { type QueryAction, type QueryParameters, runQueryAction, xmlAnswer } from "./query-protocol.ts";

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { z } from "zod";
+import { type Attested, verifyAttestation } from "../../attestation.ts";
 import { readPolicy, requireAccess } from "../access.ts";
-import { type Attestation, verifyAttestation } from "../attestation-document.ts";
 import { type AwsCall, type AwsService, type CloudContext, callerAccount } from "../aws-call.ts";
 import { AwsError, notSimulated } from "../aws-error.ts";
 import { sealForRecipient } from "../enveloped-data.ts";
@@ -18,12 +18,11 @@ import {
   verifyMessage,
 } from "../key-material.ts";
 import { authorize, type Principal } from "../policy.ts";
+import { defaultKeyPolicy } from "../providers/aws/policy-document.ts";
 import type { AccountStore, StoredResource } from "../store.ts";
 
 const keyType = "aws:kms/key:Key";
 const aliasType = "aws:kms/alias:Alias";
-/** Where a key waits between ScheduleKeyDeletion and its end: outside `keyType`, so that Pulumi finds it gone, as it does in AWS. */
-const pendingType = "devnet:kms/pendingDeletion:Key";
 
 /** Key Management Service, JSON 1.1. */
 export const kms: AwsService = {
@@ -121,6 +120,8 @@ const actions: Record<string, (request: KmsCall) => Promise<object> | object> = 
         customerMasterKeySpec: options.KeySpec,
         multiRegion: options.MultiRegion,
         isEnabled: true,
+        keyState: "Enabled",
+        creationDate: cloud.now().toISOString(),
         enableKeyRotation: false,
         region: call.region,
         tags,
@@ -128,7 +129,7 @@ const actions: Record<string, (request: KmsCall) => Promise<object> | object> = 
       },
     };
     await cloud.store.account(accountId).put(key);
-    return { KeyMetadata: metadata(describe(cloud.store.account(accountId), key, undefined)) };
+    return { KeyMetadata: metadata(describe(cloud.store.account(accountId), key)) };
   },
   DescribeKey: (request) => ({ KeyMetadata: metadata(findAllowed(request, { evenIfPending: true })) }),
   GetKeyPolicy(request) {
@@ -146,9 +147,7 @@ const actions: Record<string, (request: KmsCall) => Promise<object> | object> = 
   },
   ListKeys(request) {
     const account = requireOwnAccount(request);
-    const all = [...account.list(keyType), ...account.list(pendingType)].map((key) =>
-      describe(account, key, undefined),
-    );
+    const all = account.list(keyType).map((key) => describe(account, key));
     return { Keys: all.map(({ keyId, arn }) => ({ KeyId: keyId, KeyArn: arn })), Truncated: false };
   },
   ListAliases(request) {
@@ -240,12 +239,8 @@ const actions: Record<string, (request: KmsCall) => Promise<object> | object> = 
       z.object({ PendingWindowInDays: z.int().min(7).max(30).default(30) }),
       request.input,
     );
-    const deletionDate = await scheduleKeyDeletion(
-      found.account,
-      found.keyId,
-      PendingWindowInDays,
-      request.cloud.now(),
-    );
+    const deletionDate = new Date(request.cloud.now().getTime() + PendingWindowInDays * 86_400_000);
+    await putState(found, { keyState: "PendingDeletion", isEnabled: false, deletionDate: deletionDate.toISOString() });
     return {
       KeyId: found.arn,
       DeletionDate: deletionDate.getTime() / 1000,
@@ -255,13 +250,10 @@ const actions: Record<string, (request: KmsCall) => Promise<object> | object> = 
   },
   async CancelKeyDeletion(request) {
     const found = findAllowed(request, { evenIfPending: true });
-    const { account, key, keyId, deletionDate } = found;
-    if (deletionDate === undefined)
+    if (found.deletionDate === undefined)
       throw new AwsError("KMSInvalidStateException", `${found.arn} is not pending deletion.`);
-    const { deletionDate: _, ...props } = key.props;
     // As in AWS, the key comes back disabled.
-    await account.put({ type: keyType, id: keyId, props: { ...props, isEnabled: false } });
-    await account.delete(pendingType, keyId);
+    await putState(found, { keyState: "Disabled", isEnabled: false, deletionDate: undefined });
     return { KeyId: found.arn };
   },
 };
@@ -272,54 +264,13 @@ const Signing = z.object({
   SigningAlgorithm: z.string(),
 });
 
-/**
- * What deleting a key does in AWS, for both front ends: it stops working at once and is listed as pending until its window is over. Its
- * material stays until `expireKeys`.
- */
-export async function scheduleKeyDeletion(
-  account: AccountStore,
-  keyId: string,
-  days: number,
-  now: Date,
-): Promise<Date> {
-  const key = account.get(keyType, keyId);
-  if (!key) throw new AwsError("NotFoundException", `Key ${keyId} does not exist`);
-  const deletionDate = new Date(now.getTime() + days * 86_400_000);
-  await account.put({
-    type: pendingType,
-    id: keyId,
-    props: { ...key.props, deletionDate: deletionDate.toISOString() },
-  });
-  await account.delete(keyType, keyId);
-  return deletionDate;
-}
-
-/** Ends the keys whose waiting period is over. */
+/** Ends the keys whose waiting period is over: nothing encrypted under them can be read again. */
 export async function expireKeys(account: AccountStore, now: Date): Promise<void> {
-  for (const { id, props } of account.list(pendingType)) {
-    // A kill in the middle of scheduling or cancelling leaves both records: the key is alive then.
-    const isAlive = account.get(keyType, id) !== undefined;
-    if (!isAlive && new Date(String(props.deletionDate)) > now) continue;
-    if (!isAlive) await destroyKeyMaterial(account, id);
-    await account.delete(pendingType, id);
+  for (const { id, props } of account.list(keyType)) {
+    if (props.keyState !== "PendingDeletion" || new Date(String(props.deletionDate)) > now) continue;
+    await destroyKeyMaterial(account, id);
+    await account.delete(keyType, id);
   }
-}
-
-/** The policy of a key for which none was given: everything is left to the account's identity policies. */
-export function defaultKeyPolicy(accountId: string): string {
-  return JSON.stringify({
-    Version: "2012-10-17",
-    Id: "key-default-1",
-    Statement: [
-      {
-        Sid: "Enable IAM User Permissions",
-        Effect: "Allow",
-        Principal: { AWS: `arn:aws:iam::${accountId}:root` },
-        Action: "kms:*",
-        Resource: "*",
-      },
-    ],
-  });
 }
 
 /** What KMS refuses to store: a malformed policy, and one that locks the caller out of changing it again. */
@@ -383,14 +334,18 @@ function find(id: string, { call, cloud }: KmsCall): FoundKey | undefined {
     : undefined;
   if (name.startsWith("alias/") && !alias) return undefined;
   const keyId = keyIdOf(String(alias?.props.targetKeyId ?? name));
-  const key = account.get(keyType, keyId) ?? account.get(pendingType, keyId);
-  return key && describe(account, key, key.props.deletionDate);
+  const key = account.get(keyType, keyId);
+  return key && describe(account, key);
 }
 
-function describe(account: AccountStore, key: StoredResource, deletionDate: unknown): FoundKey {
+function describe(account: AccountStore, key: StoredResource): FoundKey {
   const spec = String(key.props.customerMasterKeySpec ?? "SYMMETRIC_DEFAULT");
-  const pendingUntil = deletionDate === undefined ? undefined : String(deletionDate);
-  return { account, key, arn: String(key.props.arn), keyId: key.id, spec, deletionDate: pendingUntil };
+  const deletionDate = key.props.keyState === "PendingDeletion" ? String(key.props.deletionDate) : undefined;
+  return { account, key, arn: String(key.props.arn), keyId: key.id, spec, deletionDate };
+}
+
+function putState({ account, key }: FoundKey, state: Record<string, unknown>): Promise<void> {
+  return account.put({ ...key, props: { ...key.props, ...state } });
 }
 
 function keyIdOf(idOrArn: string): string {
@@ -416,7 +371,7 @@ function metadata({ account, key, arn, keyId, spec, deletionDate }: FoundKey): o
     AWSAccountId: account.accountId,
     KeyId: keyId,
     Arn: arn,
-    CreationDate: 1_767_225_600,
+    CreationDate: new Date(String(key.props.creationDate ?? 0)).getTime() / 1000,
     Enabled: isEnabled,
     Description: key.props.description ?? "",
     KeyUsage: symmetric ? "ENCRYPT_DECRYPT" : "SIGN_VERIFY",
@@ -431,23 +386,24 @@ function metadata({ account, key, arn, keyId, spec, deletionDate }: FoundKey): o
   };
 }
 
-function attest(recipient: z.infer<typeof Recipient>, cloud: CloudContext): Attestation | undefined {
+function attest(recipient: z.infer<typeof Recipient>, cloud: CloudContext): Attested | undefined {
   if (!recipient) return undefined;
+  const root = cloud.config.attestationRootSha256;
+  if (root === undefined) throw notSimulated("kms", "attested requests: its config names no attestation root");
   try {
-    const found = verifyAttestation(recipient.AttestationDocument, cloud.config.attestationRootSha256, cloud.now());
-    if (!found.publicKeyDer) throw new Error("it has no public key");
-    return found;
+    return verifyAttestation(recipient.AttestationDocument, root, cloud.now());
   } catch (error) {
     throw new AwsError("ValidationException", `The attestation document is invalid: ${(error as Error).message}`);
   }
 }
 
 /** @see https://docs.aws.amazon.com/kms/latest/developerguide/conditions-nitro-enclaves.html */
-function attestationKeys(attestation: Attestation | undefined): Record<string, string> {
-  if (!attestation) return {};
+function attestationKeys(attested: Attested | undefined): Record<string, string> {
+  // All zeros is what an enclave in debug mode reports: it proves nothing, so it meets no condition.
+  if (!attested || /^0*$/.test(attested.pcrs.pcr0)) return {};
   const prefix = "kms:recipientattestation";
-  const pcrs = [...attestation.pcrs].map(([index, value]) => [`${prefix}:pcr${index}`, value] as const);
-  return { ...Object.fromEntries(pcrs), [`${prefix}:imagesha384`]: attestation.pcrs.get(0) ?? "" };
+  const pcrs = Object.entries(attested.pcrs).map(([name, value]) => [`${prefix}:${name}`, value]);
+  return { ...Object.fromEntries(pcrs), [`${prefix}:imagesha384`]: attested.pcrs.pcr0 };
 }
 
 function contextKeys(context: Record<string, string>): Record<string, string> {
@@ -457,9 +413,9 @@ function contextKeys(context: Record<string, string>): Record<string, string> {
 }
 
 /** In the clear, or for the enclave's eyes only. */
-function deliver(plaintext: Buffer, attestation: Attestation | undefined): object {
-  return attestation?.publicKeyDer
-    ? { CiphertextForRecipient: sealForRecipient(plaintext, attestation.publicKeyDer).toString("base64") }
+function deliver(plaintext: Buffer, attested: Attested | undefined): object {
+  return attested
+    ? { CiphertextForRecipient: sealForRecipient(attested.publicKey, plaintext).toString("base64") }
     : { Plaintext: plaintext.toString("base64") };
 }
 

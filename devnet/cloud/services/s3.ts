@@ -194,6 +194,12 @@ const bucketActions: Record<string, Action> = {
   },
   "GET publicAccessBlock"(request) {
     authorizeBucket(request, "s3:GetBucketPublicAccessBlock");
+    if (!setting(request, publicAccessType))
+      throw new AwsError(
+        "NoSuchPublicAccessBlockConfiguration",
+        "The public access block configuration was not found",
+        404,
+      );
     const block = publicAccessBlock(request.account, request.name);
     return xml("PublicAccessBlockConfiguration", {
       BlockPublicAcls: block.blockPublicAcls,
@@ -213,6 +219,11 @@ const bucketActions: Record<string, Action> = {
       restrictPublicBuckets: flag("RestrictPublicBuckets"),
     });
     return { status: 200 };
+  },
+  async "DELETE publicAccessBlock"(request) {
+    authorizeBucket(request, "s3:PutBucketPublicAccessBlock");
+    await request.account.delete(publicAccessType, request.name);
+    return { status: 204 };
   },
   "GET encryption"(request) {
     authorizeBucket(request, "s3:GetEncryptionConfiguration");
@@ -380,11 +391,24 @@ async function createBucket(name: string, call: AwsCall, cloud: CloudContext): P
     if (error instanceof BucketNameTaken) throw new AwsError("BucketAlreadyExists", error.message, 409);
     throw error;
   }
+  // Every new bucket is closed since April 2023.
+  await cloud.store.account(accountId).put({
+    type: publicAccessType,
+    id: name,
+    props: {
+      bucket: name,
+      region: constraint ?? "us-east-1",
+      blockPublicAcls: true,
+      blockPublicPolicy: true,
+      ignorePublicAcls: true,
+      restrictPublicBuckets: true,
+    },
+  });
   return { status: 200, headers: { location: `/${name}` } };
 }
 
-/** What PutBucketPolicy refuses, whichever front end it came through: bad text, others' resources, and public where that is blocked. */
-export function checkBucketPolicy(account: AccountStore, bucket: string, text: string): void {
+/** What PutBucketPolicy refuses: bad text, others' resources, and public where that is blocked. */
+function checkBucketPolicy(account: AccountStore, bucket: string, text: string): void {
   const policy = readPolicy(text, "resource");
   const own = `arn:aws:s3:::${bucket}`;
   for (const statement of policy.Statement)
@@ -399,10 +423,9 @@ export function checkBucketPolicy(account: AccountStore, bucket: string, text: s
     );
 }
 
-/** All four are on where nothing was set: the default of every bucket since April 2023. */
-export function publicAccessBlock(account: AccountStore, bucket: string) {
+function publicAccessBlock(account: AccountStore, bucket: string) {
   const props = account.get(publicAccessType, bucket)?.props;
-  const flag = (name: string) => (props === undefined ? true : props[name] === true);
+  const flag = (name: string) => props?.[name] === true;
   return {
     blockPublicAcls: flag("blockPublicAcls"),
     ignorePublicAcls: flag("ignorePublicAcls"),
