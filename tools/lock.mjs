@@ -1,8 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+
+const sweepAfterMs = 3_600_000;
 
 /** When a process began, as text that no later process with the same id shares; undefined when there is none. */
 export function processStart(pid) {
@@ -60,9 +62,17 @@ function breakStale(dir, owner) {
     renameSync(dir, aside);
   } catch (error) {
     if (!["ENOTEMPTY", "EEXIST", "ENOENT"].includes(error.code)) throw error;
-    // Broken an hour ago by another run and never swept: sweep it, the next round tries again.
-    const age = Date.now() - (statSync(aside, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
-    if (age > 3_600_000) rmSync(aside, { recursive: true, force: true });
+  }
+}
+
+/** Removes what was moved aside long ago: nobody can still be about to break that lock. */
+function sweep(dir) {
+  for (const name of readdirSync(dirname(dir))) {
+    const aside = join(dirname(dir), name);
+    if (!name.startsWith(`${basename(dir)}.dead-`)) continue;
+    const found = statSync(aside, { throwIfNoEntry: false });
+    if (found !== undefined && Date.now() - found.ctimeMs > sweepAfterMs)
+      rmSync(aside, { recursive: true, force: true });
   }
 }
 
@@ -85,6 +95,7 @@ export async function withLock(dir, work, { onWait = () => {}, pollMs = 200 } = 
       await sleep(pollMs);
     }
   }
+  sweep(dir);
   // Away in one rename: emptied in place, it would look free before its directory is gone.
   const release = () => {
     const done = `${dir}.${me.pid}.done`;

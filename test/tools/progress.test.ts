@@ -1,0 +1,61 @@
+import { Writable } from "node:stream";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { startProgress } from "../../tools/progress.mjs";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function screen(isTTY: boolean) {
+  let text = "";
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      text += chunk;
+      done();
+    },
+  });
+  return { stream: Object.assign(stream, { isTTY, columns: 80 }) as unknown as NodeJS.WriteStream, text: () => text };
+}
+
+async function build(isTTY: boolean, env: NodeJS.ProcessEnv): Promise<string> {
+  const { stream, text } = screen(isTTY);
+  const { step } = startProgress({ stream, env });
+  const done = step("etcd 3.7.3", "building it", () => new Promise((resolve) => setTimeout(resolve, 65_000)));
+  await vi.advanceTimersByTimeAsync(65_000);
+  await done;
+  return text();
+}
+
+const escape = "\u001b";
+
+test("a log gets a line at the start, each half minute and at the end, without control characters", async () => {
+  const lines = (await build(false, {})).trimEnd().split("\n");
+  expect(lines.map((line) => line.replaceAll(/ +/g, " "))).toEqual([
+    "set-up etcd 3.7.3 building it",
+    "set-up etcd 3.7.3 building it 30 s",
+    "set-up etcd 3.7.3 building it 60 s",
+    "set-up etcd 3.7.3 building it: done 65 s",
+  ]);
+});
+
+test("a terminal sees the seconds count on one line", async () => {
+  const text = await build(true, {});
+  expect(text.split("\n")).toHaveLength(2);
+  expect(text).toContain("7 s");
+  expect(text).toContain(`\r${escape}[2K`);
+});
+
+test("NO_COLOR takes the colour away, CI the drawing", async () => {
+  expect(await build(true, { NO_COLOR: "1" })).not.toContain(`${escape}[2m`);
+  expect(await build(true, { CI: "true" })).not.toContain(escape);
+});
+
+test("a step that fails says so and passes the error on", async () => {
+  const { stream, text } = screen(false);
+  const { step } = startProgress({ stream, env: {} });
+  await expect(step("etcd 3.7.3", "building it", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+  expect(text()).toMatch(/building it: failed/);
+});
