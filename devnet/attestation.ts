@@ -90,6 +90,7 @@ function signedStructure(protectedHeader: Uint8Array, payload: Uint8Array): Uint
 export interface Attested {
   pcrs: Pcrs;
   publicKey: Buffer;
+  madeAt: Date;
 }
 
 /**
@@ -124,6 +125,7 @@ export function verifyAttestation(document: Buffer, rootSha256: string, now = ne
   return {
     pcrs: { pcr0: pcr(0), pcr1: pcr(1), pcr2: pcr(2) },
     publicKey: bytes(fields.get("public_key"), "public_key"),
+    madeAt: new Date(Number(fields.get("timestamp"))),
   };
 }
 

@@ -97,7 +97,15 @@ export class LoopbackNetwork implements AsyncDisposable {
   }
 
   caCertificate(id: number): string {
-    return readFileSync(this.vaultFile(id, "public", `PUB-p${id}/CACert/${signingKeyHandle}`), "utf8");
+    return this.publicObject(id, `PUB-p${id}/CACert/${signingKeyHandle}`);
+  }
+
+  publicObject(id: number, key: string): string {
+    return readFileSync(this.vaultFile(id, "public", key), "utf8");
+  }
+
+  waitForCaCertificate(id: number): Promise<string> {
+    return this.#poll(() => this.caCertificate(id));
   }
 
   node(id: number): LoopbackNode {
@@ -123,7 +131,7 @@ export class LoopbackNetwork implements AsyncDisposable {
     return { partyId: id, address: this.address(id), bootId: JSON.parse(line).bootId, process: child, log, setFault };
   }
 
-  spawnNode(id: number, change: Change = () => {}) {
+  spawnNode(id: number, change: Change = () => {}, args: string[] = []) {
     const folder = join(this.folder, `party-${id}`);
     const configDir = join(folder, "config");
     mkdirSync(configDir, { recursive: true });
@@ -144,7 +152,7 @@ export class LoopbackNetwork implements AsyncDisposable {
     change(config);
     const configPath = join(folder, "node.json");
     writeFileSync(configPath, JSON.stringify(config));
-    const child = spawn(process.execPath, [nodeMain, configPath], { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [nodeMain, configPath, ...args], { stdio: ["pipe", "pipe", "pipe"] });
     this.#children.add(child);
     let text = "";
     child.stderr?.on("data", (chunk: Buffer) => {
@@ -156,7 +164,7 @@ export class LoopbackNetwork implements AsyncDisposable {
   /** Copies every party's CA certificate into every vault as soon as it is there: what operators do by hand. */
   async exchangeCaCertificates(): Promise<void> {
     for (const from of this.parties) {
-      const pem = await this.#poll(() => this.caCertificate(from));
+      const pem = await this.waitForCaCertificate(from);
       for (const to of this.parties) {
         const copy = this.vaultFile(to, "public", `PUB-p${from}/CACert/${signingKeyHandle}`);
         mkdirSync(join(copy, ".."), { recursive: true });
