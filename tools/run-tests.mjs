@@ -41,7 +41,10 @@ function run(file, args, { live }) {
 /** Format and lint, types, arrows: side by side, each printed whole. */
 async function staticStages() {
   const stages = {
-    "format and lint": [bin("biome"), ["ci", "--error-on-warnings", "."]],
+    "format and lint": [
+      bin("biome"),
+      ["check", "--error-on-warnings", `--colors=${process.stdout.isTTY ? "force" : "off"}`, "."],
+    ],
     types: [bin("tsc"), ["-p", "."]],
     "arrows and cycles": [bin("depcruise"), ["--config", ".dependency-cruiser.cjs", ...sourceFolders(root)]],
   };

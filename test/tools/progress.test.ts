@@ -29,7 +29,7 @@ async function build(isTTY: boolean, env: NodeJS.ProcessEnv): Promise<string> {
   return text();
 }
 
-const escape = "\u001b";
+const esc = "\u001b";
 
 test("a log gets a line at the start, each half minute and at the end, without control characters", async () => {
   const lines = (await build(false, {})).trimEnd().split("\n");
@@ -45,12 +45,12 @@ test("a terminal sees the seconds count on one line", async () => {
   const text = await build(true, {});
   expect(text.split("\n")).toHaveLength(2);
   expect(text).toContain("7 s");
-  expect(text).toContain(`\r${escape}[2K`);
+  expect(text).toContain(`\r${esc}[2K`);
 });
 
 test("NO_COLOR takes the colour away, CI the drawing", async () => {
-  expect(await build(true, { NO_COLOR: "1" })).not.toContain(`${escape}[2m`);
-  expect(await build(true, { CI: "true" })).not.toContain(escape);
+  expect(await build(true, { NO_COLOR: "1" })).not.toContain(`${esc}[2m`);
+  expect(await build(true, { CI: "true" })).not.toContain(esc);
 });
 
 test("a step that fails says so and passes the error on", async () => {
