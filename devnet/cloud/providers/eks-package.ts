@@ -93,8 +93,16 @@ function refuseUnsupported(inputs: Properties): void {
 async function constructCluster(monitor: Monitor, request: ConstructRequest) {
   const { name, inputs } = request;
   const component = await monitor.register({ type: clusterToken, name, object: {}, custom: false });
-  const child = (type: string, suffix: string, object: Properties, ignoreChanges: string[] = []) =>
-    monitor.register({ type, name: `${name}-${suffix}`, object, custom: true, parent: component.urn, ignoreChanges });
+  const ofInputs = [...new Set(Object.values(request.inputDependencies).flat())];
+  const child = (type: string, suffix: string, object: Properties, dependsOn: Registered[] = []) =>
+    monitor.register({
+      type,
+      name: `${name}-${suffix}`,
+      object,
+      custom: true,
+      parent: component.urn,
+      dependencies: [...ofInputs, ...dependsOn.map(({ urn }) => urn)],
+    });
   const tags = inputs.tags === undefined ? {} : { tags: inputs.tags };
 
   const role = await child("aws:iam/role:Role", "eksRole-role", {
@@ -102,10 +110,12 @@ async function constructCluster(monitor: Monitor, request: ConstructRequest) {
     assumeRolePolicy: JSON.stringify(clusterTrust),
     ...tags,
   });
-  const attachment = await child("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "eksRole-4b490823", {
-    policyArn: "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy",
-    role: role.object.name ?? role.id,
-  });
+  const attachment = await child(
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    "eksRole-4b490823",
+    { policyArn: "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy", role: role.object.name ?? role.id },
+    [role],
+  );
   const ownGroup =
     reveal(inputs.skipDefaultSecurityGroups) === true
       ? undefined
@@ -117,13 +127,10 @@ async function constructCluster(monitor: Monitor, request: ConstructRequest) {
         });
 
   const subnetIds = inputs.subnetIds ?? [...subnets(inputs.publicSubnetIds), ...subnets(inputs.privateSubnetIds)];
-  const cluster = await monitor.register({
-    type: "aws:eks/cluster:Cluster",
-    name: `${name}-eksCluster`,
-    custom: true,
-    parent: component.urn,
-    dependencies: [attachment.urn],
-    object: {
+  const cluster = await child(
+    "aws:eks/cluster:Cluster",
+    "eksCluster",
+    {
       name: inputs.name,
       roleArn: role.object.arn ?? unknown,
       version: inputs.version,
@@ -152,15 +159,19 @@ async function constructCluster(monitor: Monitor, request: ConstructRequest) {
       upgradePolicy: inputs.upgradePolicy,
       tags: { ...plainTags(inputs.tags), ...plainTags(inputs.clusterTags) },
     },
-  });
+    // A cluster whose role has lost its policy can't even be deleted.
+    [role, attachment, ...(ownGroup ? [ownGroup] : [])],
+  );
 
   const issuer = issuerOf(cluster.object);
   const oidc =
     reveal(inputs.createOidcProvider) === true
-      ? await child("aws:iam/openIdConnectProvider:OpenIdConnectProvider", "oidcProvider", {
-          clientIdLists: ["sts.amazonaws.com"],
-          url: issuer,
-        })
+      ? await child(
+          "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+          "oidcProvider",
+          { clientIdLists: ["sts.amazonaws.com"], url: issuer },
+          [cluster],
+        )
       : undefined;
 
   const state = outputs({ inputs, cluster, role, ownGroup, oidc, issuer, subnetIds });
@@ -293,7 +304,6 @@ class Monitor {
     custom: boolean;
     parent?: string;
     dependencies?: string[];
-    ignoreChanges?: string[];
   }): Promise<Registered> {
     const request = this.#request;
     const message = new monitorMessages.RegisterResourceRequest()
@@ -306,7 +316,6 @@ class Monitor {
       .setAcceptresources(true)
       .setSupportspartialvalues(true)
       .setAliasspecs(true)
-      .setIgnorechangesList(resource.ignoreChanges ?? [])
       .setDependenciesList([...(resource.custom ? [] : request.dependencies), ...(resource.dependencies ?? [])]);
     const pkg = resource.type.split(":")[0] ?? "";
     const provider = request.providers[pkg];

@@ -18,7 +18,7 @@ export function allocatorSize(userData: string | undefined): AllocatorSize | und
   const script = decodeParts(userData);
   if (!/nitro-enclaves-allocator/.test(script)) return undefined;
   const last = (name: string) =>
-    [...script.matchAll(new RegExp(`\\b${name}["']?\\s*[:=]\\s*["']?(\\d+)`, "gi"))].at(-1)?.[1];
+    [...script.matchAll(new RegExp(`${name}["']?\\s*[:=]\\s*["']?(\\d+)`, "gi"))].at(-1)?.[1];
   return {
     cpuCount: Number(last("cpu_count") ?? allocatorDefaults.cpuCount),
     memoryMib: Number(last("memory_mib") ?? allocatorDefaults.memoryMib),

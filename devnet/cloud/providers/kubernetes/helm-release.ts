@@ -89,7 +89,9 @@ export function releaseConnection(
       const old = reveal(Object.keys(inputs).length > 0 ? inputs : state);
       const live: Properties = { ...inputs, name, namespace };
       if (!same(valuesOf(old), values ?? {})) live.values = values ?? {};
-      if (inputs.version === undefined || !same(inputs.version, metadata.version)) live.version = metadata.version;
+      const imported = Object.keys(inputs).length === 0;
+      if (imported || (inputs.version !== undefined && !same(inputs.version, metadata.version)))
+        live.version = metadata.version;
       if (live.chart === undefined) live.chart = metadata.chart;
       const outputs = keepSecret(await outputsOf(helm, metadata, { ...reveal(state), ...reveal(live) }), inputs);
       return { id, inputs: keepSecret(live, inputs), outputs };

@@ -205,7 +205,10 @@ function outputsOf(kind: Kind, object: KubeObject, inputs: Properties): Properti
 
 /** The live values at the places that the program fills; a spelling that the API server only normalised stays as it was. */
 function project(inputs: unknown, live: unknown, state: unknown): unknown {
-  if (inputs instanceof Secret) return new Secret(project(inputs.value, live, state));
+  if (inputs instanceof Secret) {
+    const inner = project(inputs.value, live, state);
+    return inner === undefined ? undefined : new Secret(inner);
+  }
   if (live === undefined || live === null) return undefined;
   if (same(live, state)) return inputs;
   if (Array.isArray(inputs))

@@ -1,0 +1,239 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as aws from "@pulumi/aws";
+import * as eks from "@pulumi/eks";
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { KubeClient } from "../../devnet/cloud/providers/kubernetes/kube-client.ts";
+import { readKubeconfig } from "../../devnet/cloud/providers/kubernetes/kubeconfig.ts";
+import {
+  adminKubeconfigPath,
+  apiServerProgram,
+  apiServerUrl,
+  type ControlPlane,
+  controllerManagerProgram,
+  schedulerProgram,
+  writeControlPlaneFiles,
+} from "../../devnet/clusters/control-plane.ts";
+import { etcdProgram } from "../../devnet/clusters/etcd.ts";
+import { kwokProgram, writeKwokFiles } from "../../devnet/clusters/kwok.ts";
+import { settleEtcdPki, settlePartyPki } from "../../devnet/clusters/pki.ts";
+import { devnetFiles } from "../../devnet/files.ts";
+import { Keeper } from "../../devnet/supervision/keeper.ts";
+import { type TestCloud, testAccount, testCloud } from "../cloud/support/providers-stack.ts";
+
+/** A devnet number of its own, so that a devnet on the same machine is left alone. */
+const k = 253;
+const party = 1;
+const issuer = "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF";
+
+let cloud: TestCloud;
+const keepers: Keeper[] = [];
+let client: KubeClient;
+let kubeconfig: string;
+
+beforeAll(async () => {
+  cloud = await testCloud({ accounts: [] });
+  const files = devnetFiles(cloud.dir);
+  const etcd = await settleEtcdPki(files.pki, k);
+  const pki = await settlePartyPki(files.party(party), k, party, etcd);
+  const plane: ControlPlane = { files, k, party, pki, etcd, tokenReviewUrl: "http://127.253.0.251:4566", issuer };
+  writeControlPlaneFiles(plane);
+  writeKwokFiles(plane);
+  const start = async (program: ConstructorParameters<typeof Keeper>[0]) => {
+    const keeper = new Keeper(program, { mark: `test-${process.pid}`, record: () => undefined, log: () => undefined });
+    keepers.push(keeper);
+    await keeper.start();
+  };
+  await start(etcdProgram(files, k, etcd));
+  await start(apiServerProgram(plane));
+  await Promise.all([controllerManagerProgram, schedulerProgram, kwokProgram].map((program) => start(program(plane))));
+  kubeconfig = readFileSync(adminKubeconfigPath(files, party), "utf8");
+  client = new KubeClient(readKubeconfig(kubeconfig));
+  const access = parse(kubeconfig) as { clusters: { cluster: { "certificate-authority": string } }[] };
+  const caPem = readKubeconfig(kubeconfig).caPem ?? "";
+  expect(access.clusters).toHaveLength(1);
+  cloud.accounts.push(
+    testAccount(party, {
+      cluster: {
+        endpoint: apiServerUrl(k, party),
+        caData: Buffer.from(caPem).toString("base64"),
+        adminKubeconfig: adminKubeconfigPath(files, party),
+        version: "1.36",
+      },
+    }),
+  );
+}, 120_000);
+
+afterAll(async () => {
+  client?.close();
+  for (const keeper of keepers.reverse()) await keeper.stop(5_000);
+  await cloud?.[Symbol.asyncDispose]();
+});
+
+const changes = (result: { summary: { resourceChanges?: object | undefined } }) => result.summary.resourceChanges ?? {};
+
+const userData = (cpus: number, memoryMib: number) =>
+  Buffer.from(
+    `#!/bin/bash\nprintf 'memory_mib: ${memoryMib}\\ncpu_count: ${cpus}\\n' > /etc/nitro_enclaves/allocator.yaml\nsystemctl restart nitro-enclaves-allocator.service\n`,
+  ).toString("base64");
+
+/** What the programs below vary between updates. */
+interface Settings {
+  instanceType: string;
+  desired: number;
+  data: string;
+  replicas: number;
+}
+
+const program = (settings: Settings, name: string) => async () => {
+  const provider = new aws.Provider("party", { profile: testAccount(party).profile, region: "eu-west-1" });
+  const subnetIds = testAccount(party).vpc.subnets.map(({ id }) => id);
+  const cluster = new eks.Cluster(
+    "party",
+    {
+      name,
+      version: "1.36",
+      vpcId: testAccount(party).vpc.vpcId,
+      privateSubnetIds: subnetIds,
+      authenticationMode: "API",
+      skipDefaultNodeGroup: true,
+      skipDefaultSecurityGroups: true,
+      createInstanceRole: false,
+      createOidcProvider: true,
+      corednsAddonOptions: { enabled: false },
+      kubeProxyAddonOptions: { enabled: false },
+    },
+    { providers: { aws: provider } },
+  );
+  const trust = JSON.stringify({ Version: "2012-10-17", Statement: [] });
+  const role = new aws.iam.Role("nodes", { assumeRolePolicy: trust }, { provider });
+  const template = new aws.ec2.LaunchTemplate(
+    "nodes",
+    { enclaveOptions: { enabled: true }, userData: userData(48, 98304) },
+    { provider },
+  );
+  const nodes = new aws.eks.NodeGroup(
+    "nodes",
+    {
+      clusterName: cluster.eksCluster.name,
+      nodeRoleArn: role.arn,
+      subnetIds,
+      instanceTypes: [settings.instanceType],
+      scalingConfig: { minSize: 0, maxSize: 3, desiredSize: settings.desired },
+      labels: { enclave: "true" },
+      launchTemplate: { id: template.id, version: template.latestVersion.apply(String) },
+    },
+    { provider },
+  );
+  // As the stack does: the text is unknown in the first preview.
+  const config = pulumi.all([cluster.eksCluster.endpoint, nodes.id]).apply(() => kubeconfig);
+  const k8s = new kubernetes.Provider("party", { kubeconfig: config });
+  const namespace = new kubernetes.core.v1.Namespace("party", { metadata: { name: "party" } }, { provider: k8s });
+  const map = new kubernetes.core.v1.ConfigMap(
+    "settings",
+    { metadata: { namespace: namespace.metadata.name }, data: { key: settings.data } },
+    { provider: k8s },
+  );
+  const labels = { app: "web" };
+  const deployment = new kubernetes.apps.v1.Deployment(
+    "web",
+    {
+      metadata: { namespace: namespace.metadata.name, name: "web" },
+      spec: {
+        replicas: settings.replicas,
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [{ name: "web", image: "web:1" }] } },
+      },
+    },
+    { provider: k8s },
+  );
+  new kubernetes.core.v1.Secret(
+    "secret",
+    { metadata: { namespace: namespace.metadata.name }, stringData: { password: pulumi.secret("very-hidden") } },
+    { provider: k8s },
+  );
+  const release = new kubernetes.helm.v3.Release(
+    "chart",
+    {
+      name: "chart",
+      namespace: namespace.metadata.name,
+      chart: join(import.meta.dirname, "support/chart"),
+      values: { greeting: settings.data },
+      timeout: 60,
+    },
+    { provider: k8s },
+  );
+  return {
+    endpoint: cluster.eksCluster.endpoint,
+    issuer: cluster.oidcIssuer,
+    oidcProviderArn: cluster.oidcProviderArn,
+    securityGroup: cluster.clusterSecurityGroupId,
+    mapName: map.metadata.name,
+    available: deployment.status.availableReplicas,
+    release: release.status.status,
+  };
+};
+
+describe("a party's cluster", () => {
+  test("is previewed before it exists, made, left alone, changed, found changed and destroyed", async () => {
+    const settings: Settings = { instanceType: "c7a.16xlarge", desired: 1, data: "one", replicas: 1 };
+    const stack = await cloud.stack("cluster", program(settings, "party-cluster"));
+    const preview = await stack.preview();
+    expect(preview.changeSummary).toEqual({ create: 16 });
+
+    const first = await stack.up();
+    expect(changes(first)).toEqual({ create: 16 });
+    expect(first.outputs.endpoint?.value).toBe(apiServerUrl(k, party));
+    expect(first.outputs.issuer?.value).toBe(issuer.replace("https://", ""));
+    expect(first.outputs.oidcProviderArn?.value).toBe(
+      `arn:aws:iam::111111111111:oidc-provider/${first.outputs.issuer?.value}`,
+    );
+    expect(first.outputs.available?.value).toBe(1);
+    expect(first.outputs.release?.value).toBe("deployed");
+    const state = cloud.state("cluster");
+    for (const hidden of ["very-hidden", Buffer.from("very-hidden").toString("base64")])
+      expect(state.includes(hidden)).toBe(false);
+    const node = await client.get("/api/v1/nodes/ip-10-1-0-11.eu-west-1.compute.internal");
+    expect(node.status?.allocatable).toMatchObject({
+      "aws.ec2.nitro/nitro_enclaves_cpus": "48",
+      "hugepages-1Gi": "96Gi",
+    });
+    const chartMap = await client.get("/api/v1/namespaces/party/configmaps/chart");
+    expect(chartMap.data).toEqual({ greeting: "one" });
+
+    expect(changes(await stack.up())).toEqual({ same: 16 });
+
+    settings.data = "two";
+    settings.replicas = 2;
+    expect(changes(await stack.up())).toEqual({ same: 13, update: 2, replace: 1 });
+    expect((await client.get("/api/v1/namespaces/party/configmaps/chart")).data).toEqual({ greeting: "two" });
+
+    await client.request("PATCH", "/apis/apps/v1/namespaces/party/deployments/web?fieldManager=kubectl", {
+      body: { spec: { replicas: 0 } },
+      contentType: "application/merge-patch+json",
+    });
+    expect(changes(await stack.refresh())).toMatchObject({ update: 1 });
+    expect((await stack.preview()).changeSummary).toEqual({ same: 15, update: 1 });
+    // Somebody else set the field: only who insists gets it back.
+    await expect(stack.up()).rejects.toThrow(/Server-Side Apply field conflict/);
+    await client.request("PATCH", "/apis/apps/v1/namespaces/party/deployments/web?fieldManager=kubectl", {
+      body: { spec: { replicas: 2 } },
+      contentType: "application/merge-patch+json",
+    });
+    await stack.up();
+
+    settings.desired = 2;
+    await stack.up();
+    const nodes = (await client.get("/api/v1/nodes")) as unknown as { items: unknown[] };
+    expect(nodes.items).toHaveLength(2);
+
+    await stack.destroy();
+    expect(((await client.get("/api/v1/nodes")) as unknown as { items: unknown[] }).items).toEqual([]);
+    expect(await client.find("/api/v1/namespaces/party")).toBeUndefined();
+    const account = cloud.store.account("111111111111");
+    expect(account.types()).toEqual([]);
+  }, 240_000);
+});
