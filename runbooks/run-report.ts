@@ -122,7 +122,7 @@ export function runReport(
     manifestDigest: plan.manifestDigest,
     approval: start?.event.kind === "start" ? start.event.approval : null,
     startedAt: start?.at ?? null,
-    endedAt: lines.at(-1)?.at ?? null,
+    endedAt: lines.findLast((line) => line.event.kind !== "end")?.at ?? null,
     steps: records.map((record, index) => ({
       id: record.id,
       does: plan.steps[index]?.does ?? "",

@@ -15,7 +15,7 @@ export function judge(seen: Observations): ValidateReport {
   causes.push(...callerCauses(seen, links, causes));
   blameViews(links, causes);
   for (const link of links) if (link.verdict.status === "FAIL" && link.fault === null) link.fault = "link";
-  causes.push(...silentCores(seen, causes), ...otherManifests(seen));
+  causes.push(...silentCores(seen, links, causes), ...otherManifests(seen));
   const reports = links.map((link) => linkReport(link, links));
   const parties = seen.parties.map((party) => partyReport(party, causes, seen));
   const up = (link: LinkReport) => link.verdict.status === "OK";
@@ -258,12 +258,14 @@ function blame(cause: Cause): Cause {
 /** Faults that keep a core from saying anything; its silence needs no finding of its own then. */
 const absentCodes: ReadonlySet<Cause["code"]> = new Set(["PARTY_DOWN", "PARTY_HUNG"]);
 
-function silentCores(seen: Observations, causes: readonly Cause[]): Cause[] {
-  return seen.parties.flatMap((party) => {
-    const silent =
-      seen.stage === "link" && party.probe.status === "replied" && party.probe.reply.view.status === "silent";
-    const explained = causes.some((cause) => cause.party === party.partyId && absentCodes.has(cause.code));
-    return silent && !explained ? [{ code: "CORE_SILENT" as const, party: party.partyId, links: [] }] : [];
+function silentCores(seen: Observations, links: readonly Link[], causes: readonly Cause[]): Cause[] {
+  return seen.parties.flatMap(({ partyId, probe }) => {
+    if (seen.stage === "network" || probe.status === "unknown" || probe.reply.view.status === "answered") return [];
+    const explained = causes.some((cause) => cause.party === partyId && absentCodes.has(cause.code));
+    // A core asks its peers before it answers, so a peer that keeps it waiting makes it late too.
+    const waiting = links.some((link) => link.from === partyId && link.probe?.code === "TIMED_OUT");
+    const late = probe.reply.view.code === "TIMED_OUT" && waiting;
+    return explained || late ? [] : [{ code: "CORE_SILENT" as const, party: partyId, links: [] }];
   });
 }
 
@@ -300,6 +302,8 @@ function partyVerdict(party: PartyObservation, causes: readonly Cause[], seen: O
   if (party.probe.status === "unknown") return unknown(party.probe.reason);
   if (seen.stage === "link" && party.workload.status === "unknown") return unknown(party.workload.reason);
   if (party.notListening !== null) return unknown(party.notListening);
+  if (seen.stage === "link" && party.probe.reply.view.status === "silent")
+    return unknown(`its core is silent: ${party.probe.reply.view.detail}`);
   return ok;
 }
 

@@ -145,6 +145,16 @@ describe("other faults", () => {
     expect(judge(modelNetwork(4, [], { mine: [1] })).verdict).toBe("UNKNOWN");
   });
 
+  test("a core that is late because a peer keeps it waiting is no fault of its own", () => {
+    const seen = modelNetwork(4, [{ kind: "cut", from: 2, to: 3 }]);
+    const probe = seen.parties[1]?.probe;
+    if (probe?.status === "replied")
+      probe.reply.view = { status: "silent", code: "TIMED_OUT", detail: "no health answer from the core" };
+    const report = judge(seen);
+    expect(named(report.findings)).toEqual(["LINK_DOWN link 2→3"]);
+    expect(report.parties[1]?.verdict.status).toBe("UNKNOWN");
+  });
+
   test("at stage network cores do not matter, listeners do", () => {
     const clean = judge(modelNetwork(4, [], { stage: "network" }));
     expect([clean.verdict, clean.linksUp, clean.findings]).toEqual(["OK", 12, []]);
@@ -162,14 +172,12 @@ const partyKinds = ["kill", "hang", "expire-cert", "wrong-release", "scale-to-ze
 const linkKinds = ["cut", "revoke", "lose-ca", "refuse"] as const;
 
 const network = (most: number) =>
-  fc
-    .integer({ min: 1, max: 4 })
-    .chain((threshold) =>
-      fc.record({
-        n: fc.constant(3 * threshold + 1),
-        faults: fc.array(faultIn(3 * threshold + 1), { maxLength: most }),
-      }),
-    );
+  fc.integer({ min: 1, max: 4 }).chain((threshold) =>
+    fc.record({
+      n: fc.constant(3 * threshold + 1),
+      faults: fc.array(faultIn(3 * threshold + 1), { maxLength: most }),
+    }),
+  );
 
 function faultIn(n: number): fc.Arbitrary<Fault> {
   const party = fc.integer({ min: 1, max: n });
