@@ -23,6 +23,11 @@ async function main(configPath: string): Promise<void> {
     next,
   });
   const store = await CloudStore.open(config.dir);
+  store.onFailure((error) => {
+    const problem = { code: "CLOUD_STATE_UNWRITABLE", what: "the simulated cloud can't keep its state", next };
+    console.error(new OperatorError({ ...problem, found: error.message, expected: "a disk with room" }).render());
+    process.exit(2);
+  });
   const now = () => new Date();
   for (const { accountId } of config.accounts) await expireKeys(store.account(accountId), now());
   const credentials = new Credentials(config.dir, config.accounts, now);

@@ -18,6 +18,13 @@ export type StoreEvent =
   | { accountId: string; change: "put" | "delete"; type: string; id: string }
   | { accountId: string; change: "putObject" | "deleteObject"; bucket: string; key: string };
 
+/** What an account needs of the others. */
+interface Cloud {
+  bucketOwner(bucket: string): AccountStore | undefined;
+  emit(event: StoreEvent): void;
+  fail(error: Error): void;
+}
+
 const bucketType = "aws:s3/bucket:Bucket";
 
 /** Resources and bucket objects of one account. Reads are from memory; a write is on disk when its promise resolves. */
@@ -27,16 +34,12 @@ export class AccountStore {
   readonly keysDir: string;
   readonly objects: ObjectStore;
   readonly #resources = new Map<string, Map<string, StoredResource>>();
-  readonly #cloud: { bucketOwner(bucket: string): AccountStore | undefined; emit(event: StoreEvent): void };
+  readonly #cloud: Cloud;
   readonly #dir: string;
   #log: Promise<WriteAheadLog<Change>> | undefined;
   #appending: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    accountId: string,
-    dir: string,
-    cloud: { bucketOwner(bucket: string): AccountStore | undefined; emit(event: StoreEvent): void },
-  ) {
+  constructor(accountId: string, dir: string, cloud: Cloud) {
     if (!/^\d{12}$/.test(accountId)) throw new Error(`not an AWS account id: ${accountId}`);
     this.accountId = accountId;
     this.#dir = dir;
@@ -133,6 +136,7 @@ export class AccountStore {
 
   #append(change: Change): Promise<void> {
     const written = this.#opened().then((log) => log.append(change));
+    written.catch((error: Error) => this.#cloud.fail(error));
     this.#appending = Promise.allSettled([this.#appending, written]);
     return written;
   }
@@ -143,6 +147,8 @@ export class CloudStore {
   readonly #dir: string;
   readonly #accounts = new Map<string, AccountStore>();
   readonly #listeners = new Set<(event: StoreEvent) => void>();
+  readonly #failureListeners = new Set<(error: Error) => void>();
+  #isClosed = false;
 
   private constructor(dir: string) {
     this.#dir = dir;
@@ -165,6 +171,7 @@ export class CloudStore {
     const account = new AccountStore(accountId, join(this.#dir, "accounts", accountId), {
       bucketOwner: (bucket) => this.bucketOwner(bucket),
       emit: (event) => this.#emit(event),
+      fail: (error) => this.#fail(error),
     });
     this.#accounts.set(accountId, account);
     return account;
@@ -185,10 +192,20 @@ export class CloudStore {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Called when a write failed: memory is ahead of the disk then, so whoever hears it should end the process. */
+  onFailure(listener: (error: Error) => void): void {
+    this.#failureListeners.add(listener);
+  }
+
   /** Waits for writes under way, then lets go of the directory. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all(this.accounts().map((account) => account.close()));
     rmSync(join(this.#dir, "lock"), { force: true });
+  }
+
+  #fail(error: Error): void {
+    if (!this.#isClosed) for (const listener of this.#failureListeners) listener(error);
   }
 
   #emit(event: StoreEvent): void {

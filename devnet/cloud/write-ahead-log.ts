@@ -78,16 +78,6 @@ export class WriteAheadLog<T> {
     });
   }
 
-  /** Writes a snapshot of everything and empties the log. */
-  async compact(): Promise<void> {
-    await this.#writing;
-    const run = this.#writeSnapshot();
-    this.#writing = run.finally(() => {
-      this.#writing = this.#waiting.length > 0 ? this.#drain() : undefined;
-    });
-    await run;
-  }
-
   async close(): Promise<void> {
     while (this.#writing) await this.#writing;
     this.#failure ??= new Error("the log is closed");
@@ -108,9 +98,7 @@ export class WriteAheadLog<T> {
         for (const item of batch) item.resolve();
         if (this.#bytes > this.#compactAtBytes) await this.#writeSnapshot();
       } catch (cause) {
-        this.#failure = new Error(`can't write ${join(this.#dir, "wal.jsonl")}: ${(cause as Error).message}`, {
-          cause,
-        });
+        this.#failure = new Error(`can't write to ${this.#dir}: ${(cause as Error).message}`, { cause });
         for (const item of [...batch, ...this.#waiting]) item.reject(this.#failure);
         this.#waiting = [];
       }
@@ -118,6 +106,7 @@ export class WriteAheadLog<T> {
     this.#writing = undefined;
   }
 
+  /** Writes everything to a snapshot and empties the log. */
   async #writeSnapshot(): Promise<void> {
     // Taken in one go, before the first await: the state and the sequence belong together.
     const sequence = this.#sequence;

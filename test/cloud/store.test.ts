@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -99,6 +99,45 @@ test("compaction keeps the state and empties the log; a kill before truncation r
   expect(second.account(account).get("aws:s3/bucket:Bucket", "b")?.props.i).toBe(599);
   expect(second.account(account).list("aws:s3/bucket:Bucket")).toHaveLength(2);
   await second.close();
+});
+
+test("after a failed write nothing is accepted any more, and a restart has all that was acknowledged", async () => {
+  const store = await CloudStore.open(dir);
+  const failures: string[] = [];
+  store.onFailure((error) => failures.push(error.message));
+  await store.account(account).put(bucket("first"));
+  // Where the snapshot would be written there is a directory now: the next compaction fails.
+  await mkdir(join(dir, "accounts", account, "snapshot.jsonl.new"));
+  await store.account(account).put(bucket("big", { filler: "x".repeat(2 * 1024 * 1024) }));
+  await expect(store.account(account).put(bucket("late"))).rejects.toThrow("can't write to");
+  expect(failures).toHaveLength(1);
+  await store.close();
+  const again = await CloudStore.open(dir);
+  const names = again
+    .account(account)
+    .list("aws:s3/bucket:Bucket")
+    .map((each) => each.id);
+  expect(names).toEqual(["first", "big"]);
+  await again.close();
+});
+
+test("whatever a kill leaves of the log, a prefix of the changes is there", async () => {
+  const first = await CloudStore.open(dir);
+  for (let i = 0; i < 5; i += 1) await first.account(account).put(bucket(`b${i}`));
+  await first.close();
+  const wal = join(dir, "accounts", account, "wal.jsonl");
+  const whole = await readFile(wal);
+  for (let length = 0; length <= whole.length; length += 13) {
+    await writeFile(wal, whole.subarray(0, length));
+    const store = await CloudStore.open(dir);
+    const names = store
+      .account(account)
+      .list("aws:s3/bucket:Bucket")
+      .map((each) => each.id);
+    const complete = whole.subarray(0, length).toString("latin1").split("\n").length - 1;
+    expect(names).toEqual(["b0", "b1", "b2", "b3", "b4"].slice(0, complete));
+    await store.close();
+  }
 });
 
 test("concurrent writers are all durable and listeners hear each change once", async () => {

@@ -9,6 +9,7 @@ import {
 } from "@aws-sdk/client-sts";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Credentials } from "../../devnet/cloud/credentials.ts";
 import { accountOf, clients, operatorKeys, region, startCloud } from "./support/cloud.ts";
 
 const accountId = "100000000001";
@@ -204,5 +205,16 @@ describe("a service account", () => {
     });
     expect(unsigned.status).toBe(403);
     expect(await unsigned.text()).toContain("<Code>MissingAuthenticationToken</Code>");
+  });
+});
+
+test("a session outlives a restart of the cloud, and its secret is written nowhere", async () => {
+  const RoleArn = await putRole("durable", { Principal: { AWS: accountId }, Action: "sts:AssumeRole" });
+  const session = await operator().sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: "me" }));
+  const { accessKeyId, sessionToken, secretAccessKey } = keysOf(session.Credentials);
+  const restarted = new Credentials(cloud.config.dir, cloud.config.accounts, () => new Date());
+  expect(restarted.holderOf(accessKeyId, sessionToken)).toMatchObject({
+    secretAccessKey,
+    principal: { roleArn: RoleArn },
   });
 });
