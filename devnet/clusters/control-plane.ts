@@ -18,6 +18,8 @@ export interface ControlPlane {
   etcd: EtcdPki;
   /** Where the API server sends bearer tokens to be judged: the simulated STS. */
   tokenReviewUrl: string;
+  /** Issuer of service account tokens, as the party's cloud account knows it. @default the API server itself */
+  issuer?: string;
 }
 
 /** Only what the objects of a party need: each controller costs start-up time and memory, once per party. */
@@ -108,7 +110,8 @@ export function apiServerProgram(plane: ControlPlane): Program {
       `--kubelet-client-certificate=${pki.kubeletClient.cert}`,
       `--kubelet-client-key=${pki.kubeletClient.key}`,
       "--kubelet-preferred-address-types=InternalIP",
-      `--service-account-issuer=${apiServerUrl(k, party)}`,
+      `--service-account-issuer=${plane.issuer ?? apiServerUrl(k, party)}`,
+      `--service-account-jwks-uri=${apiServerUrl(k, party)}/openid/v1/jwks`,
       `--service-account-key-file=${pki.serviceAccountKey}`,
       `--service-account-signing-key-file=${pki.serviceAccountKey}`,
       "--authorization-mode=RBAC",

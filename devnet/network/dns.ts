@@ -33,7 +33,7 @@ export function answerQuery(query: packet.DecodedPacket, zone: Zone | null): pac
   if (question === undefined) return { ...base, flags: flags(rcodes.formatError) };
   const records = lookUp(zone, question.name);
   if (records === null) return { ...base, flags: flags(rcodes.nameError) };
-  const wanted = records.filter(({ type }) => type === "CNAME" || question.type === "A" || question.type === "ANY");
+  const wanted = records.filter(({ type }) => type === "CNAME" || ["A", "ANY"].includes(question.type));
   // An alias to a name that is not there is an answer and an error at once (RFC 2308, 2.1).
   const last = records.at(-1);
   const isDangling = last?.type === "CNAME" && lookUp(zone, last.target) === null;
@@ -66,7 +66,9 @@ function listenUdp(host: string, port: number, zoneNow: () => Promise<Zone>): Pr
   socket.on("message", (message, from) => {
     const query = decoded(() => packet.decode(message));
     if (query === null) return;
-    void answerNow(query, zoneNow).then((answer) => socket.send(packet.encode(answer), from.port, from.address, () => {}));
+    void answerNow(query, zoneNow).then((answer) =>
+      socket.send(packet.encode(answer), from.port, from.address, () => {}),
+    );
   });
   return new Promise((resolve, reject) => {
     socket.once("error", reject);

@@ -190,8 +190,7 @@ export class Links {
     this.#port = port;
     this.#parties = parties;
     for (const from of parties)
-      for (const to of parties)
-        if (from !== to) this.#links.set(`${from}→${to}`, new Link(addresses, port, from, to));
+      for (const to of parties) if (from !== to) this.#links.set(`${from}→${to}`, new Link(addresses, port, from, to));
   }
 
   start(): void {
@@ -207,7 +206,9 @@ export class Links {
     const hosts = this.#parties.map((party) => this.#addresses.core(party));
     const open = await listenersOn(hosts, this.#port);
     if (this.#isClosed) return;
-    await Promise.all([...this.#links.values()].map((link) => link.setTargetListens(open.has(this.#addresses.core(link.to)))));
+    await Promise.all(
+      [...this.#links.values()].map((link) => link.setTargetListens(open.has(this.#addresses.core(link.to)))),
+    );
   }
 
   link(from: number, to: number): Link | undefined {

@@ -1,0 +1,174 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseDocument, stringify } from "yaml";
+import { z } from "zod";
+import { apiServerUrl } from "./clusters/control-plane.ts";
+import { type DevnetFiles, readIfThere, writeWhole } from "./files.ts";
+import { cloudUrl } from "./supervision/cloud-program.ts";
+import type { DevnetdConfig } from "./supervision/config.ts";
+import { absoluteChartRef, type PartyTopology, stackFilesOf, type Topology } from "./topology.ts";
+
+/** `.quorate/env/<network>.json`: what has to be in the environment of tools that work on a network. */
+export const EnvironmentOverlay = z.strictObject({
+  common: z.record(z.string(), z.string()),
+  parties: z.record(z.string(), z.record(z.string(), z.string())),
+});
+export type EnvironmentOverlay = z.infer<typeof EnvironmentOverlay>;
+
+export type ProviderPorts = { aws: number; eks: number; kubernetes: number; random: number };
+
+/** Keys of the configuration that Pulumi itself writes into a stack file. */
+const keysOfPulumi = ["secretsprovider", "encryptedkey", "encryptionsalt"];
+
+/** Makes the folders and secrets that stay over restarts. */
+export function settleFolders(files: DevnetFiles): void {
+  for (const folder of [files.backend, files.pulumiHome, files.pki, files.cloud, files.logs, files.etcd])
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (readIfThere(files.passphrase) === null)
+    writeWhole(files.passphrase, `${randomBytes(24).toString("base64url")}\n`);
+}
+
+/**
+ * Copies the network's manifest and stack files into the devnet, so that nothing committed changes. A copy is made again
+ * only when its source has changed: what was changed in the copy since (by `pulumi config set`, by a runbook) stays.
+ */
+export function copyStacks(files: DevnetFiles, root: string, topology: Topology, attestationRootSha256: string): void {
+  const digestsFile = join(files.stacks, ".sources.json");
+  const digests = z.record(z.string(), z.string()).parse(JSON.parse(readIfThere(digestsFile) ?? "{}"));
+  const copy = (source: string, target: string, edit: (text: string) => string) => {
+    const text = readFileSync(source, "utf8");
+    const digest = createHash("sha256").update(`${attestationRootSha256} ${source} ${text}`).digest("hex");
+    if (digests[basename(target)] === digest && readIfThere(target) !== null) return;
+    writeWhole(target, edit(text));
+    digests[basename(target)] = digest;
+  };
+  copy(topology.manifestFile, manifestCopy(files, topology.network), (text) => {
+    const document = parseDocument(text);
+    document.set("attestationRootSha256", attestationRootSha256);
+    document.setIn(["chart", "ref"], absoluteChartRef(topology.manifest.chart.ref, topology.manifestFile));
+    return document.toString({ lineWidth: 0 });
+  });
+  for (const { file } of stackFilesOf(join(root, "stacks"), topology.network)) {
+    const target = join(files.stacks, basename(file));
+    copy(file, target, (text) => withKeysOfPulumi(text, readIfThere(target)));
+  }
+  writeWhole(digestsFile, `${JSON.stringify(digests, undefined, 2)}\n`);
+}
+
+/** Where the devnet's own copy of the manifest is. */
+export function manifestCopy(files: DevnetFiles, network: string): string {
+  return join(files.stacks, "networks", `${network}.yaml`);
+}
+
+function withKeysOfPulumi(text: string, before: string | null): string {
+  if (before === null) return text;
+  const document = parseDocument(text);
+  const old = parseDocument(before);
+  for (const key of keysOfPulumi) if (old.has(key)) document.set(key, old.get(key));
+  return document.toString({ lineWidth: 0 });
+}
+
+/** Profiles of all parties' operators, for anything that reads AWS's configuration files. */
+export function writeAwsFiles(files: DevnetFiles, config: DevnetdConfig): void {
+  const profile = (party: PartyTopology) =>
+    [`[profile ${party.profile}]`, `region = ${party.region}`, `endpoint_url = ${cloudUrl(config.k)}`, ""].join("\n");
+  const keys = (party: PartyTopology) => {
+    const { accessKeyId, secretAccessKey } = config.operators[String(party.id)] ?? {};
+    return [
+      `[${party.profile}]`,
+      `aws_access_key_id = ${accessKeyId}`,
+      `aws_secret_access_key = ${secretAccessKey}`,
+      "",
+    ].join("\n");
+  };
+  writeWhole(join(files.aws, "config"), config.parties.map(profile).join("\n"));
+  writeWhole(join(files.aws, "credentials"), config.parties.map(keys).join("\n"));
+}
+
+/** Hands out where everything is: the overlay, each party's kubeconfig, and the choice of network. */
+export function writeEnvironment(files: DevnetFiles, config: DevnetdConfig, providers: ProviderPorts): void {
+  for (const party of config.parties) writeWhole(kubeconfigOf(files, party), partyKubeconfig(files, config, party));
+  const overlay: EnvironmentOverlay = {
+    common: {
+      PULUMI_BACKEND_URL: pathToFileURL(files.backend).href,
+      PULUMI_HOME: files.pulumiHome,
+      PULUMI_CONFIG_PASSPHRASE_FILE: files.passphrase,
+      PULUMI_DEBUG_PROVIDERS: Object.entries(providers)
+        .map(([name, port]) => `${name}:${port}`)
+        .join(","),
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+      QUORATE_STACKS_DIR: files.stacks,
+      ...awsEnvironment(files),
+    },
+    parties: Object.fromEntries(
+      config.parties.map((party) => [
+        String(party.id),
+        {
+          AWS_PROFILE: party.profile,
+          AWS_REGION: party.region,
+          KUBECONFIG: kubeconfigOf(files, party),
+          PULUMI_OPTION_STACK: party.stack,
+          PULUMI_OPTION_CONFIG_FILE: join(files.stacks, `Pulumi.${party.stack}.yaml`),
+        },
+      ]),
+    ),
+  };
+  writeWhole(files.environmentOf(config.network), `${JSON.stringify(overlay, undefined, 2)}\n`);
+  writeWhole(files.current, `${config.network}\n`, 0o644);
+}
+
+/** The overlay of a network, or null where there is none. */
+export function readEnvironment(files: DevnetFiles, network: string): EnvironmentOverlay | null {
+  const text = readIfThere(files.environmentOf(network));
+  return text === null ? null : EnvironmentOverlay.parse(JSON.parse(text));
+}
+
+function awsEnvironment(files: DevnetFiles): Record<string, string> {
+  return {
+    AWS_CONFIG_FILE: join(files.aws, "config"),
+    AWS_SHARED_CREDENTIALS_FILE: join(files.aws, "credentials"),
+    AWS_EC2_METADATA_DISABLED: "true",
+  };
+}
+
+function kubeconfigOf(files: DevnetFiles, party: PartyTopology): string {
+  return join(files.party(party.id), "kubeconfig");
+}
+
+/** As `aws eks update-kubeconfig` would write it: the token is minted when it is needed. */
+function partyKubeconfig(files: DevnetFiles, config: DevnetdConfig, party: PartyTopology): string {
+  const name = party.cluster.name;
+  const eksToken = fileURLToPath(new URL("../bin/eks-token.mjs", import.meta.url));
+  return stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [
+      {
+        name,
+        cluster: {
+          server: apiServerUrl(config.k, party.id),
+          "certificate-authority": join(dirname(kubeconfigOf(files, party)), "pki", "ca.crt"),
+        },
+      },
+    ],
+    users: [
+      {
+        name,
+        user: {
+          exec: {
+            apiVersion: "client.authentication.k8s.io/v1",
+            interactiveMode: "Never",
+            command: process.execPath,
+            args: [eksToken, "--cluster", name, "--region", party.region, "--profile", party.profile],
+            env: Object.entries(awsEnvironment(files)).map(([name, value]) => ({ name, value })),
+          },
+        },
+      },
+    ],
+    contexts: [{ name, context: { cluster: name, user: name } }],
+    "current-context": name,
+  });
+}

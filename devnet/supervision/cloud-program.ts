@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { addressesOf, ports } from "../addresses.ts";
+import { CloudConfig, CloudPorts } from "../cloud/config.ts";
+import { adminKubeconfigPath, apiServerUrl } from "../clusters/control-plane.ts";
+import type { PartyPki } from "../clusters/pki.ts";
+import { type DevnetFiles, readIfThere, writeWhole } from "../files.ts";
+import type { PartyTopology } from "../topology.ts";
+import type { DevnetdConfig } from "./config.ts";
+import type { Program } from "./program.ts";
+
+const zones = ["a", "b", "c", "d", "e", "f"];
+
+/** Base URL of everything that the simulated cloud serves over HTTP. */
+export function cloudUrl(k: number): string {
+  return `http://${addressesOf(k).cloud}:${ports.cloud}`;
+}
+
+/** Where an API server sends bearer tokens of a party's cluster to be judged. */
+export function tokenReviewUrl(k: number, party: PartyTopology): string {
+  return `${cloudUrl(k)}/token-review/${party.accountId}/${party.cluster.name}`;
+}
+
+/** The simulated cloud: one process for all accounts. Writes its configuration. */
+export function cloudProgram(files: DevnetFiles, config: DevnetdConfig, pki: ReadonlyMap<number, PartyPki>): Program {
+  const { k, token, parties, operators } = config;
+  const configFile = join(files.cloud, "config.json");
+  const cloud = {
+    k,
+    dir: join(files.cloud, "store"),
+    httpHost: addressesOf(k).cloud,
+    httpPort: ports.cloud,
+    portsFile: cloudPortsFile(files),
+    controlToken: token,
+    accounts: parties.map((party) => {
+      const keys = operators[String(party.id)];
+      const partyPki = pki.get(party.id);
+      if (keys === undefined || partyPki === undefined) throw new Error(`party ${party.id} lacks keys or certificates`);
+      return {
+        accountId: party.accountId,
+        partyId: party.id,
+        profile: party.profile,
+        ...keys,
+        region: party.region,
+        cluster: {
+          endpoint: apiServerUrl(k, party.id),
+          caData: Buffer.from(readIfThere(partyPki.ca.cert) ?? "").toString("base64"),
+          adminKubeconfig: adminKubeconfigPath(files, party.id),
+          version: party.cluster.version,
+        },
+        vpc: {
+          vpcId: party.vpc.vpcId,
+          subnets: party.vpc.subnetIds.map((id, index) => ({
+            id,
+            az: `${party.region}${zones[index % zones.length]}`,
+            mapPublicIpOnLaunch: false,
+            cidr: `10.${party.id}.${index * 16}.0/20`,
+          })),
+        },
+      };
+    }),
+    attestationRootSha256: config.attestationRootSha256,
+    endpointServices: Object.fromEntries(
+      parties.flatMap(({ id, endpointServiceName }) =>
+        endpointServiceName === null ? [] : [[endpointServiceName, id]],
+      ),
+    ),
+  };
+  writeWhole(configFile, `${JSON.stringify(CloudConfig.parse(cloud), undefined, 2)}\n`);
+  return {
+    name: "cloud",
+    command: process.execPath,
+    args: [fileURLToPath(new URL("../cloud/main.ts", import.meta.url)), configFile],
+    env: {},
+    logFile: join(files.logs, "cloud.log"),
+    probe: () => askHealth(k, token),
+    startTimeoutMs: 60_000,
+  };
+}
+
+/** Ports of the cloud's provider servers, once it serves. */
+export function readCloudPorts(files: DevnetFiles): CloudPorts | null {
+  const text = readIfThere(cloudPortsFile(files));
+  return text === null ? null : CloudPorts.parse(JSON.parse(text));
+}
+
+function cloudPortsFile(files: DevnetFiles): string {
+  return join(files.cloud, "ports.json");
+}
+
+async function askHealth(k: number, token: string): Promise<void> {
+  const answer = await fetch(`${cloudUrl(k)}/devnet/health`, {
+    headers: { authorization: `Bearer ${token}` },
+    signal: AbortSignal.timeout(1_000),
+  });
+  await answer.body?.cancel();
+  if (answer.status !== 200) throw new Error(`the cloud answers ${answer.status}`);
+}

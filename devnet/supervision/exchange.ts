@@ -1,0 +1,108 @@
+import type { S3Client } from "@aws-sdk/client-s3";
+import type { PartyTopology } from "../topology.ts";
+import { cloudUrl } from "./cloud-program.ts";
+import type { DevnetdConfig } from "./config.ts";
+import type { PartyCore } from "./party-core.ts";
+
+/** Handle under which KMS Core keeps the CA certificate that it makes from its signing key. */
+const handle = "60b7070add74be3827160aa635fb255eeeeb88586c4debf7ab1134ddceb4beee";
+const pauseMs = 300;
+
+/**
+ * Does what operators do by hand: copies each party's CA certificate from its public vault into everybody else's, where
+ * their cores look for it. Looks while a core is starting, since that is who waits for it.
+ */
+export class Exchange {
+  readonly #config: DevnetdConfig;
+  readonly #cores: ReadonlyMap<number, PartyCore>;
+  readonly #log: (text: string) => void;
+  readonly #clients = new Map<number, S3Client>();
+  readonly #copied = new Map<string, string>();
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+  #lastFailure = "";
+
+  constructor(config: DevnetdConfig, cores: ReadonlyMap<number, PartyCore>, log: (text: string) => void) {
+    this.#config = config;
+    this.#cores = cores;
+    this.#log = log;
+  }
+
+  start(): void {
+    this.#timer = setTimeout(() => void this.#look(), pauseMs);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    for (const client of this.#clients.values()) client.destroy();
+  }
+
+  async #look(): Promise<void> {
+    try {
+      if ([...this.#cores.values()].some((core) => core.status.core === "starting")) await this.#copyAll();
+      this.#lastFailure = "";
+    } catch (error) {
+      const text = `exchange of CA certificates: ${(error as Error).message}`;
+      if (text !== this.#lastFailure) this.#log(text);
+      this.#lastFailure = text;
+    }
+    if (!this.#isStopped) this.start();
+  }
+
+  async #copyAll(): Promise<void> {
+    const present = this.#config.parties.filter((party) => this.#bucketOf(party) !== undefined);
+    await Promise.all(present.map((from) => this.#copyFrom(from, present)));
+  }
+
+  async #copyFrom(from: PartyTopology, present: readonly PartyTopology[]): Promise<void> {
+    const key = `${this.#prefixOf(from)}/CACert/${handle}`;
+    const pem = await this.#read(from, key);
+    if (pem === null) return;
+    for (const to of present) {
+      const link = `${from.id}→${to.id}`;
+      if (to.id === from.id || this.#copied.get(link) === pem) continue;
+      const { PutObjectCommand } = await import("@aws-sdk/client-s3");
+      const client = await this.#client(to);
+      await client.send(new PutObjectCommand({ Bucket: this.#bucketOf(to), Key: key, Body: pem }));
+      this.#copied.set(link, pem);
+    }
+  }
+
+  async #read(party: PartyTopology, key: string): Promise<string | null> {
+    const { GetObjectCommand, NoSuchKey } = await import("@aws-sdk/client-s3");
+    try {
+      const client = await this.#client(party);
+      const { Body } = await client.send(new GetObjectCommand({ Bucket: this.#bucketOf(party), Key: key }));
+      return (await Body?.transformToString()) ?? null;
+    } catch (error) {
+      if (error instanceof NoSuchKey) return null;
+      throw error;
+    }
+  }
+
+  async #client(party: PartyTopology): Promise<S3Client> {
+    const known = this.#clients.get(party.id);
+    if (known !== undefined) return known;
+    const { S3Client } = await import("@aws-sdk/client-s3");
+    const credentials = this.#config.operators[String(party.id)];
+    if (credentials === undefined) throw new Error(`no keys for the operator of party ${party.id}`);
+    const client = new S3Client({
+      endpoint: cloudUrl(this.#config.k),
+      region: party.region,
+      credentials,
+      forcePathStyle: true,
+      maxAttempts: 1,
+    });
+    this.#clients.set(party.id, client);
+    return client;
+  }
+
+  #bucketOf(party: PartyTopology): string | undefined {
+    return this.#cores.get(party.id)?.environment.KMS_CORE__PUBLIC_VAULT__STORAGE__S3__BUCKET || undefined;
+  }
+
+  #prefixOf(party: PartyTopology): string {
+    return this.#cores.get(party.id)?.environment.KMS_CORE__PUBLIC_VAULT__STORAGE__S3__PREFIX || `PUB-p${party.id}`;
+  }
+}

@@ -1,0 +1,362 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import tls from "node:tls";
+import { addressesOf, ports } from "../addresses.ts";
+import { type KubeClient, KubeError } from "../clusters/kube-client.ts";
+import { coreLogPath } from "../clusters/kwok.ts";
+import { type DevnetFiles, writeWhole } from "../files.ts";
+import { NodeConfig } from "../nodes/config.ts";
+import type { PartyTopology } from "../topology.ts";
+import { cloudUrl } from "./cloud-program.ts";
+import type { DevnetdConfig } from "./config.ts";
+import { CoreProcess, coreAnswers } from "./core-process.ts";
+import { assumePodRole } from "./pod-identity.ts";
+import { type ConfigMapObject, environmentOf, isRunning, type PodObject, patchReady } from "./pod-object.ts";
+import type { ProcessIdentity } from "./processes.ts";
+
+/** `absent`: no pod. `pending`: a pod that is not running. `down`: it ended, or was killed. */
+export type CoreState = "absent" | "pending" | "starting" | "serving" | "hung" | "down";
+
+export interface CoreStatus {
+  partyId: number;
+  core: CoreState;
+  pod: string | null;
+  pid: number | null;
+  bootId: string | null;
+  /** Why it is not serving. */
+  detail: string | null;
+  faults: CoreFault[];
+}
+
+export type CoreFault = "kill" | "hang" | "expire-cert" | "wrong-release";
+
+export interface PartyCoreOptions {
+  files: DevnetFiles;
+  config: DevnetdConfig;
+  party: PartyTopology;
+  client: KubeClient;
+  record(name: string, process: ProcessIdentity | null): void;
+  log(text: string): void;
+}
+
+const healthPauseMs = 1_000;
+/** One missed answer may be the machine's; two in a row are the core's. */
+const missedAnswers = 2;
+const firstBackoffMs = 500;
+const longestBackoffMs = 10_000;
+const effectTimeoutMs = 15_000;
+
+/** Keeps the core process of one party in step with its pod: pod runs → process runs, process dead → pod not ready. */
+export class PartyCore {
+  readonly #options: PartyCoreOptions;
+  readonly #host: string;
+  #pod: PodObject | null = null;
+  #process: CoreProcess | null = null;
+  #state: CoreState = "absent";
+  #detail: string | null = null;
+  #bootId: string | null = null;
+  #env: Record<string, string> = {};
+  #restarts = 0;
+  #backoffMs = firstBackoffMs;
+  #missed = 0;
+  #nodeConfig: NodeConfig | null = null;
+  readonly #faults = new Set<CoreFault>();
+  #isStopped = false;
+  #retry: NodeJS.Timeout | undefined;
+  readonly #health: NodeJS.Timeout;
+  /** One change after another. */
+  #change: Promise<void> = Promise.resolve();
+
+  constructor(options: PartyCoreOptions) {
+    this.#options = options;
+    this.#host = addressesOf(options.config.k).core(options.party.id);
+    this.#health = setInterval(() => void this.#checkHealth(), healthPauseMs);
+  }
+
+  get status(): CoreStatus {
+    return {
+      partyId: this.#options.party.id,
+      core: this.#state,
+      pod: this.#pod?.metadata.name ?? null,
+      pid: this.#process?.pid ?? null,
+      bootId: this.#bootId,
+      detail: this.#state === "serving" ? null : this.#detail,
+      faults: [...this.#faults],
+    };
+  }
+
+  /** Environment of the running pod; empty before it runs. */
+  get environment(): Readonly<Record<string, string>> {
+    return this.#env;
+  }
+
+  /** Tells all core pods of the party that there are now. */
+  podsAre(pods: readonly PodObject[]): void {
+    const newest = [...pods].sort((a, b) => Number(b.metadata.resourceVersion) - Number(a.metadata.resourceVersion));
+    const running = newest.find(isRunning) ?? null;
+    if (running === null) {
+      const waiting = newest.find(({ metadata }) => metadata.deletionTimestamp === undefined);
+      this.#enqueue(() => this.#withoutPod(waiting ?? null));
+    } else this.#enqueue(() => this.#withPod(running));
+  }
+
+  /** Resolves when the fault is what others meet. */
+  async applyFault(fault: CoreFault): Promise<void> {
+    this.#faults.add(fault);
+    await this.#enqueue(async () => {
+      if (fault === "kill") {
+        clearTimeout(this.#retry);
+        await this.#process?.kill();
+        this.#becomes("down", "killed by a fault");
+        await this.#report(false, "killed by a fault");
+      } else if (fault === "hang") {
+        this.#process?.signal("SIGSTOP");
+        if (this.#process !== null) this.#becomes("hung", "frozen by a fault");
+        await this.#report(false, "frozen by a fault");
+      } else await this.#renewCertificate();
+    });
+  }
+
+  /** Ends all faults of the core; resolves when it serves again, if its pod runs. */
+  async heal(): Promise<void> {
+    if (this.#faults.size === 0) return;
+    const had = new Set(this.#faults);
+    this.#faults.clear();
+    await this.#enqueue(async () => {
+      if (had.has("kill") && this.#pod !== null && this.#process === null) await this.#start(this.#pod);
+      if (had.has("hang")) this.#process?.signal("SIGCONT");
+      if (had.has("expire-cert") || had.has("wrong-release")) await this.#renewCertificate();
+    });
+    const deadline = Date.now() + effectTimeoutMs;
+    while (this.#process !== null && this.#state !== "serving" && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      if (this.#state === "hung") await this.#checkHealth();
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearInterval(this.#health);
+    clearTimeout(this.#retry);
+    await this.#enqueue(async () => {
+      await this.#process?.stop();
+    });
+  }
+
+  #enqueue(work: () => Promise<void>): Promise<void> {
+    const next = this.#change.then(work);
+    this.#change = next.catch((error) =>
+      this.#options.log(`core of party ${this.#options.party.id}: ${(error as Error).stack}`),
+    );
+    return next;
+  }
+
+  async #withoutPod(waiting: PodObject | null): Promise<void> {
+    clearTimeout(this.#retry);
+    this.#pod = null;
+    await this.#process?.stop();
+    const why = waiting?.status?.conditions?.find(({ status }) => status === "False");
+    if (waiting === null) this.#becomes("absent", "no pod");
+    else this.#becomes("pending", why?.message ?? why?.reason ?? waiting.status?.phase ?? "Pending");
+  }
+
+  async #withPod(pod: PodObject): Promise<void> {
+    const isNew = pod.metadata.uid !== this.#pod?.metadata.uid;
+    this.#pod = pod;
+    if (!isNew || this.#isStopped) return;
+    clearTimeout(this.#retry);
+    await this.#process?.stop();
+    // What was done to the process of another pod is over with that pod.
+    this.#faults.delete("kill");
+    this.#faults.delete("hang");
+    this.#restarts = 0;
+    this.#backoffMs = firstBackoffMs;
+    await this.#start(pod);
+  }
+
+  async #start(pod: PodObject): Promise<void> {
+    this.#becomes("starting", "starting");
+    await this.#report(false, "the core is starting");
+    try {
+      const config = await this.#prepare(pod);
+      if (this.#isStopped) return;
+      const configFile = join(this.#options.files.party(this.#options.party.id), "core.json");
+      this.#nodeConfig = config;
+      this.#writeNodeConfig(configFile);
+      this.#process = this.#run(configFile);
+    } catch (error) {
+      // A ConfigMap or a role that is not there yet: a kubelet would wait for it as well.
+      this.#detail = (error as Error).message;
+      this.#options.log(`core of party ${this.#options.party.id} cannot start yet: ${this.#detail}`);
+      this.#startAgainLater(pod);
+    }
+  }
+
+  /** Everything that the node's process needs from its pod, as files and values. */
+  async #prepare(pod: PodObject): Promise<NodeConfig> {
+    const { files, config, party, client } = this.#options;
+    const namespace = pod.metadata.namespace ?? "default";
+    const workload = pod.metadata.ownerReferences?.find(({ kind }) => kind === "StatefulSet")?.name ?? "kms-core";
+    const rendered = await client.get<ConfigMapObject>(`/api/v1/namespaces/${namespace}/configmaps/${workload}-config`);
+    const configDir = join(files.party(party.id), "core-config");
+    rmSync(configDir, { recursive: true, force: true });
+    mkdirSync(configDir, { recursive: true, mode: 0o700 });
+    for (const [name, text] of Object.entries(rendered.data ?? {})) writeWhole(join(configDir, name), text);
+    this.#env = await environmentOf(client, pod);
+    const cloud = { endpoint: cloudUrl(config.k), region: party.region };
+    const credentials = await assumePodRole(client, namespace, pod.spec.serviceAccountName ?? "default", cloud);
+    if (credentials === null)
+      throw new Error(`service account ${pod.spec.serviceAccountName} names no role (eks.amazonaws.com/role-arn)`);
+    return NodeConfig.parse({
+      partyId: party.id,
+      k: config.k,
+      listenHost: this.#host,
+      resolver: `${addressesOf(config.k).dns(party.id)}:${ports.dns}`,
+      searchDomain: `${namespace}.svc.cluster.local`,
+      configDir,
+      stateDir: join(files.party(party.id), "core-state"),
+      env: this.#env,
+      attestation: { rootKeyPem: config.attestationRoot.key, rootCertPem: config.attestationRoot.cert },
+      release: this.#releaseOf(pod),
+      aws: { ...cloud, ...credentials },
+      fault: {},
+      exitWithParent: true,
+    });
+  }
+
+  #run(configFile: string): CoreProcess {
+    const { files, config, party, record } = this.#options;
+    const name = `party-${party.id}/core`;
+    const process: CoreProcess = new CoreProcess(configFile, coreLogPath(files, party.id), config.mark, {
+      started: (identity) => record(name, identity),
+      ready: (bootId) => {
+        this.#bootId = bootId;
+        this.#backoffMs = firstBackoffMs;
+        if (this.#faults.has("hang") || this.#faults.has("kill")) return;
+        this.#becomes("serving", null);
+        void this.#report(true, "");
+      },
+      ended: (how) => {
+        record(name, null);
+        if (this.#process === process) this.#onEnd(how);
+      },
+    });
+    return process;
+  }
+
+  #onEnd(how: string): void {
+    this.#process = null;
+    this.#bootId = null;
+    const pod = this.#pod;
+    if (pod === null || this.#isStopped) return;
+    this.#becomes("down", how);
+    void this.#report(false, `the core ended: ${how}`);
+    if (this.#faults.has("kill")) return;
+    this.#options.log(`core of party ${this.#options.party.id} ended (${how}), again in ${this.#backoffMs} ms`);
+    this.#startAgainLater(pod);
+  }
+
+  #startAgainLater(pod: PodObject): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => {
+      void this.#enqueue(async () => {
+        const current = this.#pod;
+        if (this.#process !== null || current === null || current.metadata.uid !== pod.metadata.uid) return;
+        if (this.#isStopped || this.#faults.has("kill")) return;
+        if (this.#state === "down") this.#restarts += 1;
+        await this.#start(current);
+      }).catch(() => {});
+    }, this.#backoffMs);
+    this.#backoffMs = Math.min(this.#backoffMs * 2, longestBackoffMs);
+  }
+
+  async #checkHealth(): Promise<void> {
+    if (this.#state !== "serving" && this.#state !== "hung") return;
+    if (this.#faults.has("hang")) return;
+    const process = this.#process;
+    const answers = await coreAnswers(this.#host, this.#options.config.ports.metrics);
+    if (process !== this.#process || process === null || this.#faults.has("hang")) return;
+    this.#missed = answers ? 0 : this.#missed + 1;
+    if (answers && this.#state === "hung") {
+      this.#becomes("serving", null);
+      await this.#report(true, "");
+    } else if (this.#state === "serving" && this.#missed >= missedAnswers) {
+      this.#becomes("hung", "its health port is silent");
+      await this.#report(false, "the core's health port is silent");
+    }
+  }
+
+  /** Has the running core read its faults again, and waits until it serves another certificate. */
+  async #renewCertificate(): Promise<void> {
+    if (this.#process === null) return;
+    const before = await certificateOf(this.#host, this.#options.config.ports.peer);
+    this.#writeNodeConfig(join(this.#options.files.party(this.#options.party.id), "core.json"));
+    this.#process.signal("SIGHUP");
+    const deadline = Date.now() + effectTimeoutMs;
+    while (Date.now() < deadline && this.#process !== null) {
+      const now = await certificateOf(this.#host, this.#options.config.ports.peer);
+      if (now !== null && now !== before) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  #writeNodeConfig(path: string): void {
+    if (this.#nodeConfig === null) return;
+    const fault: NodeConfig["fault"] = {
+      ...(this.#faults.has("expire-cert") ? { expireCert: true } : {}),
+      ...(this.#faults.has("wrong-release") ? { pcrs: untrusted } : {}),
+    };
+    writeWhole(path, `${JSON.stringify({ ...this.#nodeConfig, fault }, undefined, 2)}\n`);
+  }
+
+  /** Measurements of the pod's image: an image that no release of the network names measures like nothing they trust. */
+  #releaseOf(pod: PodObject): NodeConfig["release"] {
+    const images = pod.spec.containers.map(({ image }) => image);
+    const found = this.#options.config.releases.find(({ image: { repository, tag, digest } }) =>
+      images.some((image) => image === `${repository}:${tag}` || image.endsWith(`@${digest}`)),
+    );
+    if (found !== undefined) return { pcr0: found.pcr0, pcr1: found.pcr1, pcr2: found.pcr2 };
+    return NodeConfig.shape.release.parse(measurementsOf(images.join(" ")));
+  }
+
+  #becomes(state: CoreState, detail: string | null): void {
+    this.#state = state;
+    this.#detail = detail;
+    if (state !== "hung") this.#missed = 0;
+  }
+
+  async #report(ready: boolean, reason: string): Promise<void> {
+    const pod = this.#pod;
+    if (pod === null) return;
+    try {
+      await patchReady(this.#options.client, pod, ready, reason, this.#restarts);
+    } catch (error) {
+      // The pod went, or another one has its name: nothing to say of this one any more.
+      if (error instanceof KubeError && (error.status === 404 || error.status === 409)) return;
+      this.#options.log(`pod of party ${this.#options.party.id} cannot be patched: ${(error as Error).message}`);
+    }
+  }
+}
+
+function measurementsOf(seed: string): { pcr0: string; pcr1: string; pcr2: string } {
+  const measure = (register: string) => createHash("sha384").update(`${register} of ${seed}`).digest("hex");
+  return { pcr0: measure("PCR0"), pcr1: measure("PCR1"), pcr2: measure("PCR2") };
+}
+
+const untrusted = measurementsOf("an enclave that nobody trusts");
+
+/** SHA-256 of the certificate that is served on an address; null where none is. */
+function certificateOf(host: string, port: number): Promise<string | null> {
+  return new Promise((resolve) => {
+    // Never with `ca`: Node 24 crashes on an authority with a secp256k1 key, and a core's has one.
+    const socket = tls.connect({ host, port, rejectUnauthorized: false, timeout: 2_000 });
+    const end = (answer: string | null) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once("secureConnect", () => end(socket.getPeerX509Certificate()?.fingerprint256 ?? null));
+    socket.once("timeout", () => end(null));
+    socket.once("error", () => end(null));
+  });
+}

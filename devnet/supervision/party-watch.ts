@@ -1,0 +1,55 @@
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { KubeClient } from "../clusters/kube-client.ts";
+import { podFolder } from "../clusters/kwok.ts";
+import type { DevnetFiles } from "../files.ts";
+import type { PartyCore } from "./party-core.ts";
+import type { ConfigMapObject, PodObject } from "./pod-object.ts";
+
+const coreSelector = "app=kms-core";
+const proberConfigMap = "quorate-prober";
+
+/** Follows the core pods of a party and hands them to what keeps the core's process. */
+export function followCorePods(client: KubeClient, core: PartyCore, signal: AbortSignal): void {
+  const pods = new Map<string, PodObject>();
+  client.watch<PodObject>(
+    "/api/v1/pods",
+    { labelSelector: coreSelector },
+    {
+      listed(objects) {
+        pods.clear();
+        for (const pod of objects) pods.set(pod.metadata.uid ?? "", pod);
+        core.podsAre([...pods.values()]);
+      },
+      changed(type, pod) {
+        if (type === "DELETED") pods.delete(pod.metadata.uid ?? "");
+        else pods.set(pod.metadata.uid ?? "", pod);
+        core.podsAre([...pods.values()]);
+      },
+    },
+    signal,
+  );
+}
+
+/** Keeps the files of ConfigMap `quorate-prober` where `kubectl exec` into the party's pods finds them. */
+export function followProberFiles(client: KubeClient, files: DevnetFiles, party: number, signal: AbortSignal): void {
+  const write = (map: ConfigMapObject) => {
+    const folder = podFolder(files, party);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const [name, text] of Object.entries(map.data ?? {})) {
+      writeFileSync(join(folder, `.${name}.new`), text, { mode: 0o600 });
+      renameSync(join(folder, `.${name}.new`), join(folder, name));
+    }
+  };
+  client.watch<ConfigMapObject>(
+    "/api/v1/configmaps",
+    { fieldSelector: `metadata.name=${proberConfigMap}` },
+    {
+      listed: (maps) => maps.forEach(write),
+      changed: (type, map) => {
+        if (type !== "DELETED") write(map);
+      },
+    },
+    signal,
+  );
+}

@@ -1,0 +1,156 @@
+import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
+import { basename, isAbsolute, join, resolve } from "node:path";
+import { parseDocument } from "yaml";
+import { z } from "zod";
+import { NetworkManifest } from "../contract/network-manifest.ts";
+import { OperatorError } from "../contract/operator-error.ts";
+import { parse } from "../contract/parse.ts";
+import { StackConfig } from "../contract/stack-config.ts";
+import { readIfThere } from "./files.ts";
+
+/** One party as the devnet has to play its surroundings. */
+export const PartyTopology = z.strictObject({
+  id: z.int().min(1).max(249),
+  accountId: z.string(),
+  region: z.string(),
+  profile: z.string(),
+  stack: z.string(),
+  cluster: z.strictObject({ name: z.string(), version: z.string() }),
+  vpc: z.strictObject({ vpcId: z.string(), subnetIds: z.array(z.string()) }),
+  endpointServiceName: z.string().nullable(),
+});
+export type PartyTopology = z.infer<typeof PartyTopology>;
+
+/** A network's manifest and stack files, as far as the devnet depends on them. */
+export interface Topology {
+  network: string;
+  manifestFile: string;
+  manifest: NetworkManifest;
+  parties: PartyTopology[];
+}
+
+/** Party ids are the last byte of addresses, and 250 and up are taken. */
+const mostParties = 13;
+const stackFilePattern = /^Pulumi\.(.+)\.yaml$/;
+
+/** Reads what a devnet of this network has to look like from `<root>/stacks`; nothing is written. */
+export function readTopology(root: string, network: string): Topology {
+  const folder = join(root, "stacks");
+  const manifestFile = join(folder, "networks", `${network}.yaml`);
+  const manifest = parse(NetworkManifest, readYaml(manifestFile, "MANIFEST", "network manifest"), {
+    code: "MANIFEST_INVALID",
+    what: `the network manifest ${manifestFile} breaks its contract`,
+    next: `correct the fields named above in ${manifestFile}`,
+  });
+  if (manifest.environment !== "devnet")
+    throw new OperatorError({
+      code: "NOT_A_DEVNET",
+      what: `the network ${network} is no rehearsal`,
+      found: `environment: ${manifest.environment}`,
+      expected: "environment: devnet",
+      next: "quorate devnet up --network devnet",
+    });
+  if (manifest.parties.length > mostParties)
+    throw new OperatorError({
+      code: "DEVNET_TOO_LARGE",
+      what: `a devnet has a control plane per party, so it has a limit`,
+      found: `${manifest.parties.length} parties in ${manifestFile}`,
+      expected: `at most ${mostParties}`,
+      next: "rehearse with a smaller network",
+    });
+  const stacks = stackFilesOf(folder, network);
+  const parties = manifest.parties.map((party): PartyTopology => {
+    const found = stacks.find(({ config }) => config.party === party.id);
+    if (found === undefined)
+      throw new OperatorError({
+        code: "STACK_MISSING",
+        what: `party ${party.id} of ${network} has no stack file`,
+        found: `stack files of ${stacks.map(({ config }) => `party ${config.party}`).join(", ") || "no party"} in ${folder}`,
+        expected: join(folder, `Pulumi.party-${party.id}.yaml`),
+        next: "write the party's stack file, or take the party out of the manifest",
+      });
+    const { config, stack } = found;
+    return {
+      id: party.id,
+      accountId: config.accountId,
+      region: config.region,
+      profile: config.awsProfile,
+      stack,
+      ...clusterAndNetworkOf(config),
+      endpointServiceName: party.endpointServiceName ?? null,
+    };
+  });
+  return { network, manifestFile, manifest, parties };
+}
+
+/** Paths of the stack files in a folder that belong to a network, with the stack's name and its settings. */
+export function stackFilesOf(folder: string, network: string): { file: string; stack: string; config: StackConfig }[] {
+  return readdirSync(folder)
+    .sort()
+    .flatMap((name) => {
+      const stack = stackFilePattern.exec(name)?.[1];
+      if (stack === undefined) return [];
+      const file = join(folder, name);
+      const { config } = z
+        .looseObject({ config: z.record(z.string(), z.unknown()).nullish() })
+        .parse(readYaml(file, "STACK", "stack file") ?? {});
+      if (config?.["quorate:network"] !== network) return [];
+      const own = Object.entries(config).flatMap(([key, value]) =>
+        key.startsWith("quorate:") ? [[key.slice("quorate:".length), value] as const] : [],
+      );
+      const settings = parse(StackConfig, Object.fromEntries(own), {
+        code: "STACK_INVALID",
+        what: `the stack file ${file} breaks its contract`,
+        next: `correct the fields named above in ${file}`,
+      });
+      return [{ file, stack, config: settings }];
+    });
+}
+
+/** The chart's reference as it reads from another folder: an OCI reference as it is, a path made absolute. */
+export function absoluteChartRef(ref: string, manifestFile: string): string {
+  return ref.startsWith("oci://") || isAbsolute(ref) ? ref : resolve(join(manifestFile, ".."), ref);
+}
+
+/** Issuer of a cluster's service account tokens, which EKS would choose. The cloud hands out the same. */
+export function oidcIssuer(party: PartyTopology): string {
+  const id = createHash("sha256").update(`${party.accountId} ${party.cluster.name}`).digest("hex").slice(0, 32);
+  return `https://oidc.eks.${party.region}.amazonaws.com/id/${id.toUpperCase()}`;
+}
+
+function clusterAndNetworkOf(config: StackConfig): Pick<PartyTopology, "cluster" | "vpc"> {
+  if ("create" in config.cluster) {
+    const { name, version, vpcId, privateSubnetIds } = config.cluster.create;
+    return { cluster: { name, version }, vpc: { vpcId, subnetIds: privateSubnetIds } };
+  }
+  // A cluster that "exists" has its network too; any ids will do, as nobody has named them.
+  const tail = String(config.party).padStart(15, "0");
+  return {
+    cluster: { name: config.cluster.existing.name, version: config.enclaveNodes.amiReleaseVersion.slice(0, 4) },
+    vpc: { vpcId: `vpc-0${tail}1`, subnetIds: [`subnet-0${tail}a`, `subnet-0${tail}b`] },
+  };
+}
+
+function readYaml(path: string, code: string, what: string): unknown {
+  const text = readIfThere(path);
+  if (text === null)
+    throw new OperatorError({
+      code: `${code}_MISSING`,
+      what: `the ${what} ${path} is not there`,
+      found: "no such file",
+      expected: `a ${what}`,
+      next: `add ${path}, or name another network`,
+    });
+  const document = parseDocument(text, { prettyErrors: true });
+  const problem = document.errors[0];
+  if (problem !== undefined)
+    throw new OperatorError({
+      code: `${code}_UNREADABLE`,
+      what: `the ${what} ${basename(path)} is not valid YAML`,
+      found: problem.message.trimEnd(),
+      expected: "YAML 1.2",
+      next: `correct line ${problem.linePos?.[0].line ?? "?"} of ${path}`,
+    });
+  return document.toJS();
+}
