@@ -37,6 +37,9 @@ function print(schema: z.ZodType) {
 function stackFile(): object {
   const { $schema, properties = {}, required = [] } = print(StackConfig);
   const own = (key: string) => `${projectName}:${key}`;
+  // The engine writes a scalar back as text.
+  if (typeof properties.party === "object")
+    properties.party = { anyOf: [properties.party, { type: "string", pattern: "^[1-9]\\d*$" }] };
   const known = Object.keys(properties).map(own);
   return {
     $schema,
