@@ -14,6 +14,8 @@ export const ClusterChoice = z.union(
         privateSubnetIds: z
           .array(z.string().regex(/^subnet-[0-9a-f]+$/))
           .min(2, "EKS wants subnets in at least two zones"),
+        /** From where the API server answers on the internet. @default nowhere: it answers inside the VPC only */
+        publicAccessCidrs: z.array(z.cidrv4()).min(1).optional(),
       }),
     }),
     z.strictObject({ existing: z.strictObject({ name: z.string().min(1).max(100) }) }),
