@@ -11,6 +11,8 @@ export interface CloudContext {
   config: CloudConfig;
   credentials: Credentials;
   now: () => Date;
+  /** False until everything listens and the ports file says where. */
+  isReady: () => boolean;
 }
 
 /** One call whose signature has been verified. */

@@ -43,7 +43,10 @@ export async function answerControl(
     return json(401, { error: "needs the control token as a bearer token" });
   const [, , collection, accountId, what, id, aspect] = path.split("/").map(decodeURIComponent);
   const ask = `${request.method} ${[collection, accountId && "<id>", what, id && "<id>", aspect].filter(Boolean).join("/")}`;
-  if (ask === "GET health") return json(200, { status: "ok", k: cloud.config.k });
+  if (ask === "GET health") {
+    const isReady = cloud.isReady();
+    return json(isReady ? 200 : 503, { status: isReady ? "ok" : "starting", k: cloud.config.k });
+  }
   const all = cloud.config.accounts;
   if (ask === "GET accounts")
     return json(200, { accounts: all.map(({ partyId, accountId }) => ({ partyId, accountId })) });

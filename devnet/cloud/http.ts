@@ -26,6 +26,8 @@ export async function serveHttp(
 ): Promise<{ port: number; close(): Promise<void> }> {
   const server = createServer((request, response) => {
     answer(request, response, cloud).catch((error: unknown) => {
+      // The caller went away in the middle of its request: nobody is there to hear of it.
+      if (request.destroyed && !request.complete) return;
       // Whatever is not an AwsError is a bug of ours: seen in the log, and by the caller as AWS's own word for it.
       console.error(error);
       if (!response.headersSent) response.writeHead(500, { "content-type": "text/plain" });

@@ -31,10 +31,27 @@ async function main(configPath: string): Promise<void> {
   const now = () => new Date();
   for (const { accountId } of config.accounts) await expireKeys(store.account(accountId), now());
   const credentials = new Credentials(config.dir, config.accounts, now);
-  const http = await serveHttp({ store, config, credentials, now }, { host: config.httpHost, port: config.httpPort });
+  let isReady = false;
+  const http = await serveHttp(
+    { store, config, credentials, now, isReady: () => isReady },
+    { host: config.httpHost, port: config.httpPort },
+  ).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "EADDRINUSE") throw cause;
+    throw new OperatorError(
+      {
+        code: "CLOUD_PORT_TAKEN",
+        what: "the simulated cloud can't listen",
+        found: `another process on ${config.httpHost}:${config.httpPort}`,
+        expected: "a free port",
+        next: `ss -ltnp 'sport = :${config.httpPort}' names the process; end it, then quorate devnet up`,
+      },
+      { cause },
+    );
+  });
   const providers = await startProviders({ store, config: withEarlierPorts(config) });
   const ports = CloudPorts.parse({ http: http.port, providers: providers.ports });
   await writeAtomically(config.portsFile, `${JSON.stringify(ports, undefined, 2)}\n`);
+  isReady = true;
 
   let isClosing = false;
   const close = async () => {

@@ -116,6 +116,16 @@ test("a second process on the same state is refused and leaves the first alone",
   expect((await sts.send(new GetCallerIdentityCommand({}))).Account).toBe(accountId);
 });
 
+test("a port that is taken is one error that names it, and the state is free again", async () => {
+  const first = await start();
+  const second = await start({ dir: join(dir, "other"), portsFile: join(dir, "o.json"), httpPort: first.ready?.http });
+  expect((await second.exited)[0]).toBe(2);
+  expect(second.stderr()).toContain("CLOUD_PORT_TAKEN");
+  expect(second.stderr()).toContain(`127.0.0.1:${first.ready?.http}`);
+  const store = await CloudStore.open(join(dir, "other"));
+  await store.close();
+});
+
 test("a config that does not fit is one error that names the field", async () => {
   const { exited, stderr } = await start({ controlToken: "short" });
   expect((await exited)[0]).toBe(2);

@@ -76,7 +76,8 @@ export async function startCloud(change: Record<string, unknown> = {}) {
   let offsetMs = 0;
   const now = () => new Date(Date.now() + offsetMs);
   const credentials = new Credentials(config.dir, config.accounts, now);
-  const http = await serveHttp({ store, config, credentials, now }, { host: config.httpHost, port: 0 });
+  const context = { store, config, credentials, now, isReady: () => true };
+  const http = await serveHttp(context, { host: config.httpHost, port: 0 });
   return {
     dir,
     config,
