@@ -3,7 +3,11 @@ declare module "*/prober.mjs" {
   import type { X509Certificate } from "node:crypto";
   import type { Resolver } from "node:dns";
   import type { Server } from "node:net";
+  import type { z } from "zod";
   import type { CoreView, PathProbe, ProbeReply, ProbeRequest } from "../../contract/probe.ts";
+
+  /** As JSON: the brands of the contract's types are put on by whoever parses. */
+  type Request = z.input<typeof ProbeRequest>;
 
   export class UnreadableRequest extends Error {}
 
@@ -12,13 +16,13 @@ declare module "*/prober.mjs" {
     quiet(): Promise<void>;
   }
 
-  export function parseRequest(text: string): ProbeRequest;
+  export function parseRequest(text: string): Request;
   export function createGate(slots?: number, leaseMs?: number): Gate;
-  export function probe(request: ProbeRequest, options?: { resolver?: Resolver; gate?: Gate }): Promise<ProbeReply>;
+  export function probe(request: Request, options?: { resolver?: Resolver; gate?: Gate }): Promise<ProbeReply>;
   export function judgeCertificate(
     leafDer: Buffer,
-    peer: Pick<ProbeRequest["peers"][number], "partyId" | "mpcIdentity" | "caCertificatePem">,
-    request: Pick<ProbeRequest, "trustedReleases" | "attestationRootSha256">,
+    peer: Pick<Request["peers"][number], "partyId" | "mpcIdentity" | "caCertificatePem">,
+    request: Pick<Request, "trustedReleases" | "attestationRootSha256">,
     link: Pick<PathProbe, "certificate" | "release"> & { stage: string },
     now: Date,
   ): void;

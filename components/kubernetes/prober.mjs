@@ -19,7 +19,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 /** Handshakes that may compete for this process at once: more would measure our own queue instead of the network. */
-const handshakesInFlight = 16;
+const handshakesInFlight = 32;
 /** A link that waits this long is idle, not busy: its slot goes to the next, so that dead links time out side by side. */
 const leaseMs = 150;
 const maxAnswerBytes = 1024;
@@ -142,8 +142,11 @@ export function createGate(slots = handshakesInFlight, lease = leaseMs) {
   };
 }
 
+/** One for the whole process, whose one thread it shares out. */
+const processGate = createGate();
+
 /** Judges all links of the request in parallel and asks the own core meanwhile. Never throws because of what a peer does. */
-export async function probe(request, { resolver = createResolver(request.timeoutMs), gate = createGate() } = {}) {
+export async function probe(request, { resolver = createResolver(request.timeoutMs), gate = processGate } = {}) {
   const startedAt = new Date();
   const start = performance.now();
   const secureContext = tls.createSecureContext({ minVersion: "TLSv1.3", ecdhCurve: "X25519:P-256:P-384" });
@@ -378,7 +381,7 @@ const serverAuthOid = "1.3.6.1.5.5.7.3.1";
  */
 export function judgeCertificate(leafDer, peer, request, link, now) {
   link.stage = "certificate";
-  const leaf = readable("the peer's certificate", () => parseCertificate(leafDer));
+  const leaf = readable("the peer's certificate", () => readCertificate(leafDer));
   link.certificate = {
     commonName: leaf.commonName ?? "",
     notBefore: leaf.notBefore.toISOString(),
@@ -406,7 +409,8 @@ function readable(what, read) {
 function checkChain(leaf, peer, now) {
   let ca;
   try {
-    ca = parseCertificate(new X509Certificate(peer.caCertificatePem).raw);
+    const pem = peer.caCertificatePem;
+    ca = remember(`pem ${pem}`, () => parseCertificate(new X509Certificate(pem).raw));
   } catch (error) {
     const what = `what this party's vault holds as CA certificate of party ${peer.partyId} cannot be read`;
     throw new LinkFault("NO_CA_CERTIFICATE", `${what}: ${error.message}`);
@@ -445,7 +449,7 @@ function checkAttestation(leaf, request, link, now) {
   const bytes = leaf.extensions.get(attestationOid);
   if (!bytes) throw wrong("the peer's certificate carries no attestation document");
   const document = readable(what, () => parseAttestation(bytes));
-  const chain = readable(what, () => [...document.cabundle, document.certificate].map(parseCertificate));
+  const chain = readable(what, () => [...document.cabundle, document.certificate].map(readCertificate));
   const root = sha256(chain[0].raw);
   if (root !== request.attestationRootSha256.toLowerCase())
     throw wrong(`${what} chains to another root: SHA-256 ${root}, expected ${request.attestationRootSha256}`);
@@ -541,13 +545,15 @@ function cborBytes(bytes) {
 
 const answers = new Map();
 
-/** Signatures are dear and peers share issuers: each is checked once per process. */
+/** Signatures are dear and peers share issuers: each is checked once per process, and each certificate read once. */
 function remember(key, check) {
   if (!answers.has(key)) answers.set(key, check());
   return answers.get(key);
 }
 
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
+const readCertificate = (der) => remember(`der ${sha256(der)}`, () => parseCertificate(der));
 
 function issued(issuer, certificate) {
   if (!certificate.x509.checkIssued(issuer.x509)) return false;
