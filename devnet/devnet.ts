@@ -65,7 +65,6 @@ export async function devnetUp(options: DevnetUpOptions): Promise<DevnetHandle> 
     (await findRunning(files, topology, progress)) ?? (await startNew(files, options.root, topology, progress));
   const status = await waitUntilReady(files, config, progress);
   if (status.providers === null) throw new Error("devnetd is ready without provider ports");
-  writeAwsFiles(files, config);
   writeEnvironment(files, config, status.providers);
   const handle = handleOf(options.root, config);
   await options.whileLocked?.(handle);
@@ -149,7 +148,8 @@ async function findRunning(
   const config = readConfig(files);
   const isWanted = JSON.stringify(config?.parties) === JSON.stringify(topology.parties);
   if (status !== null && isWanted && (status.phase === "ready" || status.phase === "starting")) return config;
-  progress(isRunning ? "ending a devnet that does not fit" : "clearing up after a devnet that was killed");
+  if (state.devnetd !== null)
+    progress(isRunning ? "ending a devnet that does not fit" : "clearing up after a devnet that was killed");
   await stopDevnetd(files, state, true);
   return null;
 }
@@ -186,6 +186,7 @@ async function startNew(
       attestationRootSha256: sha256,
     } satisfies Record<keyof DevnetdConfig, unknown>);
     writeWhole(files.devnetdConfig, `${JSON.stringify(config, undefined, 2)}\n`);
+    writeAwsFiles(files, config);
     // Before it starts: whoever comes after a kill finds it by this mark.
     writeState(files, {
       contract: "devnet-state/v1",
@@ -254,8 +255,12 @@ async function waitUntilReady(
 ): Promise<DevnetdStatus> {
   let told = 0;
   const deadline = Date.now() + startTimeoutMs;
-  for (;;) {
+  for (let round = 0; ; round++) {
     const status = await askDevnetd<DevnetdStatus>(config, "status", null, 10_000);
+    if (status?.phase === "ready" && round === 0) {
+      progress("the devnet is up already");
+      return status;
+    }
     for (const text of status?.progress.slice(told) ?? []) progress(text);
     told = status?.progress.length ?? told;
     if (status?.phase === "ready") return status;

@@ -6,7 +6,7 @@ import { parseDocument, stringify } from "yaml";
 import { z } from "zod";
 import { apiServerUrl } from "./clusters/control-plane.ts";
 import { type DevnetFiles, readIfThere, writeWhole } from "./files.ts";
-import { cloudUrl } from "./supervision/cloud-program.ts";
+import { awsEnvironment, cloudUrl } from "./supervision/cloud-program.ts";
 import type { DevnetdConfig } from "./supervision/config.ts";
 import { absoluteChartRef, type PartyTopology, stackFilesOf, type Topology } from "./topology.ts";
 
@@ -124,14 +124,6 @@ export function writeEnvironment(files: DevnetFiles, config: DevnetdConfig, prov
 export function readEnvironment(files: DevnetFiles, network: string): EnvironmentOverlay | null {
   const text = readIfThere(files.environmentOf(network));
   return text === null ? null : EnvironmentOverlay.parse(JSON.parse(text));
-}
-
-function awsEnvironment(files: DevnetFiles): Record<string, string> {
-  return {
-    AWS_CONFIG_FILE: join(files.aws, "config"),
-    AWS_SHARED_CREDENTIALS_FILE: join(files.aws, "credentials"),
-    AWS_EC2_METADATA_DISABLED: "true",
-  };
 }
 
 function kubeconfigOf(files: DevnetFiles, party: PartyTopology): string {

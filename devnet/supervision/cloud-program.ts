@@ -1,3 +1,4 @@
+import { createPublicKey } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { addressesOf, ports } from "../addresses.ts";
@@ -19,6 +20,15 @@ export function cloudUrl(k: number): string {
 /** Where an API server sends bearer tokens of a party's cluster to be judged. */
 export function tokenReviewUrl(k: number, party: PartyTopology): string {
   return `${cloudUrl(k)}/token-review/${party.accountId}/${party.cluster.name}`;
+}
+
+/** What AWS's SDKs need to know in order to find the parties' profiles. */
+export function awsEnvironment(files: DevnetFiles): Record<string, string> {
+  return {
+    AWS_CONFIG_FILE: join(files.aws, "config"),
+    AWS_SHARED_CREDENTIALS_FILE: join(files.aws, "credentials"),
+    AWS_EC2_METADATA_DISABLED: "true",
+  };
 }
 
 /** The simulated cloud: one process for all accounts. Writes its configuration. */
@@ -47,6 +57,7 @@ export function cloudProgram(files: DevnetFiles, config: DevnetdConfig, pki: Rea
           caData: Buffer.from(readIfThere(partyPki.ca.cert) ?? "").toString("base64"),
           adminKubeconfig: adminKubeconfigPath(files, party.id),
           version: party.cluster.version,
+          serviceAccountPublicKeyPem: publicKeyPem(partyPki.serviceAccountKey),
         },
         vpc: {
           vpcId: party.vpc.vpcId,
@@ -71,7 +82,8 @@ export function cloudProgram(files: DevnetFiles, config: DevnetdConfig, pki: Rea
     name: "cloud",
     command: process.execPath,
     args: [fileURLToPath(new URL("../cloud/main.ts", import.meta.url)), configFile],
-    env: {},
+    // Its Kubernetes provider runs the exec entry of the kubeconfigs that it is given, which signs with a profile.
+    env: awsEnvironment(files),
     logFile: join(files.logs, "cloud.log"),
     probe: () => askHealth(k, token),
     startTimeoutMs: 60_000,
@@ -86,6 +98,11 @@ export function readCloudPorts(files: DevnetFiles): CloudPorts | null {
 
 function cloudPortsFile(files: DevnetFiles): string {
   return join(files.cloud, "ports.json");
+}
+
+function publicKeyPem(privateKeyFile: string): string {
+  const key = createPublicKey(readIfThere(privateKeyFile) ?? "");
+  return key.export({ format: "pem", type: "spki" }).toString();
 }
 
 async function askHealth(k: number, token: string): Promise<void> {
