@@ -89,5 +89,111 @@ describe("one stack through its life", () => {
       await account.objects.delete(settings.bucket, version.key, version.versionId);
     await stack.destroy();
     expect(account.list("aws:s3/bucket:Bucket")).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });
+
+/** The text of an update that has to fail. */
+async function failure(update: Promise<unknown>): Promise<string> {
+  try {
+    await update;
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error("the update succeeded");
+}
+
+test("a missing field is refused in preview, with its name", async () => {
+  const stack = await cloud.stack("missing", async () => {
+    const args = { policy: "{}" } as unknown as aws.s3.BucketPolicyArgs;
+    new aws.s3.BucketPolicy("policy", { ...args, bucket: undefined as never }, { provider: providerFor(1) });
+  });
+  expect(await failure(stack.preview())).toMatch(/Missing required property 'bucket'/);
+  const nested = await cloud.stack("missing-nested", async () => {
+    const versioningConfiguration = {} as { status: string };
+    new aws.s3.BucketVersioning("v", { bucket: "b", versioningConfiguration }, { provider: providerFor(1) });
+  });
+  expect(await failure(nested.preview())).toMatch(
+    /Missing required argument\. The argument "versioningConfiguration\.status" is required/,
+  );
+});
+
+test("a provider without a profile, with an unknown one, or in a forbidden account makes nothing", async () => {
+  const withProvider = (args: aws.ProviderArgs) => async () => {
+    new aws.s3.Bucket("bucket", {}, { provider: new aws.Provider("p", { region: "eu-west-1", ...args }) });
+  };
+  const refused = async (name: string, args: aws.ProviderArgs) =>
+    failure((await cloud.stack(name, withProvider(args))).preview());
+  expect(await refused("no-profile", {})).toMatch(/No valid credential sources found/);
+  expect(await refused("unknown-profile", { profile: "nobody" })).toMatch(
+    /failed to get shared config profile, nobody/,
+  );
+  expect(await refused("forbidden", { profile: "test-party-1", allowedAccountIds: ["222222222222"] })).toMatch(
+    /AWS account ID not allowed: 111111111111/,
+  );
+});
+
+test("two stacks that run at once act in their own accounts, and names clash as in AWS", async () => {
+  const partyProgram = (partyId: number) => async () => {
+    const provider = providerFor(partyId);
+    const trust = JSON.stringify({ Version: "2012-10-17", Statement: [] });
+    const role = new aws.iam.Role("role", { name: "same-name", assumeRolePolicy: trust }, { provider });
+    return { arn: role.arn };
+  };
+  const stacks = await Promise.all([1, 2].map((party) => cloud.stack(`party-${party}`, partyProgram(party))));
+  const results = await Promise.all(stacks.map((stack) => stack.up()));
+  expect(results.map(({ outputs }) => outputs.arn?.value)).toEqual([
+    "arn:aws:iam::111111111111:role/same-name",
+    "arn:aws:iam::222222222222:role/same-name",
+  ]);
+  const rival = await cloud.stack("rival", partyProgram(1));
+  expect(await failure(rival.up())).toMatch(/EntityAlreadyExists: Role with name same-name already exists/);
+}, 120_000);
+
+test("a public policy needs the block of public access lifted first, and a key policy must not lock its account out", async () => {
+  const settings = { blocked: true, action: "kms:*" };
+  const stack = await cloud.stack("policies", async () => {
+    const provider = providerFor(1);
+    const bucket = new aws.s3.Bucket("public", {}, { provider });
+    const flags = { blockPublicPolicy: settings.blocked, restrictPublicBuckets: settings.blocked };
+    const block = new aws.s3.BucketPublicAccessBlock("block", { bucket: bucket.bucket, ...flags }, { provider });
+    const statement = { Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: "arn:aws:s3:::x/*" };
+    const policy = JSON.stringify({ Version: "2012-10-17", Statement: [statement] });
+    new aws.s3.BucketPolicy("policy", { bucket: bucket.bucket, policy }, { provider, dependsOn: block });
+    const root = { AWS: `arn:aws:iam::${testAccount(1).accountId}:root` };
+    const ofRoot = { Effect: "Allow", Principal: root, Action: settings.action, Resource: "*" };
+    const key = new aws.kms.Key(
+      "key",
+      { policy: JSON.stringify({ Version: "2012-10-17", Statement: [ofRoot] }) },
+      { provider },
+    );
+    return { keyId: key.keyId };
+  });
+  expect(await failure(stack.up())).toMatch(/public policies are prevented by the BlockPublicPolicy setting/);
+  Object.assign(settings, { blocked: false, action: "kms:Decrypt" });
+  expect(await failure(stack.up())).toMatch(/The new key policy will not allow you to update the key policy/);
+  settings.action = "kms:*";
+  const { outputs } = await stack.up();
+  await stack.destroy();
+  const key = cloud.store.account("111111111111").get("aws:kms/key:Key", outputs.keyId?.value);
+  expect(key?.props).toMatchObject({ keyState: "PendingDeletion" });
+}, 120_000);
+
+test("what a killed engine made without writing it down is taken over by the next", async () => {
+  const program = async () => {
+    const provider = providerFor(2);
+    const trust = JSON.stringify({ Version: "2012-10-17", Statement: [] });
+    new aws.iam.Role("named", { name: "taken-over", assumeRolePolicy: trust }, { provider });
+    new aws.s3.Bucket("unnamed", {}, { provider });
+  };
+  const stack = await cloud.stack("killed", program);
+  const before = await stack.exportStack();
+  await stack.up();
+  const account = cloud.store.account("222222222222");
+  const made = account.list("aws:s3/bucket:Bucket").map(({ id }) => id);
+  await stack.importStack(before);
+  await stack.up();
+  expect(account.list("aws:s3/bucket:Bucket").map(({ id }) => id)).toEqual(made);
+  expect(changes((await stack.up()).summary)).toEqual({ same: 4 });
+  await stack.destroy();
+  expect(account.get("aws:iam/role:Role", "taken-over")).toBeUndefined();
+}, 120_000);

@@ -90,6 +90,31 @@ function connection(callerWith: (signal: AbortSignal) => AwsCaller, defaultTags:
     ...(shape.outputs.includes("tagsAll") && { tagsAll: mergeTags(defaultTags, inputs.tags) }),
   });
   const { region } = callerWith(new AbortController().signal);
+  /** Ids that the engine has in its state, as far as it has spoken of them. */
+  const inState = new Set<string>();
+  const remember = (call: { type: string }, id: string) => inState.add(`${call.type} ${id}`);
+
+  /**
+   * What an engine made that was killed before it wrote its state: asked for the same again, by the same resource of the same stack, it is
+   * taken over. Real accounts need `pulumi import` here; a rehearsal has to come back by itself.
+   */
+  const findOrphan = (
+    caller: AwsCaller,
+    call: { type: string; urn: string },
+    shape: ResourceShape,
+    props: Properties,
+  ) =>
+    caller.store.list(call.type).find(
+      (found) =>
+        found.props[owner] === call.urn &&
+        !inState.has(`${call.type} ${found.id}`) &&
+        !lookUp(call.type).resource.gone?.(found.props) &&
+        Object.keys(shape.inputs)
+          .map((key) => key.replace("!", ""))
+          .every(
+            (name) => name === shape.name || shape.computed?.includes(name) || same(found.props[name], props[name]),
+          ),
+    );
 
   return {
     check(call, request): CheckResult {
@@ -102,8 +127,9 @@ function connection(callerWith: (signal: AbortSignal) => AwsCaller, defaultTags:
       return result;
     },
 
-    diff(call, { oldInputs, oldOutputs, newInputs, ignoreChanges }) {
+    diff(call, { id, oldInputs, oldOutputs, newInputs, ignoreChanges }) {
       const { shape } = lookUp(call.type);
+      remember(call, id);
       const result = diffInputs(shape, oldInputs, newInputs, ignoreChanges);
       const wanted = derive(shape, newInputs, region);
       if (shape.outputs.includes("tagsAll") && !same(oldOutputs.tagsAll, wanted.tagsAll) && !result.detailed.tags)
@@ -120,23 +146,27 @@ function connection(callerWith: (signal: AbortSignal) => AwsCaller, defaultTags:
       const known = inputProps(shape, inputs, derive(shape, inputs, region));
       if (preview) return { id: "", outputs: { ...known, ...unknowns(shape, known) } };
       const caller = callerWith(call.signal);
-      const plain = reveal(inputs);
-      const { id, computed } = resource.create(caller, plain);
-      const props = { ...reveal(known), ...computed };
+      const orphan = findOrphan(caller, call, shape, reveal(known));
+      const { id, computed } = orphan
+        ? { id: orphan.id, computed: orphan.props }
+        : resource.create(caller, reveal(inputs));
+      remember(call, id);
+      const props = { ...reveal(known), ...computed, [owner]: call.urn };
       await caller.store.put({ type: call.type, id, props });
       const outputs = await settle(resource, caller, { type: call.type, id, props, before: undefined }, shape, inputs);
-      return { id, outputs: keepSecret(outputs, inputs, shape.secrets) };
+      return { id, outputs: answer(outputs, inputs, shape) };
     },
 
     async read(call, { id, inputs, state }) {
       const { shape, resource } = lookUp(call.type);
+      remember(call, id);
       const caller = callerWith(call.signal);
       const found = caller.store.get(call.type, id);
       if (!found || resource.gone?.(found.props)) return undefined;
       return {
         id,
         inputs: keepSecret(liveInputs(shape, { inputs, state, props: found.props }), inputs),
-        outputs: keepSecret(keepSpelling(state, found.props), inputs, shape.secrets),
+        outputs: answer(keepSpelling(state, found.props), inputs, shape),
       };
     },
 
@@ -160,7 +190,7 @@ function connection(callerWith: (signal: AbortSignal) => AwsCaller, defaultTags:
       const props = { ...kept, ...reveal(known), ...computed };
       await caller.store.put({ type: call.type, id, props });
       const outputs = await settle(resource, caller, { type: call.type, id, props, before }, shape, inputs);
-      return keepSecret(outputs, inputs, shape.secrets);
+      return answer(outputs, inputs, shape);
     },
 
     async delete(call, { id }) {
@@ -199,9 +229,16 @@ async function settle(
     await caller.store.put({ type, id, props });
     return props;
   } catch (error) {
-    const outputs = keepSecret(written.props, inputs, shape.secrets);
-    throw new InitFailed(id, outputs, inputs, [(error as Error).message]);
+    throw new InitFailed(id, answer(written.props, inputs, shape), inputs, [(error as Error).message]);
   }
+}
+
+/** Field of the record, not of the resource: the URN that it was made for. */
+const owner = "__urn";
+
+function answer(props: Properties, inputs: Properties, shape: ResourceShape): Properties {
+  const { [owner]: _bookkeeping, ...outputs } = props;
+  return keepSecret(outputs, inputs, shape.secrets);
 }
 
 const isInput = (shape: ResourceShape, name: string) => name in shape.inputs || `${name}!` in shape.inputs;

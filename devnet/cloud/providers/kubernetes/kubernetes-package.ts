@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { Connection, ProviderPackage } from "../package-server.ts";
-import { holdsUnknown, type Properties, reveal } from "../property-values.ts";
+import { holdsUnknown, type Properties, reveal, same } from "../property-values.ts";
 import { releaseConnection, releaseType } from "./helm-release.ts";
 import { kinds } from "./kinds.ts";
 import { KubeClient } from "./kube-client.ts";
@@ -11,8 +11,11 @@ import { readKubeconfig } from "./kubeconfig.ts";
 export function kubernetesPackage(options: { execEnv: { readonly [name: string]: string } }): ProviderPackage {
   return {
     version: "4.34.2",
-    // Another API server is another cluster: nothing of the old one is in it.
+    // Another API server is another cluster: nothing of the old one is in it. An identifier says so better than an address.
     moved(olds, news) {
+      const identifiers = [olds.clusterIdentifier, news.clusterIdentifier];
+      if (identifiers.every((each) => each !== undefined))
+        return same(...(identifiers as [unknown, unknown])) ? [] : ["clusterIdentifier"];
       const [before, after] = [serverOf(olds), serverOf(news)];
       return before !== undefined && after !== undefined && before !== after ? ["kubeconfig"] : [];
     },
