@@ -981,10 +981,29 @@ function quit(exitCode, message) {
   process.stderr.write(`${message}\n`, () => process.exit(exitCode));
 }
 
+/** The request ends where its JSON does: not every container runtime passes the end of standard input on. */
+async function readRequestText() {
+  let text = "";
+  process.stdin.setEncoding("utf8");
+  for await (const chunk of process.stdin) {
+    text += chunk;
+    if (isWhole(text)) break;
+  }
+  return text;
+}
+
+function isWhole(text) {
+  if (!text.trimEnd().endsWith("}")) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function runProbe() {
-  const chunks = [];
-  for await (const chunk of process.stdin) chunks.push(chunk);
-  const reply = await probe(parseRequest(Buffer.concat(chunks).toString("utf8")));
+  const reply = await probe(parseRequest(await readRequestText()));
   process.stdout.write(`${JSON.stringify(reply)}\n`, () => process.exit(0));
 }
 
