@@ -101,7 +101,7 @@ export function writeEnvironment(files: DevnetFiles, config: DevnetdConfig, prov
       PULUMI_SKIP_UPDATE_CHECK: "true",
       PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
       QUORATE_STACKS_DIR: files.stacks,
-      ...awsEnvironment(files),
+      ...awsEnvironment(files, config.k),
     },
     parties: Object.fromEntries(
       config.parties.map((party) => [
@@ -155,7 +155,7 @@ function partyKubeconfig(files: DevnetFiles, config: DevnetdConfig, party: Party
             interactiveMode: "Never",
             command: process.execPath,
             args: [eksToken, "--cluster", name, "--region", party.region, "--profile", party.profile],
-            env: Object.entries(awsEnvironment(files)).map(([name, value]) => ({ name, value })),
+            env: Object.entries(awsEnvironment(files, config.k)).map(([name, value]) => ({ name, value })),
           },
         },
       },

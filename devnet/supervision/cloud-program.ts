@@ -23,10 +23,12 @@ export function tokenReviewUrl(k: number, party: PartyTopology): string {
 }
 
 /** What AWS's SDKs need to know in order to find the parties' profiles. */
-export function awsEnvironment(files: DevnetFiles): Record<string, string> {
+export function awsEnvironment(files: DevnetFiles, k: number): Record<string, string> {
   return {
     AWS_CONFIG_FILE: join(files.aws, "config"),
     AWS_SHARED_CREDENTIALS_FILE: join(files.aws, "credentials"),
+    // The profiles say so too, but a client that takes only its credentials from a profile does not see that.
+    AWS_ENDPOINT_URL: cloudUrl(k),
     AWS_EC2_METADATA_DISABLED: "true",
   };
 }
@@ -83,7 +85,7 @@ export function cloudProgram(files: DevnetFiles, config: DevnetdConfig, pki: Rea
     command: process.execPath,
     args: [fileURLToPath(new URL("../cloud/main.ts", import.meta.url)), configFile],
     // Its Kubernetes provider runs the exec entry of the kubeconfigs that it is given, which signs with a profile.
-    env: awsEnvironment(files),
+    env: awsEnvironment(files, k),
     logFile: join(files.logs, "cloud.log"),
     probe: () => askHealth(k, token),
     startTimeoutMs: 60_000,
