@@ -36,8 +36,8 @@ function header(report: ValidateReport, colours: Colours): string {
   const first = `network ${colours.bold(name)}`;
   return [
     first,
-    `${report.parties.length} parties, t = ${report.threshold}   stage ${report.stage}   ${time}   ${(report.durationMs / 1000).toFixed(1)} s`,
-    `manifest ${report.manifestDigest.slice(0, 23)}`,
+    `${report.parties.length} parties, t = ${report.threshold}   stage ${report.stage}   manifest ${report.manifestDigest.slice(0, 15)}`,
+    `${time}   ${(report.durationMs / 1000).toFixed(1)} s`,
   ].join("\n");
 }
 
@@ -113,13 +113,13 @@ function summaryLines(report: ValidateReport): string[] {
 
 function latencyLine({ latency: { tcp, tls } }: ValidateReport): string[] {
   const words = (name: string, value: typeof tcp) =>
-    value === null ? [] : [`${name} p50 ${milliseconds(value.p50Ms)}, p90 ${milliseconds(value.p90Ms)}`];
+    value === null ? [] : [`${name} p50 ${rounded(value.p50Ms)}, p90 ${rounded(value.p90Ms)} ms`];
   const parts = [...words("TCP", tcp), ...words("TLS", tls)];
   return parts.length === 0 ? [] : [`latency ${parts.join("; ")}`];
 }
 
-function milliseconds(value: number): string {
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+function rounded(value: number): string {
+  return value < 10 ? value.toFixed(1) : String(Math.round(value));
 }
 
 /** Stage `network`: the address as which each party is seen, which its peers' allow lists have to name. */
@@ -182,12 +182,14 @@ export function renderFinding(finding: Finding, columns: number, colours: Colour
 /** Breaks at blanks; a word that is longer than the line stays whole, so that it can be copied. */
 function wrap(text: string, columns: number, indent: string): string[] {
   const lines: string[] = [];
-  let line = "";
+  let line: string | null = null;
   for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > Math.max(columns, 20)) {
+    if (line === null) line = word;
+    else if (line.length + 1 + word.length <= Math.max(columns, 20)) line = `${line} ${word}`;
+    else {
       lines.push(line);
       line = indent + word;
-    } else line = line === "" ? indent + word : `${line} ${word}`;
+    }
   }
-  return [...lines, line];
+  return [...lines, line ?? ""];
 }

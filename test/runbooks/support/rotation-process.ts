@@ -2,6 +2,7 @@
 //   node rotation-process.ts <runs dir> <world file> <run id or "new"> [write:<line>:before|half|after] [act:<step>] [slow:<ms>] [blind]
 import { setTimeout as sleep } from "node:timers/promises";
 import { OperatorError } from "../../../contract/operator-error.ts";
+import { interruptSignal } from "../../../runbooks/interrupt.ts";
 import { type JournalFile, openJournalFile } from "../../../runbooks/journal.ts";
 import { executeRun, planRunbook, type RunHost, resumeRun } from "../../../runbooks/run.ts";
 import { openTerminal } from "../../../runbooks/terminal.ts";
@@ -54,7 +55,7 @@ const host: RunHost = {
   operator: "tester",
   terminal: openTerminal({ interactive: false }),
   clock: { now: () => new Date() },
-  signal: new AbortController().signal,
+  signal: interruptSignal().signal,
   openJournal: deadlyJournal,
 };
 

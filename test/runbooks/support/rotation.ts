@@ -44,13 +44,14 @@ export interface RotationOptions {
   blind?: boolean;
   /** Called inside a step, after it acted. */
   afterAct?: (step: string, signal: AbortSignal) => Promise<void> | void;
+  /** How long the first step takes. */
   slowMs?: number;
 }
 
 /** A runbook with one step of each kind of repetition. */
 export function rotation(world: WorldFile, options: RotationOptions = {}) {
   const acted = async (id: string, signal: AbortSignal) => {
-    if (options.slowMs) await sleep(options.slowMs, undefined, { signal });
+    if (options.slowMs && id === "look") await sleep(options.slowMs, undefined, { signal });
     await options.afterAct?.(id, signal);
   };
   return runbook({
