@@ -1,7 +1,5 @@
 import { main } from "./main.ts";
 
-// Loaded by a kubeconfig's exec entry as `quorate/eks-token`; what follows `--` are its options.
-process.exitCode = await main(
-  "eks-token",
-  process.argv.slice(1).filter((word) => word !== "--"),
-);
+// Called by a kubeconfig's exec entry: as `quorate/eks-token` from --eval, then argv[1] is the first option already, or as a file.
+const words = process.argv.slice(1).filter((word) => word !== "--");
+process.exitCode = await main("eks-token", words[0]?.startsWith("--") ? words : words.slice(1));

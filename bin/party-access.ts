@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
+import { clientOptions } from "../fleet/aws-profile.ts";
 import { writeKubeconfig } from "../fleet/cluster-access.ts";
 import { Fleet } from "../fleet/driver.ts";
 import { readOutputs } from "../fleet/outputs.ts";
@@ -54,7 +55,7 @@ async function everyOutputs(session: Session): Promise<PartyOutputs[]> {
 
 function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {
   let kubeconfig: Promise<string> | undefined;
-  let vault: S3Client | undefined;
+  let vault: Promise<S3Client> | undefined;
   return {
     outputs,
     async kubectl(args: string[], options: CommandOptions = {}): Promise<CommandResult> {
@@ -70,9 +71,11 @@ function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {
     },
     async readObject(bucket: string, key: string): Promise<string | null> {
       // Path style: the bucket's name need not resolve as a host.
-      vault ??= new S3Client({ profile: outputs.awsProfile, region: outputs.region, forcePathStyle: true });
+      vault ??= clientOptions({ profile: outputs.awsProfile, region: outputs.region }).then(
+        (options) => new S3Client({ ...options, forcePathStyle: true }),
+      );
       try {
-        const object = await vault.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+        const object = await (await vault).send(new GetObjectCommand({ Bucket: bucket, Key: key }));
         return (await object.Body?.transformToString()) ?? "";
       } catch (failure) {
         if (failure instanceof Error && (failure.name === "NoSuchKey" || failure.name === "NotFound")) return null;

@@ -28,9 +28,9 @@ if (wantsHelp || rest.includes("--help") || rest.includes("-h")) {
 } else if (Number(process.versions.node.split(".")[0]) < 24) {
   await runWithPinnedNode();
 } else {
-  // In the package the sources are compiled: Node refuses to strip types under node_modules.
-  const compiled = new URL("../dist/bin/main.js", import.meta.url);
-  const { main } = await import(existsSync(compiled) ? compiled.href : "./main.ts");
+  // In the package the sources are compiled: Node refuses to strip types under node_modules. A checkout never runs an old build.
+  const source = new URL("./main.ts", import.meta.url);
+  const { main } = await import(existsSync(source) ? source.href : new URL("../dist/bin/main.js", import.meta.url).href);
   process.exitCode = await main(name, rest);
 }
 

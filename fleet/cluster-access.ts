@@ -3,16 +3,10 @@ import { join } from "node:path";
 import { DescribeClusterCommand, EKSClient } from "@aws-sdk/client-eks";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { fromNodeProviderChain } from "@aws-sdk/credential-providers";
-import { loadSharedConfigFiles } from "@smithy/shared-ini-file-loader";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
+import { clientOptions, type Profile } from "./aws-profile.ts";
 import { createEksToken, type EksToken } from "./eks-token.ts";
-
-/** Who asks, in the words of the AWS configuration. */
-export interface Profile {
-  profile: string;
-  region: string;
-}
 
 /** A token for one cluster, made with the profile's own credentials. */
 export async function tokenFor(access: Profile & { clusterName: string }): Promise<EksToken> {
@@ -21,21 +15,13 @@ export async function tokenFor(access: Profile & { clusterName: string }): Promi
     clusterName: access.clusterName,
     region: access.region,
     credentials,
-    stsEndpoint: await stsEndpoint(access.profile),
+    stsEndpoint: process.env.AWS_ENDPOINT_URL_STS ?? (await clientOptions(access)).endpoint,
   });
-}
-
-/** Where the SDK's own rules would send a call to STS. */
-async function stsEndpoint(profile: string): Promise<string | undefined> {
-  const fromEnvironment = process.env.AWS_ENDPOINT_URL_STS ?? process.env.AWS_ENDPOINT_URL;
-  if (fromEnvironment) return fromEnvironment;
-  const { configFile } = await loadSharedConfigFiles();
-  return configFile[profile]?.endpoint_url;
 }
 
 /** Checks that the profile leads to the party's account, and that the cluster is there. */
 export async function findCluster(outputs: PartyOutputs): Promise<{ endpoint: string; certificateAuthority: string }> {
-  const access = { profile: outputs.awsProfile, region: outputs.cluster.region };
+  const access = await clientOptions({ profile: outputs.awsProfile, region: outputs.cluster.region });
   const [identity, cluster] = await Promise.all([
     ask(outputs, "who am I", () => new STSClient(access).send(new GetCallerIdentityCommand({}))),
     ask(outputs, "describe the cluster", () =>

@@ -1,14 +1,15 @@
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { devnetDown, devnetEnv, devnetFault, devnetStatus, devnetUp } from "../../devnet/devnet.ts";
-import { type Fault, parseFault } from "../../devnet/fault.ts";
+import { faultText, parseFault } from "../../devnet/fault.ts";
 import { suggest } from "../help.mjs";
 import { projectRoot, useProjectTools } from "../session.ts";
 import { networkLine, renderTable, terminal } from "../terminal.ts";
 import { chooseFormat } from "./stacks.ts";
 
-const actions: Record<string, (args: string[]) => Promise<number>> = { up, down, status, fault, env };
+const actions: Record<string, (args: string[], root: string) => Promise<number>> = { up, down, status, fault, env };
 
 export async function devnet(args: string[]): Promise<number> {
   const [name, ...rest] = args;
@@ -21,14 +22,92 @@ export async function devnet(args: string[]): Promise<number> {
       expected: (name && suggest(name, Object.keys(actions))) ?? Object.keys(actions).join(", "),
       next: "quorate devnet --help",
     });
-  return await act(rest);
-}
-
-async function up(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: { network: { type: "string", default: "devnet" } } });
   const root = projectRoot();
   useProjectTools(root);
+  return await act(rest, root);
+}
+
+async function up(args: string[], root: string): Promise<number> {
+  const { values } = parseArgs({ args, options: { network: { type: "string", default: "devnet" } } });
   await devnetUp({ root, network: values.network, onProgress: (text) => terminal.progress(text) });
-  terminal.endProgress();
-  return await printStatus(root, "table");
+  return await status([], root);
+}
+
+async function down(args: string[], root: string): Promise<number> {
+  const { values } = parseArgs({ args, options: { keep: { type: "boolean", default: false } } });
+  await devnetDown({ root, keep: values.keep });
+  terminal.print(values.keep ? "the devnet is down; its state is kept" : "the devnet is down, and its state is gone");
+  return exitCodes.ok;
+}
+
+async function status(args: string[], root: string): Promise<number> {
+  const { values } = parseArgs({ args, options: { format: { type: "string", default: "table" } } });
+  const format = chooseFormat(values.format, ["table", "json"]);
+  const found = await devnetStatus(root);
+  if (format === "json") {
+    terminal.print(
+      JSON.stringify(
+        {
+          schema: "quorate/devnet-status/v1",
+          ...found,
+          verdict: found.phase === "ready" ? "OK" : "FAIL",
+          findings: [],
+        },
+        null,
+        2,
+      ),
+    );
+  } else if (found.phase === "down") {
+    terminal.print("no devnet is up here\nnext  quorate devnet up");
+  } else {
+    const parties = found.parties.map((party) => [
+      `party ${party.partyId}`,
+      party.core,
+      party.pod ?? "no pod",
+      party.bootId === null ? "" : `boot ${party.bootId}`,
+      party.detail ?? "",
+    ]);
+    const programs = found.programs.map((program) => [
+      program.name,
+      program.state,
+      program.pid === null ? "" : `pid ${program.pid}`,
+    ]);
+    terminal.print(
+      [
+        networkLine(found.network, "devnet", `${found.phase}, in 127.${found.k}.0.0/16`),
+        renderTable([...programs, ...parties]),
+        `faults: ${found.faults.map(faultText).join(", ") || "none"}`,
+      ].join("\n"),
+    );
+  }
+  return found.phase === "ready" ? exitCodes.ok : exitCodes.failed;
+}
+
+async function fault(args: string[], root: string): Promise<number> {
+  const { positionals } = parseArgs({ args, options: {}, allowPositionals: true });
+  const { network, faults } = await devnetFault(root, parseFault(positionals));
+  terminal.print(`${networkLine(network, "devnet")}  faults: ${faults.map(faultText).join(", ") || "none"}`);
+  return exitCodes.ok;
+}
+
+/** Prints exports for a shell: with them, ordinary `pulumi`, `kubectl` and `helm` work against one party. */
+async function env(args: string[], root: string): Promise<number> {
+  const { values } = parseArgs({ args, options: { party: { type: "string" } } });
+  if (values.party === undefined)
+    throw new OperatorError({
+      code: "PARTY_NOT_CHOSEN",
+      what: "the environment of which party?",
+      found: "no --party",
+      expected: "--party <id>",
+      next: 'eval "$(quorate devnet env --party 1)"',
+    });
+  const lines = Object.entries(devnetEnv(root, Number(values.party))).map(
+    ([name, value]) => `export ${name}=${shellQuote(value)}`,
+  );
+  terminal.print([...lines, `export PATH=${shellQuote(join(root, ".tools", "bin"))}:"$PATH"`].join("\n"));
+  return exitCodes.ok;
+}
+
+function shellQuote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
