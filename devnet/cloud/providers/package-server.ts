@@ -292,12 +292,15 @@ export function addPackage(server: grpc.Server, pkg: ProviderPackage): void {
     timeoutSeconds = 0,
   ) {
     const peer = peerOf(call);
+    // An engine that is killed hangs up; what it waited for must not go on beside what the next one does.
+    const hungUp = new AbortController();
+    call.on("cancelled", () => hungUp.abort(new Error("the engine hung up")));
     const connection = await connected(peer);
     const about: ResourceCall = {
       urn: request.getUrn(),
       type: request.getType(),
       name: request.getName(),
-      signal: peer.cancelled.signal,
+      signal: AbortSignal.any([peer.cancelled.signal, hungUp.signal]),
       timeoutSeconds,
     };
     return { connection, about };

@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
 import * as grpc from "@grpc/grpc-js";
-import { type CloudConfig, CloudPorts } from "../config.ts";
+import type { CloudConfig } from "../config.ts";
 import type { CloudStore } from "../store.ts";
 import { awsPackage } from "./aws/aws-package.ts";
 import { eksPackage } from "./eks-package.ts";
@@ -11,8 +10,8 @@ import { randomPackage } from "./random-package.ts";
 export type ProviderName = "aws" | "eks" | "kubernetes" | "random";
 
 export interface ProvidersConfig extends Pick<CloudConfig, "accounts" | "endpointServices"> {
-  /** Where an earlier process wrote its ports: they are taken again where they are free, as engines may have been told of them. */
-  portsFile?: string;
+  /** Ports of an earlier process, which engines may have been told of: taken again where they are free. */
+  providerPorts?: { readonly [name in ProviderName]?: number } | undefined;
   /** Besides its own, what an exec plugin of a kubeconfig finds in its environment: where AWS's shared files are. */
   execEnv?: { readonly [name: string]: string };
 }
@@ -29,7 +28,6 @@ export async function startProviders(options: { store: CloudStore; config: Provi
     kubernetes: kubernetesPackage({ execEnv: config.execEnv ?? {} }),
     random: randomPackage(),
   };
-  const earlier = earlierPorts(config.portsFile);
   const servers: grpc.Server[] = [];
   const listening = await Promise.all(
     (Object.entries(packages) as [ProviderName, ProviderPackage][]).map(async ([name, pkg]) => {
@@ -40,7 +38,7 @@ export async function startProviders(options: { store: CloudStore; config: Provi
       });
       addPackage(server, pkg);
       servers.push(server);
-      return [name, await bind(server, earlier?.[name])] as const;
+      return [name, await bind(server, config.providerPorts?.[name])] as const;
     }),
   );
   return {
@@ -49,16 +47,6 @@ export async function startProviders(options: { store: CloudStore; config: Provi
       for (const server of servers) server.forceShutdown();
     },
   };
-}
-
-function earlierPorts(portsFile: string | undefined): { readonly [name in ProviderName]: number } | undefined {
-  if (portsFile === undefined) return undefined;
-  try {
-    return CloudPorts.parse(JSON.parse(readFileSync(portsFile, "utf8"))).providers;
-  } catch {
-    // None yet, or one that says nothing: any port will do.
-    return undefined;
-  }
 }
 
 async function bind(server: grpc.Server, preferred: number | undefined): Promise<number> {

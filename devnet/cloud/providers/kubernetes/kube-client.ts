@@ -132,6 +132,8 @@ export class KubeClient {
   #newAgent(credential: KubeCredential): Agent {
     return new Agent({
       keepAlive: true,
+      // Every engine brings its own connections: idle ones go away.
+      timeout: requestTimeoutMs,
       rejectUnauthorized: !this.#access.skipVerify,
       ...(this.#access.caPem !== undefined && { ca: this.#access.caPem }),
       ...(this.#access.serverName !== undefined && { servername: this.#access.serverName }),
