@@ -184,7 +184,10 @@ export function classifyFailure(result: CommandResult): CommandFailure | null {
     case "aborted":
       return { code: "INTERRUPTED", reason: "interrupted" };
     case "not-started":
-      return { code: "TOOL_MISSING", reason: `the program cannot be started: ${result.stderr}` };
+      // 127 is a program that is not there; anything else kept it from being tried, as a kubeconfig that cannot be had.
+      return result.exitCode === 127
+        ? { code: "TOOL_MISSING", reason: `the program cannot be started: ${result.stderr}` }
+        : { code: "UNAUTHORIZED", reason: result.stderr.split("\n", 1)[0] ?? "" };
     case "too-much-output":
       return { code: "FAILED", reason: "it printed more than could be read" };
   }
