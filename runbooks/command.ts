@@ -198,11 +198,14 @@ export function classifyFailure(result: CommandResult): CommandFailure | null {
   return { code: "FAILED", reason: said };
 }
 
-/** The last line that says something; kubectl's own "command terminated with exit code" comes after it. */
+/** What kubectl adds when a command in a container failed: the command itself has said why, before it. */
+const execEnding = /^command terminated with exit code|error executing command in container: cmd wait/;
+
+/** The last line that says something. */
 function lastLine(text: string): string {
   const lines = text
     .split("\n")
     .map((line) => line.trim())
-    .filter((line) => line !== "" && !/^command terminated with exit code/.test(line));
-  return (lines.at(-1) ?? "").slice(0, 300);
+    .filter((line) => line !== "");
+  return (lines.findLast((line) => !execEnding.test(line)) ?? lines.at(-1) ?? "").slice(0, 300);
 }

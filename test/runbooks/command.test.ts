@@ -77,8 +77,11 @@ describe("the failure of a command", () => {
     expect(classifyFailure(failed(stderr))?.code).toBe(code);
   });
 
-  test("names the last line that says something", () => {
-    const stderr = "warning: something\nport 50001 of 127.1.0.3 is taken\ncommand terminated with exit code 3\n";
+  test.each([
+    "command terminated with exit code 3",
+    "error: Internal error occurred: error executing command in container: cmd wait: node prober.mjs: exit status 3",
+  ])("names the line that says why, not kubectl's %j after it", (ending) => {
+    const stderr = `warning: something\nport 50001 of 127.1.0.3 is taken\n${ending}\n`;
     expect(classifyFailure(failed(stderr, 3))).toEqual({ code: "FAILED", reason: "port 50001 of 127.1.0.3 is taken" });
   });
 
