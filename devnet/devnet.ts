@@ -7,7 +7,14 @@ import { OperatorError } from "../contract/operator-error.ts";
 import { settleAttestationRoot } from "./clusters/pki.ts";
 import type { Fault } from "./fault.ts";
 import { type DevnetFiles, devnetFiles, readIfThere, writeWhole } from "./files.ts";
-import { copyStacks, readEnvironment, settleFolders, writeAwsFiles, writeEnvironment } from "./hand-out.ts";
+import {
+  copyStacks,
+  manifestCopy,
+  readEnvironment,
+  settleFolders,
+  writeAwsFiles,
+  writeEnvironment,
+} from "./hand-out.ts";
 import { findNumber } from "./number.ts";
 import { DevnetdConfig } from "./supervision/config.ts";
 import { askDevnetd } from "./supervision/control-client.ts";
@@ -139,7 +146,7 @@ async function findRunning(
   if (isRunning && state.network !== topology.network)
     throw new OperatorError({
       code: "DEVNET_OTHER_NETWORK",
-      what: `a devnet of another network is up in this project`,
+      what: "a devnet of another network is up in this project",
       found: state.network,
       expected: topology.network,
       next: "quorate devnet down",
@@ -177,11 +184,10 @@ async function startNew(
       k,
       token: randomBytes(24).toString("hex"),
       mark: randomBytes(24).toString("hex"),
-      namespace: topology.manifest.namespace,
       ports,
       parties: topology.parties,
       operators,
-      releases: topology.manifest.trustedReleases,
+      manifestFile: manifestCopy(files, topology.network),
       attestationRoot,
       attestationRootSha256: sha256,
     } satisfies Record<keyof DevnetdConfig, unknown>);
@@ -286,9 +292,8 @@ async function waitUntilReady(
 async function stopDevnetd(files: DevnetFiles, state: DevnetState, keep: boolean): Promise<void> {
   const { devnetd } = state;
   if (devnetd !== null && isAlive(devnetd)) {
-    await askDevnetd(state, "stop", { keep }, 5_000).catch((error: Error) => {
-      console.warn(`devnetd does not take the word to stop: ${error.message}`);
-    });
+    // One that cannot take the word is killed below.
+    await askDevnetd(state, "stop", { keep }, 5_000).catch(() => null);
     const deadline = Date.now() + 20_000;
     while (isAlive(devnetd) && Date.now() < deadline) await pause();
     signalProcess(devnetd, "SIGKILL");

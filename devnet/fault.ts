@@ -45,7 +45,10 @@ export function parseFault(words: readonly string[]): Fault {
   const parsed = Fault.safeParse({ kind, ...Object.fromEntries(fields) });
   if (!parsed.success) throw invalid(words, usage[kind as Fault["kind"]]);
   if ("from" in parsed.data && parsed.data.from === parsed.data.to)
-    throw invalid(words, `${usage[parsed.data.kind]}, with two different parties: no link leads from a party to itself`);
+    throw invalid(
+      words,
+      `${usage[parsed.data.kind]}, with two different parties: no link leads from a party to itself`,
+    );
   return parsed.data;
 }
 

@@ -38,11 +38,7 @@ const stackFilePattern = /^Pulumi\.(.+)\.yaml$/;
 export function readTopology(root: string, network: string): Topology {
   const folder = join(root, "stacks");
   const manifestFile = join(folder, "networks", `${network}.yaml`);
-  const manifest = parse(NetworkManifest, readYaml(manifestFile, "MANIFEST", "network manifest"), {
-    code: "MANIFEST_INVALID",
-    what: `the network manifest ${manifestFile} breaks its contract`,
-    next: `correct the fields named above in ${manifestFile}`,
-  });
+  const manifest = readManifestFile(manifestFile);
   if (manifest.environment !== "devnet")
     throw new OperatorError({
       code: "NOT_A_DEVNET",
@@ -54,7 +50,7 @@ export function readTopology(root: string, network: string): Topology {
   if (manifest.parties.length > mostParties)
     throw new OperatorError({
       code: "DEVNET_TOO_LARGE",
-      what: `a devnet has a control plane per party, so it has a limit`,
+      what: "a devnet has a control plane per party, so it has a limit",
       found: `${manifest.parties.length} parties in ${manifestFile}`,
       expected: `at most ${mostParties}`,
       next: "rehearse with a smaller network",
@@ -82,6 +78,15 @@ export function readTopology(root: string, network: string): Topology {
     };
   });
   return { network, manifestFile, manifest, parties };
+}
+
+/** Reads and checks a manifest, wherever it lies. */
+export function readManifestFile(path: string): NetworkManifest {
+  return parse(NetworkManifest, readYaml(path, "MANIFEST", "network manifest"), {
+    code: "MANIFEST_INVALID",
+    what: `the network manifest ${path} breaks its contract`,
+    next: `correct the fields named above in ${path}`,
+  });
 }
 
 /** Paths of the stack files in a folder that belong to a network, with the stack's name and its settings. */

@@ -77,10 +77,10 @@ export class CoreProcess {
   }
 }
 
-/** Whether the core answers on its health port within a second. */
+/** Whether the core answers on its health port within two seconds. */
 export function coreAnswers(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const asked = request({ host, port, path: "/health", agent: false, timeout: 1_000 }, (response) => {
+    const asked = request({ host, port, path: "/health", agent: false, timeout: 2_000 }, (response) => {
       response.resume();
       resolve(response.statusCode === 200);
     });

@@ -11,7 +11,7 @@ import {
   writeControlPlaneFiles,
 } from "../clusters/control-plane.ts";
 import { etcdProgram } from "../clusters/etcd.ts";
-import type { KubeClient } from "../clusters/kube-client.ts";
+import type { KubeClient, KubeObject } from "../clusters/kube-client.ts";
 import { coreLogPath, kwokProgram, writeKwokFiles } from "../clusters/kwok.ts";
 import { settleEtcdPki, settlePartyPki } from "../clusters/pki.ts";
 import { Fault } from "../fault.ts";
@@ -188,6 +188,7 @@ export class Devnetd {
   async #startParty(plane: ControlPlane): Promise<void> {
     await this.#keep(apiServerProgram(plane));
     this.#reached(`API server of party ${plane.party} serves`);
+    await readdressNodes(this.#client(plane), this.#addresses.core(plane.party));
     this.#followParty(plane);
     const names = this.#names(plane);
     await Promise.all([
@@ -276,6 +277,22 @@ export class Devnetd {
   #reached(text: string): void {
     log(text);
     this.#progress.push(text);
+  }
+}
+
+interface NodeObject extends KubeObject {
+  status?: { addresses?: { type: string; address: string }[] };
+}
+
+/** Nodes that joined when the devnet had another number still name its addresses, and `kubectl exec` would go there. */
+async function readdressNodes(client: KubeClient, address: string): Promise<void> {
+  const { items } = await client.get<{ items: NodeObject[] }>("/api/v1/nodes");
+  for (const { metadata, status } of items) {
+    const addresses = status?.addresses ?? [];
+    if (addresses.every((each) => each.type !== "InternalIP" || each.address === address)) continue;
+    await client.mergePatch(`/api/v1/nodes/${metadata.name}/status`, {
+      status: { addresses: addresses.map((each) => (each.type === "InternalIP" ? { ...each, address } : each)) },
+    });
   }
 }
 

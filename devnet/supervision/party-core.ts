@@ -7,7 +7,7 @@ import { type KubeClient, KubeError } from "../clusters/kube-client.ts";
 import { coreLogPath } from "../clusters/kwok.ts";
 import { type DevnetFiles, writeWhole } from "../files.ts";
 import { NodeConfig } from "../nodes/config.ts";
-import type { PartyTopology } from "../topology.ts";
+import { type PartyTopology, readManifestFile } from "../topology.ts";
 import { cloudUrl } from "./cloud-program.ts";
 import type { DevnetdConfig } from "./config.ts";
 import { CoreProcess, coreAnswers } from "./core-process.ts";
@@ -41,8 +41,8 @@ export interface PartyCoreOptions {
 }
 
 const healthPauseMs = 1_000;
-/** One missed answer may be the machine's; two in a row are the core's. */
-const missedAnswers = 2;
+/** A missed answer or two may be the machine's; three in a row are the core's. */
+const missedAnswers = 3;
 const firstBackoffMs = 500;
 const longestBackoffMs = 10_000;
 const effectTimeoutMs = 15_000;
@@ -313,7 +313,8 @@ export class PartyCore {
   /** Measurements of the pod's image: an image that no release of the network names measures like nothing they trust. */
   #releaseOf(pod: PodObject): NodeConfig["release"] {
     const images = pod.spec.containers.map(({ image }) => image);
-    const found = this.#options.config.releases.find(({ image: { repository, tag, digest } }) =>
+    const { trustedReleases: releases } = readManifestFile(this.#options.config.manifestFile);
+    const found = releases.find(({ image: { repository, tag, digest } }) =>
       images.some((image) => image === `${repository}:${tag}` || image.endsWith(`@${digest}`)),
     );
     if (found !== undefined) return { pcr0: found.pcr0, pcr1: found.pcr1, pcr2: found.pcr2 };

@@ -1,0 +1,84 @@
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { parseDocument } from "yaml";
+import { settleAttestationRoot, settleEtcdPki, settlePartyPki } from "../../devnet/clusters/pki.ts";
+import { devnetFiles } from "../../devnet/files.ts";
+import { copyStacks, manifestCopy, settleFolders } from "../../devnet/hand-out.ts";
+import { copyProject } from "../../devnet/temporary.ts";
+import { readTopology } from "../../devnet/topology.ts";
+
+const digest = "a".repeat(64);
+let root: string;
+
+beforeEach(() => {
+  root = copyProject(process.cwd(), "devnet");
+});
+
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+test("what a devnet has to look like comes from the manifest and the stack files", () => {
+  const { parties } = readTopology(root, "devnet");
+  expect(parties.map(({ id, stack }) => [id, stack])).toEqual([1, 2, 3, 4].map((id) => [id, `party-${id}`]));
+  expect(parties[0]).toMatchObject({ accountId: "100000000001", profile: "devnet-party-1", region: "eu-west-1" });
+});
+
+test("a network without a manifest, a manifest without a stack, and a network that is no rehearsal are refused", () => {
+  expect(() => readTopology(root, "testnet")).toThrow(/^MANIFEST_MISSING/);
+  rmSync(join(root, "stacks", "Pulumi.party-3.yaml"));
+  expect(() => readTopology(root, "devnet")).toThrow(/^STACK_MISSING {2}party 3/);
+  const manifest = join(root, "stacks", "networks", "devnet.yaml");
+  writeFileSync(manifest, readFileSync(manifest, "utf8").replace("environment: devnet", "environment: testnet"));
+  expect(() => readTopology(root, "devnet")).toThrow(/^NOT_A_DEVNET/);
+});
+
+test("copies carry the attestation root, keep what was changed in them, and follow their source", () => {
+  const files = devnetFiles(root);
+  settleFolders(files);
+  copyStacks(files, root, readTopology(root, "devnet"), digest);
+  const manifest = parseDocument(readFileSync(manifestCopy(files, "devnet"), "utf8"));
+  expect(manifest.get("attestationRootSha256")).toBe(digest);
+
+  const copy = join(files.stacks, "Pulumi.party-1.yaml");
+  writeFileSync(copy, `${readFileSync(copy, "utf8")}encryptionsalt: v1:abc\n# mine\n`);
+  copyStacks(files, root, readTopology(root, "devnet"), digest);
+  expect(readFileSync(copy, "utf8")).toContain("# mine");
+
+  const source = join(root, "stacks", "Pulumi.party-1.yaml");
+  writeFileSync(source, `${readFileSync(source, "utf8")}# new\n`);
+  copyStacks(files, root, readTopology(root, "devnet"), digest);
+  expect(readFileSync(copy, "utf8")).toContain("# new");
+  expect(parseDocument(readFileSync(copy, "utf8")).get("encryptionsalt")).toBe("v1:abc");
+});
+
+test("the passphrase is made once, for its owner only", () => {
+  const files = devnetFiles(root);
+  settleFolders(files);
+  const first = readFileSync(files.passphrase, "utf8");
+  settleFolders(files);
+  expect(readFileSync(files.passphrase, "utf8")).toBe(first);
+  expect(statSync(files.passphrase).mode & 0o777).toBe(0o600);
+});
+
+test("certificates are used again, and made anew for another number or when half-written", async () => {
+  const folder = join(root, "pki");
+  const etcd = await settleEtcdPki(folder, 7);
+  const first = await settlePartyPki(join(folder, "1"), 7, 1, etcd);
+  const texts = () => [first.ca.cert, first.apiServer.cert, first.admin.cert].map((path) => readFileSync(path, "utf8"));
+  const [ca, server, admin] = texts();
+  await settlePartyPki(join(folder, "1"), 7, 1, etcd);
+  expect(texts()).toEqual([ca, server, admin]);
+  await settlePartyPki(join(folder, "1"), 8, 1, await settleEtcdPki(folder, 8));
+  const [sameCa, otherServer, sameAdmin] = texts();
+  expect([sameCa, sameAdmin]).toEqual([ca, admin]);
+  expect(otherServer).not.toBe(server);
+  rmSync(first.admin.key);
+  await settlePartyPki(join(folder, "1"), 8, 1, await settleEtcdPki(folder, 8));
+  expect(texts()[2]).not.toBe(admin);
+});
+
+test("the attestation root is made once: the manifest names it", async () => {
+  const { sha256 } = await settleAttestationRoot(join(root, "pki"));
+  expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+  expect((await settleAttestationRoot(join(root, "pki"))).sha256).toBe(sha256);
+});
