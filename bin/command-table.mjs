@@ -93,6 +93,11 @@ export const commands = {
     summary: "Choose the network that the next commands are about.",
     examples: ["quorate use devnet"],
   },
+  setup: {
+    usage: "quorate setup",
+    summary: "Provide the pinned tools that Quorate runs: from PATH, else built, else the vendors' releases.",
+    examples: ["quorate setup"],
+  },
   tools: {
     usage: "quorate tools",
     summary: "List the tools that Quorate runs: version, and where each came from.",

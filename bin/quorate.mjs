@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // Plain JavaScript with lazy imports: help answers before anything heavy is loaded.
 import { existsSync } from "node:fs";
-import { enableCompileCache } from "node:module";
+import nodeModule from "node:module";
 import { commands } from "./command-table.mjs";
 
-enableCompileCache?.();
+// Not imported by name: an older Node has no such export, and would end here instead of starting the right one.
+nodeModule.enableCompileCache?.();
 
 const [name, ...rest] = process.argv.slice(2);
 const wantsHelp = name === undefined || name === "help" || name === "--help" || name === "-h";
@@ -25,13 +26,19 @@ if (wantsHelp || rest.includes("--help") || rest.includes("-h")) {
 } else if (name === "runbooks") {
   const { listRunbooks } = await import("./list-runbooks.mjs");
   process.stdout.write(listRunbooks(rest));
+} else if (name === "setup") {
+  await import(sourceOrBuilt("tools/setup.mjs").href);
 } else if (Number(process.versions.node.split(".")[0]) < 24) {
   await runWithPinnedNode();
 } else {
-  // In the package the sources are compiled: Node refuses to strip types under node_modules. A checkout never runs an old build.
-  const source = new URL("./main.ts", import.meta.url);
-  const { main } = await import(existsSync(source) ? source.href : new URL("../dist/bin/main.js", import.meta.url).href);
+  const { main } = await import(sourceOrBuilt("bin/main.ts").href);
   process.exitCode = await main(name, rest);
+}
+
+/** In the package the sources are compiled: Node refuses to strip types under node_modules. A checkout never runs an old build. */
+function sourceOrBuilt(path) {
+  const source = new URL(`../${path}`, import.meta.url);
+  return existsSync(source) ? source : new URL(`../dist/${path.replace(/\.ts$/, ".js")}`, import.meta.url);
 }
 
 /** The machine's own Node may be older than what the program is written for; the right one is among its dependencies. */
@@ -43,8 +50,11 @@ async function runWithPinnedNode() {
   try {
     node = join(dirname(createRequire(import.meta.url).resolve("node/package.json")), "bin", "node");
   } catch {
+    // Not installed: the same as without its executable, which npm leaves out where install scripts are refused.
+  }
+  if (node === undefined || !existsSync(node)) {
     process.stderr.write(
-      `NODE_TOO_OLD  Quorate runs on Node 24\n  found     ${process.version}\n  expected  v24, the dependency "node"\n  next      npm install\n`,
+      `NODE_TOO_OLD  Quorate runs on Node 24\n  found     ${process.version}\n  expected  v24, or the executable of the dependency "node"\n  next      npm rebuild node\n`,
     );
     process.exitCode = 2;
     return;

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { delimiter, dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import type { Digest } from "../contract/names.ts";
 import type { NetworkManifest } from "../contract/network-manifest.ts";
@@ -41,18 +42,21 @@ export function projectRoot(from: string = process.cwd()): string {
   });
 }
 
-/** Puts the tools of this project first on PATH, for this process and whatever it starts. */
-export function useProjectTools(root: string): void {
-  const folder = join(root, ".tools", "bin");
-  const path = process.env.PATH ?? "";
-  if (!path.split(delimiter).includes(folder)) process.env.PATH = `${folder}${delimiter}${path}`;
+/** Where set-up puts the tools of this copy of Quorate: beside its sources, or beside what the package has for them. */
+export const toolsFolder = fileURLToPath(new URL("../.tools/bin", import.meta.url));
+
+/** Puts our tools, and the Node that runs this, first on PATH, for this process and whatever it starts. */
+export function useTools(): void {
+  const path = (process.env.PATH ?? "").split(delimiter);
+  const missing = [toolsFolder, dirname(process.execPath)].filter((folder) => !path.includes(folder));
+  process.env.PATH = [...missing, ...path].join(delimiter);
 }
 
 export async function openSession(
   choice: { network?: string | undefined; root?: string | undefined } = {},
 ): Promise<Session> {
   const root = choice.root ?? projectRoot();
-  useProjectTools(root);
+  useTools();
   const network = choice.network ?? (await chosenNetwork(root));
   const environment = await networkEnvironment(root, network);
   Object.assign(process.env, environment.common);

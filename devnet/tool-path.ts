@@ -23,6 +23,6 @@ export function toolPath(name: string): string {
     what: `the program ${name} is needed and not installed`,
     found: `no ${name} in ${toolsFolder} or on PATH`,
     expected: `an executable ${name}`,
-    next: "node tools/setup.mjs",
+    next: "npx quorate setup",
   });
 }

@@ -164,7 +164,7 @@ async function findEngine(): Promise<PulumiCommand> {
         what: "the pulumi engine is not on PATH and not in .tools/bin",
         found: cause instanceof Error ? cause.message : String(cause),
         expected: "pulumi of the pinned version",
-        next: "node tools/setup.mjs",
+        next: "npx quorate setup",
       },
       { cause },
     );

@@ -28,6 +28,6 @@ export function listTools(root) {
     const record = state?.tools[name];
     return record !== undefined && record.version === version && isInPlace(root, name, record)
       ? { name, version, purpose, from: record.from, path: record.path, origin: words[record.from](record) }
-      : { name, version, purpose, from: null, path: null, origin: "not here yet: npm run setup" };
+      : { name, version, purpose, from: null, path: null, origin: "not here yet: npx quorate setup" };
   });
 }

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { devnetStatus, devnetUp } from "../../devnet/devnet.ts";
 import { partyStacks } from "../../fleet/party-stacks.ts";
-import { openSession, projectRoot, useProjectTools } from "../session.ts";
+import { openSession, projectRoot, useTools } from "../session.ts";
 import { terminal } from "../terminal.ts";
 import { validate } from "./runbooks.ts";
 import { runFleet } from "./stacks.ts";
@@ -13,7 +13,7 @@ const coresDeadlineMs = 90_000;
 export async function demo(args: string[]): Promise<number> {
   parseArgs({ args, options: {} });
   const root = projectRoot();
-  useProjectTools(root);
+  useTools();
   await devnetUp({ root, network: "devnet", onProgress: (text) => terminal.progress(text) });
   const session = await openSession({ root, network: "devnet" });
   await runFleet(session, await partyStacks(session.stacksDir, session.network), "up");

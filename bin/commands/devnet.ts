@@ -1,11 +1,10 @@
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { devnetDown, devnetEnv, devnetFault, devnetStatus, devnetUp } from "../../devnet/devnet.ts";
 import { faultText, parseFault } from "../../devnet/fault.ts";
 import { suggest } from "../help.mjs";
-import { projectRoot, useProjectTools } from "../session.ts";
+import { projectRoot, toolsFolder, useTools } from "../session.ts";
 import { networkLine, renderTable, terminal } from "../terminal.ts";
 import { chooseFormat } from "./stacks.ts";
 
@@ -23,7 +22,7 @@ export async function devnet(args: string[]): Promise<number> {
       next: "quorate devnet --help",
     });
   const root = projectRoot();
-  useProjectTools(root);
+  useTools();
   return await act(rest, root);
 }
 
@@ -104,7 +103,7 @@ async function env(args: string[], root: string): Promise<number> {
   const lines = Object.entries(devnetEnv(root, Number(values.party))).map(
     ([name, value]) => `export ${name}=${shellQuote(value)}`,
   );
-  terminal.print([...lines, `export PATH=${shellQuote(join(root, ".tools", "bin"))}:"$PATH"`].join("\n"));
+  terminal.print([...lines, `export PATH=${shellQuote(toolsFolder)}:"$PATH"`].join("\n"));
   return exitCodes.ok;
 }
 
