@@ -21,7 +21,10 @@ export const ZamaKmsPartyOutputs = z.strictObject({
   namespace: z.string(),
   serviceAccounts: z.strictObject({ core: z.string(), connector: z.string() }),
   configMapName: z.string(),
-  release: z.strictObject({ name: z.string(), chartVersion: z.string(), version: z.string(), imageDigest: Digest }),
+  /** Null while the core is withheld. */
+  release: z
+    .strictObject({ name: z.string(), chartVersion: z.string(), version: z.string(), imageDigest: Digest })
+    .nullable(),
   workload: z.strictObject({ statefulSet: z.string(), pod: z.string(), prober: z.string() }),
   services: z.strictObject({ headless: z.string(), core: z.string() }),
   /** Party id (as text) to the DNS name under which this party's cluster knows the peer. Own id is not in it. */

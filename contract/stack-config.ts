@@ -55,6 +55,8 @@ export const ZamaKmsStackConfig = z.strictObject({
   ...common,
   cluster: ClusterChoice,
   enclaveNodes: EnclaveNodes,
+  /** `withheld` builds everything but the core, so that the network can be proven before any key exists. */
+  core: z.enum(["released", "withheld"]).default("released"),
   /** Release that this party runs: one of the manifest's trusted releases. */
   release: z.string().min(1),
   /** Measurements whose enclaves may unseal this party's private vault. @default PCR0 of every trusted release */

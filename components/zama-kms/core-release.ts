@@ -16,9 +16,6 @@ export interface CoreReleaseArgs extends CoreSettings {
 export class CoreRelease extends pulumi.ComponentResource {
   readonly releaseName: pulumi.Output<string>;
   readonly chartVersion: string;
-  readonly statefulSet: string;
-  readonly pod: string;
-  readonly services: { headless: string; core: string };
 
   constructor(name: string, args: CoreReleaseArgs, opts?: pulumi.ComponentResourceOptions) {
     check(name, args);
@@ -26,17 +23,14 @@ export class CoreRelease extends pulumi.ComponentResource {
     const release = createRelease(this, name, args);
     this.releaseName = release.name;
     this.chartVersion = args.chart.version;
-    this.statefulSet = coreName;
-    this.pod = `${coreName}-${args.partyId}`;
-    this.services = { headless: coreName, core: `${coreName}-${args.partyId}` };
-    this.registerOutputs({
-      releaseName: this.releaseName,
-      chartVersion: this.chartVersion,
-      statefulSet: this.statefulSet,
-      pod: this.pod,
-      services: this.services,
-    });
+    this.registerOutputs({ releaseName: this.releaseName, chartVersion: this.chartVersion });
   }
+}
+
+/** Names that the chart gives the core's objects; they are known before there is a core. */
+export function coreObjects(partyId: number) {
+  const pod = `${coreName}-${partyId}`;
+  return { statefulSet: coreName, pod, services: { headless: coreName, core: pod } };
 }
 
 function check(name: string, { manifest, partyId, release, chart }: CoreReleaseArgs) {

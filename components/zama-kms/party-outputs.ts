@@ -8,7 +8,7 @@ import type { Vault } from "../aws/vault.ts";
 import { type PartyNamespace, partyNames } from "../kubernetes/party-namespace.ts";
 import type { Prober } from "../kubernetes/prober.ts";
 import type { Outputs } from "../outputs.ts";
-import type { CoreRelease } from "./core-release.ts";
+import { type CoreRelease, coreObjects } from "./core-release.ts";
 import type { PartyArgs } from "./party-args.ts";
 
 /** The core's CA certificate lies under the handle of its signing key, which KMS Core fixes. */
@@ -33,7 +33,8 @@ export interface PartyParts {
   endpoints: PeerEndpoints;
   place: PartyNamespace;
   prober: Prober;
-  core: CoreRelease;
+  /** Absent while the core is withheld. */
+  core: CoreRelease | undefined;
 }
 
 /** The contract that runbooks, reports and peers read. */
@@ -54,7 +55,7 @@ export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyO
       transport: manifest.transport,
       ports: manifest.ports,
       serviceAccounts: { ...partyNames.serviceAccounts },
-      services: parts.core.services,
+      services: coreObjects(party.id).services,
       peerHosts: peerHosts(manifest, party.id),
       trustedReleases: manifest.trustedReleases,
       endpointServiceName,
@@ -66,6 +67,7 @@ export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyO
         ...(endpointServiceName === null
           ? { endpointServiceName: "the manifest does not name this party's endpoint service yet" }
           : {}),
+        ...(parts.core === undefined ? { release: "the core is withheld: quorate:core in the stack file" } : {}),
         elasticIp: `peers connect by ${manifest.transport}, which needs no public address`,
         kubeip: `peers connect by ${manifest.transport}, which needs no public address`,
         database: "this program does not run the connector, which the database would be for",
@@ -96,18 +98,23 @@ function deployed(args: PartyArgs, parts: PartyParts): Pick<Outputs<PartyOutputs
     bucketArn: vault.bucketArn,
     prefix,
   });
+  const { statefulSet, pod } = coreObjects(args.party.id);
   const caKey = `${vaults.prefixes.public}/CACert/${signingKeyHandle}`;
   const fields = {
     cluster: pulumi.output({ name: args.cluster.clusterName, region: args.config.region }),
     namespace: place.namespace,
     configMapName: place.configMapName,
-    release: pulumi.output({
-      name: core.releaseName,
-      chartVersion: core.chartVersion,
-      version: args.release.version,
-      imageDigest: args.release.image.digest,
-    }),
-    workload: pulumi.output({ statefulSet: core.statefulSet, pod: core.pod, prober: prober.deploymentName }),
+    release: pulumi
+      .output(
+        core && {
+          name: core.releaseName,
+          chartVersion: core.chartVersion,
+          version: args.release.version,
+          imageDigest: args.release.image.digest,
+        },
+      )
+      .apply((release) => release ?? null),
+    workload: pulumi.output({ statefulSet, pod, prober: prober.deploymentName }),
     publicVault: pulumi.output({ ...bucket(vaults.public, vaults.prefixes.public), url: vaults.public.url }),
     privateVault: pulumi.output(bucket(vaults.private, vaults.prefixes.private)),
     caCertificate: pulumi.output({

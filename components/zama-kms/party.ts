@@ -38,7 +38,10 @@ export class Party extends pulumi.ComponentResource {
     createPeerServices(this, name, args, endpoints, place);
     new EnclaveDevicePlugin(`${name}-device-plugin`, { nodeKey: enclaveNodeKey }, { parent: this });
     const prober = createProber(this, name, args, place, nodegroup);
-    const core = createCore(this, name, args, vaults, key, place, [nodegroup, prober]);
+    const core =
+      args.config.core === "released"
+        ? createCore(this, name, args, vaults, key, place, [nodegroup, prober])
+        : undefined;
     this.outputs = partyOutputs(args, { vaults, roles, key, endpoints, place, prober, core });
     this.registerOutputs({ ...this.outputs });
   }

@@ -145,6 +145,8 @@ function partyFault(
   const own = seen.stage === "link" ? ownEvidence(party) : { core: "unknown" as const, workload: null };
   const lost = own.workload === "gone" || (own.workload === "unready" && own.core === "silent");
   const codes = new Set(witnesses.map((link) => link.probe?.code));
+  // Without a pod, whatever may answer on the port is not the core: a prober that still listens, or a foreign program.
+  if (own.workload === "gone" && own.core !== "answered") return "PARTY_DOWN";
   // One witness cannot tell a party's fault from that of its own way to it, unless the party's own cluster agrees.
   const sure = witnesses.length >= 2;
   switch (deepest) {

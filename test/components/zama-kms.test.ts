@@ -2,13 +2,13 @@ import { log } from "@pulumi/pulumi";
 import { describe, expect, expectTypeOf, test, vi } from "vitest";
 import { PartyCluster } from "../../components/aws/party-cluster.ts";
 import type { Outputs } from "../../components/outputs.ts";
-import { CoreRelease } from "../../components/zama-kms/core-release.ts";
+import { CoreRelease, coreObjects } from "../../components/zama-kms/core-release.ts";
 import { coreValues } from "../../components/zama-kms/core-values.ts";
 import { Party } from "../../components/zama-kms/party.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { TrustedRelease } from "../../contract/trusted-release.ts";
 import type { PartySettings } from "../../stacks/party-settings.ts";
-import { onMockStack } from "../support/mocks.ts";
+import { onMockStack, settled } from "../support/mocks.ts";
 import { rawManifest, release } from "../support/network.ts";
 import { exampleSettings } from "./example.ts";
 
@@ -160,7 +160,7 @@ describe("CoreRelease", () => {
       skipAwait: true,
       createNamespace: false,
     });
-    expect(stack.result.pod).toBe("kms-core-1");
+    expect(coreObjects(1)).toMatchObject({ statefulSet: "kms-core", pod: "kms-core-1" });
   });
 
   test("the certificate's subject is the party's host, as its peers expect", () => {
@@ -221,6 +221,16 @@ describe("Party", () => {
     expect(stack.ofType("aws:iam/rolePolicy:RolePolicy").map(({ name }) => name)).toEqual([
       "party-1-core-bucket-policy",
     ]);
+  });
+
+  test("with the core withheld everything else stands, and the outputs say why there is no release", async () => {
+    const stack = await party(exampleSettings({}, { core: "withheld" }));
+    expect(stack.ofType("kubernetes:helm.sh/v3:Release")).toEqual([]);
+    expect(stack.ofType("kubernetes:apps/v1:Deployment")).toHaveLength(1);
+    const { outputs } = stack.result;
+    expect(await settled(outputs.release)).toBeNull();
+    expect(await settled(outputs.absent)).toMatchObject({ release: expect.stringContaining("quorate:core") });
+    expect(await settled(outputs.workload)).toMatchObject({ statefulSet: "kms-core", pod: "kms-core-1" });
   });
 
   test("a peer that has published no service yet is left out, and said aloud", async () => {

@@ -60,7 +60,13 @@ async function exports(party: number): Promise<Record<string, string>> {
   const { code, stdout, stderr } = await command("devnet", "env", "--party", String(party));
   if (code !== 0) throw new Error(stderr);
   const printed = await run("bash", ["-c", `${stdout}\nenv -0`]);
-  return Object.fromEntries(printed.stdout.split("\0").flatMap((line) => (line.includes("=") ? [[line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]] : [])));
+  return Object.fromEntries(
+    printed.stdout
+      .split("\0")
+      .flatMap((line) =>
+        line.includes("=") ? [[line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]] : [],
+      ),
+  );
 }
 
 beforeAll(async () => {
@@ -104,9 +110,17 @@ test("a healthy network tolerates t faults and raises no finding", async () => {
 test("secrets are in no output", async () => {
   const passphrase = (await readFile(join(folder, ".quorate/devnet/passphrase"), "utf8")).trim();
   const credentials = await readFile(join(folder, ".quorate/devnet/aws/credentials"), "utf8");
-  const secrets = [passphrase, ...[...credentials.matchAll(/aws_secret_access_key\s*=\s*(\S+)/g)].map(([, key]) => String(key))];
+  const secrets = [
+    passphrase,
+    ...[...credentials.matchAll(/aws_secret_access_key\s*=\s*(\S+)/g)].map(([, key]) => String(key)),
+  ];
   expect(secrets).toHaveLength(5);
-  const printed = [demo, await command("outputs", "--all"), await command("devnet", "status"), await command("validate", "--format", "json")];
+  const printed = [
+    demo,
+    await command("outputs", "--all"),
+    await command("devnet", "status"),
+    await command("validate", "--format", "json"),
+  ];
   for (const secret of secrets) for (const { stdout, stderr } of printed) expect(stdout + stderr).not.toContain(secret);
 });
 
@@ -187,16 +201,24 @@ describe("ordinary tools against one party", () => {
     expect(ended).toMatchObject({ code: 0 });
     return ended.stdout;
   };
-  const json = async (...args: string[]) => JSON.parse(await kubectl("-n", "kms-decentralized", "get", ...args, "-o", "json"));
+  const json = async (...args: string[]) =>
+    JSON.parse(await kubectl("-n", "kms-decentralized", "get", ...args, "-o", "json"));
 
   test("the scheduler placed the core on the enclave node, and its Services have endpoints", async () => {
     const pod = await json("pod", "kms-core-2");
     const node = JSON.parse(await kubectl("get", "node", pod.spec.nodeName, "-o", "json"));
     expect(node.metadata.labels["node.kubernetes.io/enclave-enabled"]).toBe("true");
-    expect(node.spec.taints).toContainEqual({ key: "node.kubernetes.io/enclave-enabled", value: "true", effect: "NoSchedule" });
+    expect(node.spec.taints).toContainEqual({
+      key: "node.kubernetes.io/enclave-enabled",
+      value: "true",
+      effect: "NoSchedule",
+    });
     for (const service of ["kms-core", "kms-core-2"]) {
       const slices = await json("endpointslices", "-l", `kubernetes.io/service-name=${service}`);
-      expect(slices.items.flatMap((slice: { endpoints?: unknown[] }) => slice.endpoints ?? []), service).toHaveLength(1);
+      expect(
+        slices.items.flatMap((slice: { endpoints?: unknown[] }) => slice.endpoints ?? []),
+        service,
+      ).toHaveLength(1);
     }
     const config = await json("configmap", "mpc-party");
     expect(config.data.KMS_CORE__THRESHOLD__MY_ID).toBe("2");
@@ -210,14 +232,19 @@ describe("ordinary tools against one party", () => {
 
   test("pulumi preview finds the same stack, and nothing to change", async () => {
     const root = fileURLToPath(new URL("../..", import.meta.url));
-    const preview = await run("pulumi", ["preview", "--cwd", root, "--non-interactive", "--expect-no-changes", "--json"], env);
+    const preview = await run(
+      "pulumi",
+      ["preview", "--cwd", root, "--non-interactive", "--expect-no-changes", "--json"],
+      env,
+    );
     expect(preview.stderr).not.toContain("error");
     expect(preview.code).toBe(0);
   });
 
   test("no party reads another's cluster", async () => {
     const other = await exports(3);
-    const server = JSON.parse((await run("kubectl", ["config", "view", "-o", "json"], env)).stdout).clusters[0].cluster.server;
+    const server = JSON.parse((await run("kubectl", ["config", "view", "-o", "json"], env)).stdout).clusters[0].cluster
+      .server;
     const denied = await run("kubectl", ["--server", server, "--insecure-skip-tls-verify", "get", "pods", "-A"], other);
     expect(denied.code).not.toBe(0);
     expect(denied.stderr).toMatch(/Unauthorized|logged in|forbidden/i);
@@ -225,7 +252,9 @@ describe("ordinary tools against one party", () => {
 
   test("a deleted pod comes back as another boot", async () => {
     const bootOf = async () => {
-      const { parties } = JSON.parse((await command("devnet", "status", "--format", "json")).stdout) as { parties: { partyId: number; bootId: string | null }[] };
+      const { parties } = JSON.parse((await command("devnet", "status", "--format", "json")).stdout) as {
+        parties: { partyId: number; bootId: string | null }[];
+      };
       return parties.find((party) => party.partyId === 2)?.bootId ?? null;
     };
     const before = await bootOf();
@@ -238,11 +267,35 @@ describe("ordinary tools against one party", () => {
 
   test("scaled to 0, party 2 is down; scaled to 1, it is back", async () => {
     await kubectl("-n", "kms-decentralized", "scale", "statefulset/kms-core", "--replicas", "0");
-    const gone = await validateUntil((report) => pathCodes(report, 2).has("REFUSED") || pathCodes(report, 2).has("NAME_NOT_FOUND"));
+    const gone = await validateUntil(
+      (report) => pathCodes(report, 2).has("REFUSED") || pathCodes(report, 2).has("NAME_NOT_FOUND"),
+    );
     expect(gone.code).toBe(1);
     expect(findings(gone.report)).toEqual([{ code: "PARTY_DOWN", party: 2 }]);
     expect(new Set(down(gone.report))).toEqual(new Set(["1→2", "3→2", "4→2", "2→1", "2→3", "2→4"]));
     await kubectl("-n", "kms-decentralized", "scale", "statefulset/kms-core", "--replicas", "1");
+    expect((await validateUntil((report) => report.verdict === "OK")).code).toBe(0);
+  });
+
+  test("before any core runs, stage network proves the ways and tells the addresses that peers see", async () => {
+    const parties = [1, 2, 3, 4];
+    const environments = await Promise.all(parties.map(exports));
+    const scale = async (replicas: number) => {
+      const args = ["-n", "kms-decentralized", "scale", "statefulset/kms-core", "--replicas", String(replicas)];
+      for (const ended of await Promise.all(environments.map((each) => run("kubectl", args, each))))
+        expect(ended).toMatchObject({ code: 0 });
+    };
+    await scale(0);
+    const gone = await validateUntil(
+      (report) => findings(report).filter(({ code }) => code === "PARTY_DOWN").length === 4,
+    );
+    expect(findings(gone.report)).toEqual(parties.map((party) => ({ code: "PARTY_DOWN", party })));
+    const { code, report } = await validate("--stage", "network");
+    expect(findings(report)).toEqual([]);
+    expect({ code, up: report.linksUp }).toEqual({ code: 0, up: 12 });
+    for (const link of report.links)
+      expect(link.probe?.sourceSeenByPeer).toMatch(new RegExp(`^127\\.\\d+\\.0\\.${link.from}$`));
+    await scale(1);
     expect((await validateUntil((report) => report.verdict === "OK")).code).toBe(0);
   });
 });

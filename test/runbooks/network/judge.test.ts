@@ -155,6 +155,15 @@ describe("other faults", () => {
     expect(report.parties[1]?.verdict.status).toBe("UNKNOWN");
   });
 
+  test("whatever answers in place of a core that has no pod, the party is down", () => {
+    const seen = modelNetwork(4, [{ kind: "scale-to-zero", party: 2 }]);
+    for (const { probe } of seen.parties)
+      if (probe.status === "replied")
+        for (const link of probe.reply.links)
+          if (link.peerId === 2) Object.assign(link, { code: "NOT_TLS", stage: "tls", detail: "not TLS 1.3" });
+    expect(named(judge(seen).findings)).toEqual(["PARTY_DOWN party 2"]);
+  });
+
   test("at stage network cores do not matter, listeners do", () => {
     const clean = judge(modelNetwork(4, [], { stage: "network" }));
     expect([clean.verdict, clean.linksUp, clean.findings]).toEqual(["OK", 12, []]);
