@@ -8,6 +8,8 @@ import { type Addresses, addressesOf, ports } from "./addresses.ts";
 const numbers = 254;
 /** When the same port is taken under this many numbers, somebody holds it on every address. */
 const enoughNumbers = 3;
+/** How long a number that we had is waited for: to keep it keeps every address that was handed out. */
+const patienceMs = 2_000;
 
 interface Endpoint {
   host: string;
@@ -31,7 +33,8 @@ export async function findNumber(
   const takenUnder = new Map<number, number>();
   for (const k of candidates) {
     if (skip.has(k)) continue;
-    const taken = await firstTaken(endpointsOf(addressesOf(k), parties, corePorts));
+    const endpoints = endpointsOf(addressesOf(k), parties, corePorts);
+    const taken = await (k === preferred ? stillTaken(endpoints) : firstTaken(endpoints));
     if (taken === null) return k;
     const times = (takenUnder.get(taken.port) ?? 0) + 1;
     takenUnder.set(taken.port, times);
@@ -63,6 +66,16 @@ function endpointsOf(addresses: Addresses, parties: readonly number[], corePorts
       ...parties.flatMap((to) => (to === party ? [] : [tcp(addresses.link(party, to), peerPort)])),
     ]),
   ];
+}
+
+/** The kernel closes the sockets of a killed process of many threads a little after the process is gone. */
+async function stillTaken(endpoints: readonly Endpoint[]): Promise<Endpoint | null> {
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    const taken = await firstTaken(endpoints);
+    if (taken === null || Date.now() > deadline) return taken;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 async function firstTaken(endpoints: readonly Endpoint[]): Promise<Endpoint | null> {

@@ -148,6 +148,7 @@ describe("starting and ending", () => {
       const child = startUp();
       await new Promise((resolve) => setTimeout(resolve, afterMs));
       child.kill("SIGKILL");
+      await new Promise((resolve) => child.once("exit", resolve));
     }
     const first = devnetUp({ root, network });
     await expect(devnetUp({ root, network })).rejects.toMatchObject({
