@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A folder as an operator has one: stack files of their own, Quorate among the dependencies, the checkout's tools. */
+/** A folder as an operator has one: stack files of their own, Quorate among the dependencies. */
 export async function createOperatorFolder(folder: string): Promise<string> {
   await mkdir(join(folder, "node_modules"), { recursive: true });
   await cp(join(root, "stacks/networks"), join(folder, "stacks/networks"), { recursive: true });
@@ -12,7 +12,6 @@ export async function createOperatorFolder(folder: string): Promise<string> {
     if (/^Pulumi\..+\.yaml$/.test(name)) await cp(join(root, "stacks", name), join(folder, "stacks", name));
   await cp(join(root, "devnet/charts"), join(folder, "devnet/charts"), { recursive: true });
   await symlink(root, join(folder, "node_modules/quorate"));
-  await symlink(join(root, ".tools"), join(folder, ".tools"));
   await writeFile(join(folder, "package.json"), '{ "name": "operator", "private": true, "type": "module" }\n');
   return folder;
 }
