@@ -21,7 +21,10 @@ export type AccountId = z.infer<typeof AccountId>;
 
 export const Arn = z
   .string()
-  .regex(/^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:(\d{12}|aws)?:.+$/, "not an ARN")
+  .regex(
+    /^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:(\d{12}|aws)?:.+$/,
+    "an ARN looks like arn:aws:iam::111122223333:role/name",
+  )
   .brand<"Arn">();
 export type Arn = z.infer<typeof Arn>;
 

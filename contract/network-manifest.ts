@@ -10,81 +10,101 @@ export type Transport = z.infer<typeof Transport>;
 
 /** What all parties need to know of one party. The id is fixed for life; a newcomer inherits the leaver's. */
 export const ManifestParty = z.strictObject({
-  id: PartyId,
-  /** Who runs the party, for people. */
-  name: z.string().min(1).max(60),
-  /** Kubernetes host of the party in every cluster, and the CN and SAN of its certificates. @default mpc-node-<id> */
-  host: HostLabel.optional(),
-  region: Region,
-  accountId: AccountId,
-  /** PrivateLink endpoint service to connect to; absent until the party has published it. */
+  id: PartyId.describe("Number of the party, from 1 to n. Fixed for life; a newcomer inherits the leaver's."),
+  name: z.string().min(1).max(60).describe("Who runs the party, for people."),
+  host: HostLabel.optional().describe(
+    "Service name of the party in every cluster, and the CN and SAN of its certificates. Left out: `mpc-node-<id>`.",
+  ),
+  region: Region.describe("The party's AWS region."),
+  accountId: AccountId.describe("The party's AWS account."),
   endpointServiceName: z
     .string()
     .regex(
       /^com\.amazonaws\.vpce\.[a-z0-9-]+\.vpce-svc-[0-9a-f]{8,17}$/,
       "an endpoint service name looks like com.amazonaws.vpce.eu-west-1.vpce-svc-0123456789abcdef0",
     )
-    .optional(),
+    .optional()
+    .describe("PrivateLink endpoint service by which peers connect to the party. Left out until it is published."),
 });
 export type ManifestParty = z.infer<typeof ManifestParty>;
 
-/** Protocol settings that have to be the same on all parties. Defaults are those of the kms-core chart. */
+/** Defaults are those of the kms-core chart. */
 export const ZamaKmsProtocol = z.strictObject({
   decryptionMode: z
     .enum(["NoiseFloodSmall", "NoiseFloodLarge", "BitDecSmall", "BitDecLarge"])
-    .default("NoiseFloodSmall"),
-  decCapacity: z.int().min(1).default(10_000),
-  minDecCache: z.int().min(1).default(6_000),
-  numSessionsPreproc: z.int().min(2).default(100),
-  tokioWorkerThreads: z.int().min(1).default(10),
-  rayonNumThreads: z.int().min(1).default(40),
+    .default("NoiseFloodSmall")
+    .describe("How a decryption hides the noise."),
+  decCapacity: z.int().min(1).default(10_000).describe("Decryptions that a core keeps in memory, at most."),
+  minDecCache: z
+    .int()
+    .min(1)
+    .default(6_000)
+    .describe("Finished decryptions among them, at least; the difference to decCapacity is what can be in flight."),
+  numSessionsPreproc: z.int().min(2).default(100).describe("Sessions of preprocessing that run side by side."),
+  tokioWorkerThreads: z.int().min(1).default(10).describe("Threads for input and output."),
+  rayonNumThreads: z.int().min(1).default(40).describe("Threads for computing."),
 });
 
-/** Enclave size, the same everywhere because the image's threads are sized for it. */
 export const EnclaveSize = z.strictObject({
   cpuCount: z
     .int()
     .min(2)
     .refine((n) => n % 2 === 0, "an enclave takes whole cores: cpuCount has to be even")
-    .default(48),
-  memoryGib: z.int().min(1).default(96),
+    .default(48)
+    .describe("CPUs of the enclave; an even number, because an enclave takes whole cores."),
+  memoryGib: z.int().min(1).default(96).describe("Memory of the enclave, in GiB."),
 });
 
 const common = {
-  contract: z.literal("network/v1"),
-  network: NetworkName,
-  environment: z.enum(["devnet", "testnet", "mainnet"]),
+  contract: z.literal("network/v1").describe("Version of this contract."),
+  network: NetworkName.describe("Name of the network; the file is named after it."),
+  environment: z
+    .enum(["devnet", "testnet", "mainnet"])
+    .describe("What is at stake; `devnet` alone may have an attestation root of its own."),
 };
 
 export const ZamaKmsManifest = z.strictObject({
   ...common,
-  system: z.literal("zama-kms"),
-  transport: Transport,
-  /** Bound t on bad parties: n = 3t + 1 parties exactly. */
-  threshold: z.int().min(1).max(333),
+  system: z.literal("zama-kms").describe("The software that the parties run."),
+  transport: Transport.describe("How parties reach each other: AWS PrivateLink, or public addresses kept by KubeIP."),
+  threshold: z.int().min(1).max(333).describe("Bound t on bad parties: the network has exactly n = 3t + 1 parties."),
   ports: z
-    .strictObject({ grpc: Port.default(50_100), peer: Port.default(50_001), metrics: Port.default(9_646) })
-    .default({ grpc: 50_100, peer: 50_001, metrics: 9_646 }),
-  /** SHA-256 of the root certificate that attestation documents chain to. Another than AWS Nitro's only where `environment: devnet`. */
+    .strictObject({
+      grpc: Port.default(50_100).describe("The core's own clients."),
+      peer: Port.default(50_001).describe("Between cores, with mutual TLS."),
+      metrics: Port.default(9_646).describe("Metrics and health."),
+    })
+    .default({ grpc: 50_100, peer: 50_001, metrics: 9_646 })
+    .describe("Ports of every core."),
   attestationRootSha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/, "64 lower-case hex digits")
-    .default(nitroRootSha256),
-  /** Namespace of the party in its own cluster. */
-  namespace: HostLabel.default("kms-decentralized"),
-  chart: z.strictObject({
-    /** `oci://…`, or a path relative to the manifest. */
-    ref: z.string().min(1),
-    version: z.string().regex(/^\d+\.\d+\.\d+/, "a chart version looks like 1.9.1"),
-    digest: Digest,
-  }),
-  /** Newest last. Two entries during an upgrade window: old and new overlap until every party has moved. */
+    .default(nitroRootSha256)
+    .describe(
+      "SHA-256 of the root certificate that attestation documents chain to. Another than AWS Nitro's only where `environment: devnet`.",
+    ),
+  namespace: HostLabel.default("kms-decentralized").describe("Namespace of the party in its own cluster."),
+  chart: z
+    .strictObject({
+      ref: z.string().min(1).describe("`oci://…`, or a path relative to the manifest."),
+      version: z
+        .string()
+        .regex(/^\d+\.\d+\.\d+/, "a chart version looks like 1.9.1")
+        .describe("Version of the chart."),
+      digest: Digest.describe("What it has to be, byte for byte: the digest in the registry, or of all its files."),
+    })
+    .describe("The Helm chart of the core."),
   trustedReleases: z
     .array(TrustedRelease)
-    .min(1, "an empty list turns attestation checking off in KMS Core; name at least one release"),
-  protocol: ZamaKmsProtocol.prefault({}),
-  enclave: EnclaveSize.prefault({}),
-  parties: z.array(ManifestParty).min(1),
+    .min(1, "an empty list turns attestation checking off in KMS Core; name at least one release")
+    .describe(
+      "Releases that parties accept from each other, newest last. Two during an upgrade: old and new overlap until every party has moved.",
+    ),
+  protocol: ZamaKmsProtocol.prefault({}).describe("Settings of the protocol that have to be the same on all parties."),
+  enclave: EnclaveSize.prefault({}).describe(
+    "Size of the enclave, the same everywhere because the image's threads are sized for it.",
+  ),
+  parties: z.array(ManifestParty).min(1).describe("All parties of the network, n = 3t + 1 of them."),
 });
 
 const Manifest = z.discriminatedUnion("system", [ZamaKmsManifest]);

@@ -3,47 +3,101 @@ import { AccountId, Arn, Digest, NetworkName, PartyId, Port, Region } from "./na
 import { Transport } from "./network-manifest.ts";
 import { TrustedRelease } from "./trusted-release.ts";
 
-const Bucket = z.strictObject({ bucketName: z.string().min(3), bucketArn: Arn, prefix: z.string().min(1) });
+const Bucket = z.strictObject({
+  bucketName: z.string().min(3).describe("Name of its bucket."),
+  bucketArn: Arn.describe("ARN of its bucket."),
+  prefix: z.string().min(1).describe("How the names of all its objects begin."),
+});
 
 export const ZamaKmsPartyOutputs = z.strictObject({
-  contract: z.literal("party/v1"),
-  system: z.literal("zama-kms"),
-  network: NetworkName,
-  partyId: PartyId,
-  partyName: z.string(),
-  accountId: AccountId,
-  awsProfile: z.string().min(1),
-  region: Region,
-  manifestDigest: Digest,
-  transport: Transport,
-  ports: z.strictObject({ grpc: Port, peer: Port, metrics: Port }),
-  cluster: z.strictObject({ name: z.string(), region: Region }),
-  namespace: z.string(),
-  serviceAccounts: z.strictObject({ core: z.string(), connector: z.string() }),
-  configMapName: z.string(),
-  /** Null while the core is withheld. */
+  contract: z.literal("party/v1").describe("Version of this contract."),
+  system: z.literal("zama-kms").describe("The software that the party runs."),
+  network: NetworkName.describe("The network that the party is in."),
+  partyId: PartyId.describe("Number of the party."),
+  partyName: z.string().describe("Who runs it, as in the manifest."),
+  accountId: AccountId.describe("Its AWS account."),
+  awsProfile: z.string().min(1).describe("Name of the profile in the operator's AWS configuration."),
+  region: Region.describe("Its AWS region."),
+  manifestDigest: Digest.describe("Digest of the manifest from which it was built."),
+  transport: Transport.describe("How it reaches its peers."),
+  ports: z
+    .strictObject({
+      grpc: Port.describe("The core's own clients."),
+      peer: Port.describe("Between cores, with mutual TLS."),
+      metrics: Port.describe("Metrics and health."),
+    })
+    .describe("Ports of every core."),
+  cluster: z
+    .strictObject({ name: z.string().describe("Its name."), region: Region.describe("Its AWS region.") })
+    .describe("The party's EKS cluster."),
+  namespace: z.string().describe("Namespace of the party in its cluster."),
+  serviceAccounts: z
+    .strictObject({
+      core: z.string().describe("Of the core."),
+      connector: z.string().describe("Of the connector."),
+    })
+    .describe("Kubernetes service accounts."),
+  configMapName: z.string().describe("ConfigMap with the names of the vaults and the key."),
   release: z
-    .strictObject({ name: z.string(), chartVersion: z.string(), version: z.string(), imageDigest: Digest })
-    .nullable(),
-  workload: z.strictObject({ statefulSet: z.string(), pod: z.string(), prober: z.string() }),
-  services: z.strictObject({ headless: z.string(), core: z.string() }),
-  /** Party id (as text) to the DNS name under which this party's cluster knows the peer. Own id is not in it. */
-  peerHosts: z.record(z.string().regex(/^\d+$/), z.string()),
-  publicVault: z.strictObject({ ...Bucket.shape, url: z.url() }),
-  privateVault: Bucket,
-  /** Where this party's own CA certificate is published once its core has made it. */
-  caCertificate: z.strictObject({ bucketName: z.string(), key: z.string(), url: z.url() }),
-  partyKeyArn: Arn,
-  roles: z.strictObject({ core: Arn, connector: Arn }),
-  trustedReleases: z.array(TrustedRelease).min(1),
-  endpointServiceName: z.string().nullable(),
-  elasticIp: z.ipv4().nullable(),
-  kubeip: z.string().nullable(),
-  securityGroupIds: z.array(z.string()),
-  allocator: z.strictObject({ cpuCount: z.int(), memoryMib: z.int() }),
-  database: z.strictObject({ endpoint: z.string(), name: z.string(), deletionProtection: z.boolean() }).nullable(),
-  /** Why each null above is null: field to reason. */
-  absent: z.record(z.string(), z.string().min(1)),
+    .strictObject({
+      name: z.string().describe("Name of the Helm release."),
+      chartVersion: z.string().describe("Version of its chart."),
+      version: z.string().describe("Release of the core, one of `trustedReleases`."),
+      imageDigest: Digest.describe("Digest of the core's image."),
+    })
+    .nullable()
+    .describe("The core that was released; null while it is withheld."),
+  workload: z
+    .strictObject({
+      statefulSet: z.string().describe("StatefulSet of the core."),
+      pod: z.string().describe("Its pod."),
+      prober: z.string().describe("Deployment of the prober."),
+    })
+    .describe("What runs in the cluster."),
+  services: z
+    .strictObject({
+      headless: z.string().describe("Headless Service of the StatefulSet."),
+      core: z.string().describe("Service in front of the core."),
+    })
+    .describe("Kubernetes Services of the core."),
+  peerHosts: z
+    .record(z.string().regex(/^\d+$/), z.string())
+    .describe("DNS name of each peer in this party's cluster, by party id. The party itself is not in it."),
+  publicVault: z
+    .strictObject({ ...Bucket.shape, url: z.url().describe("Where anybody may read it.") })
+    .describe("The vault that the world may read: certificates and public keys."),
+  privateVault: Bucket.describe("The vault that only the party's attested enclave can unseal."),
+  caCertificate: z
+    .strictObject({
+      bucketName: z.string().describe("Bucket of the public vault."),
+      key: z.string().describe("Name of the object."),
+      url: z.url().describe("Where anybody may read it."),
+    })
+    .describe("Where the party's own CA certificate is published, once its core has made it."),
+  partyKeyArn: Arn.describe("The KMS key that seals the private vault."),
+  roles: z
+    .strictObject({ core: Arn.describe("Of the core."), connector: Arn.describe("Of the connector.") })
+    .describe("IAM roles that the service accounts take on."),
+  trustedReleases: z.array(TrustedRelease).min(1).describe("Releases that the party's core accepts from its peers."),
+  endpointServiceName: z.string().nullable().describe("PrivateLink endpoint service by which peers connect to it."),
+  elasticIp: z.ipv4().nullable().describe("Public address by which peers connect to it."),
+  kubeip: z.string().nullable().describe("State of KubeIP, which keeps that address on the node."),
+  securityGroupIds: z.array(z.string()).describe("Security groups of the cluster and of its endpoints."),
+  allocator: z
+    .strictObject({
+      cpuCount: z.int().describe("CPUs."),
+      memoryMib: z.int().describe("Memory, in MiB."),
+    })
+    .describe("What each node sets aside for enclaves."),
+  database: z
+    .strictObject({
+      endpoint: z.string().describe("Host and port."),
+      name: z.string().describe("Name of the database."),
+      deletionProtection: z.boolean().describe("Whether AWS refuses to delete it."),
+    })
+    .nullable()
+    .describe("The connector's database."),
+  absent: z.record(z.string(), z.string().min(1)).describe("Why each null above is null: field to reason."),
 });
 
 /** What `pulumi up` of one party exports. Names and ARNs; no secret, no kubeconfig. */

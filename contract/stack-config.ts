@@ -6,19 +6,36 @@ import { Pcr } from "./trusted-release.ts";
 export const ClusterChoice = z.union(
   [
     z.strictObject({
-      create: z.strictObject({
-        name: z.string().min(1).max(100),
-        /** Kubernetes minor version; the node group's AMI release has to match it. */
-        version: z.string().regex(/^1\.\d\d$/, "a Kubernetes minor version looks like 1.33"),
-        vpcId: z.string().regex(/^vpc-[0-9a-f]+$/),
-        privateSubnetIds: z
-          .array(z.string().regex(/^subnet-[0-9a-f]+$/))
-          .min(2, "EKS wants subnets in at least two zones"),
-        /** From where the API server answers on the internet. @default nowhere: it answers inside the VPC only */
-        publicAccessCidrs: z.array(z.cidrv4()).min(1).optional(),
-      }),
+      create: z
+        .strictObject({
+          name: z.string().min(1).max(100).describe("Name of the cluster to create."),
+          version: z
+            .string()
+            .regex(/^1\.\d\d$/, "a Kubernetes minor version looks like 1.33")
+            .describe("Kubernetes minor version; the node group's AMI release has to match it."),
+          vpcId: z
+            .string()
+            .regex(/^vpc-[0-9a-f]+$/, "a VPC id looks like vpc-0123456789abcdef0")
+            .describe("The VPC that it lies in."),
+          privateSubnetIds: z
+            .array(z.string().regex(/^subnet-[0-9a-f]+$/, "a subnet id looks like subnet-0123456789abcdef0"))
+            .min(2, "EKS wants subnets in at least two zones")
+            .describe("Private subnets of that VPC, in at least two zones."),
+          publicAccessCidrs: z
+            .array(z.cidrv4())
+            .min(1)
+            .optional()
+            .describe(
+              "From where its API server answers on the internet. Left out: from nowhere, only inside the VPC.",
+            ),
+        })
+        .describe("A cluster that this stack creates."),
     }),
-    z.strictObject({ existing: z.strictObject({ name: z.string().min(1).max(100) }) }),
+    z.strictObject({
+      existing: z
+        .strictObject({ name: z.string().min(1).max(100).describe("Name of the cluster to use.") })
+        .describe("A cluster that is there already."),
+    }),
   ],
   { error: "cluster is either { create: … } or { existing: { name } }" },
 );
@@ -28,57 +45,89 @@ export const EnclaveNodes = z.strictObject({
   instanceType: z
     .string()
     .regex(/^[a-z0-9-]+\.[a-z0-9]+$/)
-    .default("c7a.16xlarge"),
-  /** AL2023 release, `<kubernetes version>-<date>`. */
-  amiReleaseVersion: z.string().regex(/^1\.\d\d\.\d+-\d{8}$/, "an AMI release looks like 1.33.8-20260304"),
-  minSize: z.int().min(0).default(1),
-  maxSize: z.int().min(1).default(1),
-  desiredSize: z.int().min(0).default(1),
-  rootVolumeGib: z.int().min(100, "100 GiB at least: enclave images and logs need it").default(100),
-  /** Enclave CPUs set aside by the allocator. @default the manifest's enclave size */
-  allocatorCpuCount: z.int().min(2).optional(),
-  /** Enclave memory set aside by the allocator, in MiB. @default the manifest's enclave size */
-  allocatorMemoryMib: z.int().min(64).optional(),
+    .default("c7a.16xlarge")
+    .describe("Instance type of the node; it has to support Nitro Enclaves."),
+  amiReleaseVersion: z
+    .string()
+    .regex(/^1\.\d\d\.\d+-\d{8}$/, "an AMI release looks like 1.33.8-20260304")
+    .describe("Release of the Amazon Linux 2023 image: `<kubernetes version>-<date>`."),
+  minSize: z.int().min(0).default(1).describe("Fewest nodes."),
+  maxSize: z.int().min(1).default(1).describe("Most nodes."),
+  desiredSize: z.int().min(0).default(1).describe("Nodes to begin with."),
+  rootVolumeGib: z
+    .int()
+    .min(100, "100 GiB at least: enclave images and logs need it")
+    .default(100)
+    .describe("Size of a node's root volume, in GiB: enclave images and logs need it."),
+  allocatorCpuCount: z
+    .int()
+    .min(2)
+    .optional()
+    .describe("CPUs that a node sets aside for enclaves. Left out: the manifest's enclave size."),
+  allocatorMemoryMib: z
+    .int()
+    .min(64)
+    .optional()
+    .describe("Memory that a node sets aside for enclaves, in MiB. Left out: the manifest's enclave size."),
 });
 
 const common = {
-  contract: z.literal("stack/v1"),
-  network: NetworkName,
-  party: PartyId,
-  accountId: AccountId,
-  /** Name of the profile in the operator's AWS configuration. */
-  awsProfile: z.string().min(1),
-  region: Region,
+  contract: z.literal("stack/v1").describe("Version of this contract."),
+  network: NetworkName.describe("The network that the party is in: its manifest is `networks/<network>.yaml`."),
+  party: PartyId.describe("Id of the party that this stack builds, as in the manifest."),
+  accountId: AccountId.describe("The party's AWS account, as in the manifest; nothing is built in another."),
+  awsProfile: z.string().min(1).describe("Name of the profile in the operator's AWS configuration."),
+  region: Region.describe("The party's AWS region, as in the manifest."),
 };
 
 export const ZamaKmsStackConfig = z.strictObject({
   ...common,
-  cluster: ClusterChoice,
-  enclaveNodes: EnclaveNodes,
-  /** `withheld` builds everything but the core, so that the network can be proven before any key exists. */
-  core: z.enum(["released", "withheld"]).default("released"),
-  /** Release that this party runs: one of the manifest's trusted releases. */
-  release: z.string().min(1),
-  /** Measurements whose enclaves may unseal this party's private vault. @default PCR0 of every trusted release */
-  allowedPcr0: z.array(Pcr).min(1).optional(),
+  cluster: ClusterChoice.describe("The party's EKS cluster: one of our own making, or one that exists."),
+  enclaveNodes: EnclaveNodes.describe("The node group whose nodes can run enclaves."),
+  core: z
+    .enum(["released", "withheld"])
+    .default("released")
+    .describe("`withheld` builds everything but the core, so that the network can be proven before any key exists."),
+  release: z.string().min(1).describe("Release that this party runs: one of the manifest's trusted releases."),
+  allowedPcr0: z
+    .array(Pcr)
+    .min(1)
+    .optional()
+    .describe(
+      "Measurements whose enclaves may unseal this party's private vault. Left out: PCR0 of every trusted release.",
+    ),
   vaults: z
     .strictObject({
-      bucketPrefix: HostLabel.max(37).default("mpc-vault"),
-      publicPrefix: noSlash("PUB"),
-      privatePrefix: noSlash("PRV"),
+      bucketPrefix: HostLabel.max(37)
+        .default("mpc-vault")
+        .describe("How the names of the vaults' buckets begin; the rest makes them unique."),
+      publicPrefix: noSlash("PUB").describe("Prefix of all objects in the public vault. Left out: `PUB-p<id>`."),
+      privatePrefix: noSlash("PRV").describe("Prefix of all objects in the private vault. Left out: `PRV-p<id>`."),
     })
-    .optional(),
+    .optional()
+    .describe("Names of the party's vaults, and of what is in them."),
   partyKey: z
     .strictObject({
-      deletionWindowDays: z.int().min(7).max(30).default(30),
-      administratorArns: z.array(Arn).optional(),
+      deletionWindowDays: z
+        .int()
+        .min(7)
+        .max(30)
+        .default(30)
+        .describe("Days between a request to delete the key and its end."),
+      administratorArns: z
+        .array(Arn)
+        .optional()
+        .describe(
+          "Who may manage the key; none of them can decrypt with it. Left out: whom the account's own IAM policies allow.",
+        ),
     })
-    .prefault({}),
-  /** Where the prober's pinned Node image is. */
+    .prefault({})
+    .describe("The KMS key that seals the private vault, for attested enclaves only."),
   proberImage: z
     .string()
     .regex(/@sha256:[0-9a-f]{64}$/, "pin the image by digest: name@sha256:…")
-    .optional(),
+    .optional()
+    .describe("Image that the prober runs in, with Node 24. Left out: the official Node image."),
 });
 
 /** What only this party decides: `Pulumi.<stack>.yaml`, keys of the `quorate:` namespace. */

@@ -1,10 +1,7 @@
 import { z } from "zod";
 import { Digest } from "./names.ts";
 
-/**
- * SHA-384 enclave measurement: 48 bytes as 96 hex digits. Upper case is accepted and folded, since AWS prints both.
- * All zeros is what an enclave in debug mode reports, so it is never a measurement to trust.
- */
+/** Upper case is accepted and folded, since AWS prints both. */
 export const Pcr = z
   .string()
   .toLowerCase()
@@ -14,17 +11,33 @@ export const Pcr = z
     else if (/^0+$/.test(value))
       context.addIssue("an all-zero PCR is what a debug-mode enclave reports; it is never trusted");
   })
-  .brand<"Pcr">();
+  .brand<"Pcr">()
+  .describe(
+    "SHA-384 measurement of an enclave: 96 hex digits. All zeros is what an enclave in debug mode reports, and is never trusted.",
+  );
 export type Pcr = z.infer<typeof Pcr>;
 
 /** The three measurements that peers compare, always as a triple. */
-export const Measurements = z.strictObject({ pcr0: Pcr, pcr1: Pcr, pcr2: Pcr });
+export const Measurements = z.strictObject({
+  pcr0: Pcr.describe("Measurement of the enclave image: 96 hex digits, not all zeros."),
+  pcr1: Pcr.describe("Measurement of its kernel and boot files: 96 hex digits, not all zeros."),
+  pcr2: Pcr.describe("Measurement of its application: 96 hex digits, not all zeros."),
+});
 export type Measurements = z.infer<typeof Measurements>;
 
 /** One enclave image that parties accept from each other, with the image it was measured from. */
 export const TrustedRelease = z.strictObject({
-  version: z.string().regex(/^\d+\.\d+\.\d+([-.][0-9a-z.-]+)?$/, "a release version looks like 0.13.10"),
-  image: z.strictObject({ repository: z.string().min(1), tag: z.string().min(1), digest: Digest }),
+  version: z
+    .string()
+    .regex(/^\d+\.\d+\.\d+([-.][0-9a-z.-]+)?$/, "a release version looks like 0.13.10")
+    .describe("Name of the release, by which a stack file chooses it."),
+  image: z
+    .strictObject({
+      repository: z.string().min(1).describe("Repository of the image, with its registry unless that is the default."),
+      tag: z.string().min(1).describe("Tag, for people."),
+      digest: Digest.describe("What is pulled."),
+    })
+    .describe("The container image from which the enclave was measured."),
   ...Measurements.shape,
 });
 export type TrustedRelease = z.infer<typeof TrustedRelease>;

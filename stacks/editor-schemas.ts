@@ -15,8 +15,8 @@ export const editorSchemasDir = fileURLToPath(new URL("../contract/schemas/", im
  */
 export function editorSchemas(): Record<string, object> {
   return {
-    "network-manifest.schema.json": { ...print(NetworkManifestShape), title: "Network manifest" },
-    "party-outputs.schema.json": { ...print(PartyOutputs), title: "Party outputs" },
+    "network-manifest.schema.json": { ...printSchema(NetworkManifestShape), title: "Network manifest" },
+    "party-outputs.schema.json": { ...printSchema(PartyOutputs), title: "Party outputs" },
     "stack-config.schema.json": stackFile(),
   };
 }
@@ -26,8 +26,21 @@ export function editorSchemaText(schema: object): string {
   return `${JSON.stringify(schema, null, 2)}\n`;
 }
 
-function print(schema: z.ZodType) {
-  return z.toJSONSchema(schema, { io: "input" });
+/** JSON Schema of what may be written, with the words that the contract has for it. */
+export function printSchema(schema: z.ZodType) {
+  return z.toJSONSchema(schema, {
+    io: "input",
+    override: ({ zodSchema, jsonSchema }) => {
+      const message = jsonSchema.pattern === undefined ? undefined : patternMessage(zodSchema);
+      if (message !== undefined) jsonSchema.patternErrorMessage = message;
+    },
+  });
+}
+
+/** What is said of a text that does not fit; editors show it in place of the pattern. */
+function patternMessage(schema: z.core.$ZodType): string | undefined {
+  const issues = z.safeParse(schema, "\u0000").error?.issues ?? [];
+  return issues.find((issue) => issue.code === "invalid_format" && !issue.message.startsWith("Invalid "))?.message;
 }
 
 /**
@@ -35,11 +48,13 @@ function print(schema: z.ZodType) {
  * mistake.
  */
 function stackFile(): object {
-  const { $schema, properties = {}, required = [] } = print(StackConfig);
+  const { $schema, properties = {}, required = [] } = printSchema(StackConfig);
   const own = (key: string) => `${projectName}:${key}`;
   // The engine writes a scalar back as text.
-  if (typeof properties.party === "object")
-    properties.party = { anyOf: [properties.party, { type: "string", pattern: "^[1-9]\\d*$" }] };
+  if (typeof properties.party === "object") {
+    const { description, ...number } = properties.party;
+    properties.party = { anyOf: [number, { type: "string", pattern: "^[1-9]\\d*$" }], description };
+  }
   const known = Object.keys(properties).map(own);
   return {
     $schema,
