@@ -52,7 +52,7 @@ function stackFile(): object {
   const own = (key: string) => `${projectName}:${key}`;
   // The engine writes a scalar back as text.
   if (typeof properties.party === "object") {
-    const { description, ...number } = properties.party;
+    const { description = "", ...number } = properties.party;
     properties.party = { anyOf: [number, { type: "string", pattern: "^[1-9]\\d*$" }], description };
   }
   const known = Object.keys(properties).map(own);
