@@ -13,13 +13,13 @@ export const commands = {
     examples: ["npm run demo"],
   },
   validate: {
-    usage: "quorate validate [--stage link|network] [--timeout <ms>] [--format table|json|markdown]",
+    usage: "quorate validate [--stage link|network] [--timeout <ms>] [--format table|json|markdown|junit]",
     summary:
       "Prove every directed link of the network: path, certificate, release, and what each core says of the others.",
     options: {
       "--stage <s>": "link (default), or network: before any core runs",
       "--timeout <ms>": "deadline of one link for DNS, TCP and TLS together (default 5000)",
-      "--format <f>": "table (default), json or markdown",
+      "--format <f>": "table (default), json, markdown or junit",
     },
     examples: ["quorate validate", "quorate validate --stage network", "quorate validate --format json | jq .findings"],
   },

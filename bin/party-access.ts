@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { OperatorError } from "../contract/operator-error.ts";
@@ -6,6 +6,7 @@ import type { PartyOutputs } from "../contract/party-outputs.ts";
 import { clientOptions } from "../fleet/aws-profile.ts";
 import { writeKubeconfig } from "../fleet/cluster-access.ts";
 import { Fleet } from "../fleet/driver.ts";
+import { tokenSeconds } from "../fleet/eks-token.ts";
 import { readOutputs } from "../fleet/outputs.ts";
 import { partyStacks } from "../fleet/party-stacks.ts";
 import { inWaves } from "../fleet/waves.ts";
@@ -18,6 +19,7 @@ import { terminal } from "./terminal.ts";
 export async function openPartyAccess(session: Session): Promise<AsyncDisposable & { parties: PartyAccess[] }> {
   const parent = join(session.root, ".quorate", "access");
   await mkdir(parent, { recursive: true, mode: 0o700 });
+  await sweep(parent);
   const folder = await mkdtemp(join(parent, `${session.network}-`));
   try {
     const parties = await everyOutputs(session);
@@ -28,6 +30,15 @@ export async function openPartyAccess(session: Session): Promise<AsyncDisposable
   } catch (failure) {
     await rm(folder, { recursive: true, force: true });
     throw failure;
+  }
+}
+
+/** Removes what commands that were killed left behind, once no token in it can be of use. */
+async function sweep(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    const path = join(parent, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > 2 * tokenSeconds * 1000) await rm(path, { recursive: true, force: true });
   }
 }
 

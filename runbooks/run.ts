@@ -417,6 +417,7 @@ function cleanReport(report: Report, redact: Redact): Report {
     json: redact(report.json),
     text: (style) => redact(report.text(style)),
     markdown: () => redact(report.markdown()),
+    ...(report.junit ? { junit: () => redact(report.junit?.() ?? "") } : {}),
   };
 }
 
@@ -559,6 +560,7 @@ async function writeReports(dir: string, report: Report, redact: Redact): Promis
     "report.json": json,
     "report.txt": `${clean.text({ colour: false, columns: 120 })}\n`,
     "report.md": clean.markdown(),
+    ...(clean.junit ? { "report.junit.xml": clean.junit() } : {}),
   };
   await Promise.all(
     Object.entries(files).map(async ([name, text]) => {

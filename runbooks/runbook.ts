@@ -53,6 +53,8 @@ export interface Report {
   json: { schema: string; network: string; verdict: "OK" | "FAIL" | "UNKNOWN"; findings: readonly Finding[] };
   text(style: TextStyle): string;
   markdown(): string;
+  /** For CI, where the report is made of cases that pass or fail. */
+  junit?(): string;
 }
 
 /** Evidence of a run all of whose steps are done. */

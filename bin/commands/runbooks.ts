@@ -21,7 +21,7 @@ const commonOptions = {
   format: { type: "string" },
 } as const;
 
-const formats = ["table", "json", "markdown"] as const;
+const formats = ["table", "json", "markdown", "junit"] as const;
 
 /** `quorate validate` is short for `quorate run validate`. */
 export async function validate(args: string[]): Promise<number> {
@@ -139,10 +139,21 @@ function conclude(session: Session, result: RunResult, format: (typeof formats)[
       table: () => report.text(style),
       json: () => JSON.stringify(report.json, null, 2),
       markdown: () => report.markdown(),
+      junit: () => report.junit?.() ?? noJunit(),
     };
     terminal.print(text[format]());
   }
   if (result.dir && format === "table")
     terminal.print(`report ${join(result.dir, "report.json").replace(`${session.root}/`, "")}`);
   return result.exitCode;
+}
+
+function noJunit(): never {
+  throw new OperatorError({
+    code: "FORMAT_UNKNOWN",
+    what: "this runbook's report has no cases that pass or fail",
+    found: "--format junit",
+    expected: "table, json or markdown",
+    next: "repeat the command with --format json",
+  });
 }

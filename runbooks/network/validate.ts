@@ -3,6 +3,7 @@ import type { NetworkManifest } from "../../contract/network-manifest.ts";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { ValidateReport } from "../../contract/validate-report.ts";
 import type { PartyAccess } from "../context.ts";
+import { renderValidateJunit } from "../report-junit.ts";
 import { renderValidateMarkdown } from "../report-markdown.ts";
 import { renderValidateText } from "../report-text.ts";
 import { runbook, step } from "../runbook.ts";
@@ -51,7 +52,12 @@ export default runbook({
   },
   report({ evidence }) {
     const json = evidence("judge", ValidateReport);
-    return { json, text: (style) => renderValidateText(json, style), markdown: () => renderValidateMarkdown(json) };
+    return {
+      json,
+      text: (style) => renderValidateText(json, style),
+      markdown: () => renderValidateMarkdown(json),
+      junit: () => renderValidateJunit(json),
+    };
   },
 });
 

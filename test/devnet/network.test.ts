@@ -81,7 +81,7 @@ afterAll(async () => {
 
 test("the demo stands four parties up, shows twelve links up and names the report", async () => {
   expect(demo.stderr).not.toMatch(/BUG|Error/);
-  expect(demo.code).toBe(0);
+  expect(demo.code, demo.stdout + demo.stderr).toBe(0);
   expect(demo.stdout).toMatch(/^network DEVNET/);
   expect(demo.stdout).toContain("12 of 12 links up");
   const named = /report (\S+report\.json)/.exec(demo.stdout)?.[1];

@@ -1,0 +1,50 @@
+import type { ValidateReport } from "../contract/validate-report.ts";
+import type { Verdict } from "../contract/verdict.ts";
+
+/** The report for CI: a test case per party and per link. What could not be told is an error, since a skipped case would look green. */
+export function renderValidateJunit(report: ValidateReport): string {
+  const cases = [
+    ...report.parties.map((party) => ({
+      group: "party",
+      name: `party ${party.partyId} ${party.name}`,
+      verdict: party.verdict,
+    })),
+    ...report.links.map((link) => ({ group: "link", name: `${link.from}→${link.to}`, verdict: link.verdict })),
+  ];
+  const count = (status: Verdict["status"]) => cases.filter(({ verdict }) => verdict.status === status).length;
+  const totals = `tests="${cases.length}" failures="${count("FAIL")}" errors="${count("UNKNOWN")}" skipped="0" time="${(report.durationMs / 1000).toFixed(3)}"`;
+  const suite = `quorate.${report.network}.${report.stage}`;
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="quorate validate" ${totals}>`,
+    `  <testsuite name="${attribute(suite)}" timestamp="${report.startedAt}" ${totals}>`,
+    ...cases.map(({ group, name, verdict }) => {
+      const head = `    <testcase classname="${attribute(`${suite}.${group}`)}" name="${attribute(name)}"`;
+      return verdict.status === "OK" ? `${head}/>` : `${head}>${problem(verdict)}</testcase>`;
+    }),
+    "  </testsuite>",
+    "</testsuites>",
+    "",
+  ].join("\n");
+}
+
+function problem(verdict: Exclude<Verdict, { status: "OK" }>): string {
+  return verdict.status === "FAIL"
+    ? `<failure type="${attribute(verdict.code)}" message="${attribute(verdict.detail)}"/>`
+    : `<error type="UNKNOWN" message="${attribute(verdict.reason)}"/>`;
+}
+
+function attribute(text: string): string {
+  return (
+    text
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 has no way to write these
+      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd")
+      .replaceAll("&", "&amp;")
+      .replaceAll("<", "&lt;")
+      .replaceAll(">", "&gt;")
+      .replaceAll('"', "&quot;")
+      .replaceAll("\n", "&#10;")
+      .replaceAll("\r", "&#13;")
+      .replaceAll("\t", "&#9;")
+  );
+}
