@@ -52,12 +52,21 @@ export function devnetFiles(root: string): DevnetFiles {
 
 /** Writes a whole file or nothing: a reader, or a process killed half-way, never sees a part of it. */
 export function writeWhole(path: string, text: string, mode = 0o600): void {
+  write(path, text, mode, true);
+}
+
+/** The same for what can be made again: not waiting for the disk, so a crash of the machine may leave it empty. */
+export function writeReplaceable(path: string, text: string): void {
+  write(path, text, 0o600, false);
+}
+
+function write(path: string, text: string, mode: number, isDurable: boolean): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}`;
   const descriptor = openSync(temporary, "wx", mode);
   try {
     writeSync(descriptor, text);
-    fsyncSync(descriptor);
+    if (isDurable) fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
   }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { addressesOf, ports } from "../addresses.ts";
-import { type DevnetFiles, readIfThere, writeWhole } from "../files.ts";
+import { type DevnetFiles, readIfThere, writeReplaceable } from "../files.ts";
 import type { Program } from "../supervision/program.ts";
 import { toolPath } from "../tool-path.ts";
 import { askHealthz } from "./healthz.ts";
@@ -69,8 +69,8 @@ export function writeControlPlaneFiles(plane: ControlPlane): void {
     [join(folder, "controller-manager.kubeconfig"), "controller-manager", plane.pki.controllerManager],
     [join(folder, "scheduler.kubeconfig"), "scheduler", plane.pki.scheduler],
   ] as const)
-    writeWhole(path, kubeconfig(own, plane.pki.ca.cert, user, pair));
-  writeWhole(
+    writeReplaceable(path, kubeconfig(own, plane.pki.ca.cert, user, pair));
+  writeReplaceable(
     join(folder, "token-review.kubeconfig"),
     stringify({
       apiVersion: "v1",

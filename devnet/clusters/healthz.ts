@@ -1,4 +1,7 @@
-import { type RequestOptions, request } from "node:https";
+import { Agent, type RequestOptions, request } from "node:https";
+
+/** A program is asked many times while it starts; a TLS handshake each time would cost more than the start itself. */
+const agent = new Agent({ keepAlive: true, maxSockets: 1, timeout: 2_000 });
 
 /** Rejects unless `https://host:port<path>` answers 200 within a second. Without TLS options, whoever answers there will do. */
 export function askHealthz(host: string, port: number, path = "/healthz", tls: RequestOptions = {}): Promise<void> {
@@ -9,7 +12,7 @@ export function askHealthz(host: string, port: number, path = "/healthz", tls: R
       host,
       port,
       path,
-      agent: false as const,
+      agent,
       timeout: 1_000,
     };
     const asked = request(options, (response) => {

@@ -1,8 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { stringify } from "yaml";
 import { addressesOf, ports } from "../addresses.ts";
-import { type DevnetFiles, writeWhole } from "../files.ts";
+import { type DevnetFiles, writeReplaceable } from "../files.ts";
 import type { Program } from "../supervision/program.ts";
 import { toolPath } from "../tool-path.ts";
 import { adminKubeconfigPath, type ControlPlane } from "./control-plane.ts";
@@ -82,7 +81,7 @@ export function writeKwokFiles(plane: ControlPlane): void {
       spec: { logs: [{ logsFile: coreLogPath(files, party), follow: true }] },
     },
   ];
-  writeWhole(kwokConfigPath(files, party), documents.map((document) => stringify(document)).join("---\n"));
+  writeReplaceable(kwokConfigPath(files, party), documents.map((document) => JSON.stringify(document)).join("\n---\n"));
 }
 
 function kwokConfigPath(files: DevnetFiles, party: number): string {

@@ -4,7 +4,7 @@ import { createPrivateKey, createPublicKey, X509Certificate as NodeCertificate, 
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
 import { addressesOf } from "../addresses.ts";
-import { readIfThere, writeWhole } from "../files.ts";
+import { readIfThere, writeReplaceable, writeWhole } from "../files.ts";
 
 x509.cryptoProvider.set(webcrypto);
 
@@ -119,7 +119,7 @@ async function settleAuthority(pair: Pair, commonName: string, algorithm: typeof
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  await writePair(pair, certificate, keys.privateKey);
+  await writePair(pair, certificate, keys.privateKey, writeWhole);
 }
 
 async function settleLeaf(pair: Pair, authority: Pair, request: LeafRequest) {
@@ -153,7 +153,7 @@ async function settleLeaf(pair: Pair, authority: Pair, request: LeafRequest) {
       ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : []),
     ],
   });
-  await writePair(pair, certificate, keys.privateKey);
+  await writePair(pair, certificate, keys.privateKey, writeReplaceable);
 }
 
 async function settleKey(path: string) {
@@ -173,7 +173,8 @@ function validity(days: number): { notBefore: Date; notAfter: Date } {
 function readPair(pair: Pair): NodeCertificate | null {
   const cert = readIfThere(pair.cert);
   const key = readIfThere(pair.key);
-  if (cert === null || key === null) return null;
+  // Empty is what a crash of the machine leaves of a file that was not yet on the disk.
+  if (!cert || !key) return null;
   const certificate = new NodeCertificate(cert);
   if (certificate.validToDate.getTime() < Date.now() + renewBeforeDays * dayMs) return null;
   // A process that was killed between the two writes leaves a key that is not the certificate's.
@@ -184,9 +185,14 @@ function answersTo(certificate: NodeCertificate, request: LeafRequest): boolean 
   return (request.addresses ?? []).every((address) => certificate.checkIP(address) !== undefined);
 }
 
-async function writePair(pair: Pair, certificate: x509.X509Certificate, key: webcrypto.CryptoKey) {
-  writeWhole(pair.key, await privateKeyPem(key));
-  writeWhole(pair.cert, `${certificate.toString("pem")}\n`);
+async function writePair(
+  pair: Pair,
+  certificate: x509.X509Certificate,
+  key: webcrypto.CryptoKey,
+  write: (path: string, text: string) => void,
+) {
+  write(pair.key, await privateKeyPem(key));
+  write(pair.cert, `${certificate.toString("pem")}\n`);
 }
 
 async function privateKeyPem(key: webcrypto.CryptoKey, type: "pkcs8" | "sec1" = "pkcs8"): Promise<string> {

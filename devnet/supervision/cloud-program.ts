@@ -5,7 +5,7 @@ import { addressesOf, ports } from "../addresses.ts";
 import { CloudConfig, CloudPorts } from "../cloud/config.ts";
 import { adminKubeconfigPath, apiServerUrl } from "../clusters/control-plane.ts";
 import type { PartyPki } from "../clusters/pki.ts";
-import { type DevnetFiles, readIfThere, writeWhole } from "../files.ts";
+import { type DevnetFiles, readIfThere, writeReplaceable } from "../files.ts";
 import type { PartyTopology } from "../topology.ts";
 import type { DevnetdConfig } from "./config.ts";
 import type { Program } from "./program.ts";
@@ -79,7 +79,7 @@ export function cloudProgram(files: DevnetFiles, config: DevnetdConfig, pki: Rea
       ),
     ),
   };
-  writeWhole(configFile, `${JSON.stringify(CloudConfig.parse(cloud), undefined, 2)}\n`);
+  writeReplaceable(configFile, `${JSON.stringify(CloudConfig.parse(cloud), undefined, 2)}\n`);
   return {
     name: "cloud",
     command: process.execPath,

@@ -13,7 +13,7 @@ export interface KeeperOptions {
   log(text: string): void;
 }
 
-const probePauseMs = 50;
+const probePauseMs = 75;
 const firstBackoffMs = 200;
 const longestBackoffMs = 10_000;
 /** A program that served this long starts its backoff anew. */

@@ -5,7 +5,7 @@ import tls from "node:tls";
 import { addressesOf, ports } from "../addresses.ts";
 import { type KubeClient, KubeError } from "../clusters/kube-client.ts";
 import { coreLogPath } from "../clusters/kwok.ts";
-import { type DevnetFiles, writeWhole } from "../files.ts";
+import { type DevnetFiles, writeReplaceable } from "../files.ts";
 import { NodeConfig } from "../nodes/config.ts";
 import { type PartyTopology, readManifestFile } from "../topology.ts";
 import { cloudUrl } from "./cloud-program.ts";
@@ -202,7 +202,7 @@ export class PartyCore {
     const configDir = join(files.party(party.id), "core-config");
     rmSync(configDir, { recursive: true, force: true });
     mkdirSync(configDir, { recursive: true, mode: 0o700 });
-    for (const [name, text] of Object.entries(rendered.data ?? {})) writeWhole(join(configDir, name), text);
+    for (const [name, text] of Object.entries(rendered.data ?? {})) writeReplaceable(join(configDir, name), text);
     this.#env = await environmentOf(client, pod);
     const cloud = { endpoint: cloudUrl(config.k), region: party.region };
     const credentials = await assumePodRole(client, namespace, pod.spec.serviceAccountName ?? "default", cloud);
@@ -307,7 +307,7 @@ export class PartyCore {
       ...(this.#faults.has("expire-cert") ? { expireCert: true } : {}),
       ...(this.#faults.has("wrong-release") ? { pcrs: untrusted } : {}),
     };
-    writeWhole(path, `${JSON.stringify({ ...this.#nodeConfig, fault }, undefined, 2)}\n`);
+    writeReplaceable(path, `${JSON.stringify({ ...this.#nodeConfig, fault }, undefined, 2)}\n`);
   }
 
   /** Measurements of the pod's image: an image that no release of the network names measures like nothing they trust. */

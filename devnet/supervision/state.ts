@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type DevnetFiles, readIfThere, writeWhole } from "../files.ts";
+import { type DevnetFiles, readIfThere, writeReplaceable } from "../files.ts";
 
 const Identity = z.strictObject({ pid: z.int().positive(), started: z.string().min(1) });
 
@@ -31,5 +31,5 @@ export function readState(files: DevnetFiles): DevnetState | null {
 }
 
 export function writeState(files: DevnetFiles, state: DevnetState): void {
-  writeWhole(files.state, `${JSON.stringify(state, undefined, 2)}\n`);
+  writeReplaceable(files.state, `${JSON.stringify(state, undefined, 2)}\n`);
 }
