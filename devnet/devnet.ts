@@ -68,8 +68,10 @@ export async function devnetUp(options: DevnetUpOptions): Promise<DevnetHandle> 
   const files = devnetFiles(options.root);
   const progress = options.onProgress ?? (() => {});
   using _lock = takeStartLock(files.lock, `devnet up of ${options.network}`);
-  const config =
-    (await findRunning(files, topology, progress)) ?? (await startNew(files, options.root, topology, progress));
+  const running = await findRunning(files, topology, progress);
+  // Whoever edited a stack file and says `devnet up` again means the edit.
+  if (running !== null) copyStacks(files, options.root, topology, running.attestationRootSha256);
+  const config = running ?? (await startNew(files, options.root, topology, progress));
   const status = await waitUntilReady(files, config, progress);
   if (status.providers === null) throw new Error("devnetd is ready without provider ports");
   writeEnvironment(files, config, status.providers);

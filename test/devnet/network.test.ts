@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -275,6 +275,24 @@ describe("ordinary tools against one party", () => {
     expect(new Set(down(gone.report))).toEqual(new Set(["1→2", "3→2", "4→2", "2→1", "2→3", "2→4"]));
     await kubectl("-n", "kms-decentralized", "scale", "statefulset/kms-core", "--replicas", "1");
     expect((await validateUntil((report) => report.verdict === "OK")).code).toBe(0);
+  });
+
+  test("on nodes too small for the enclave the core stays Pending, and validate says so", async () => {
+    const file = join(folder, "stacks/Pulumi.party-2.yaml");
+    const text = await readFile(file, "utf8");
+    const apply = async (stack: string) => {
+      await writeFile(file, stack);
+      for (const args of [["devnet", "up"], ["up", "--party", "2", "--yes"]]) {
+        const ended = await command(...args);
+        expect(ended.code, ended.stdout + ended.stderr).toBe(0);
+      }
+    };
+    await apply(text.replace("c7a.16xlarge", "c7a.8xlarge"));
+    const { report } = await validateUntil((found) => found.parties[1]?.pod?.phase === "Pending");
+    expect(findings(report)).toEqual([{ code: "PARTY_DOWN", party: 2 }]);
+    expect(report.findings[0]?.found).toMatch(/Pending.*Insufficient aws\.ec2\.nitro\/nitro_enclaves/s);
+    await apply(text);
+    expect((await validateUntil((found) => found.verdict === "OK")).code).toBe(0);
   });
 
   test("before any core runs, stage network proves the ways and tells the addresses that peers see", async () => {
