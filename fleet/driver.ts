@@ -5,6 +5,7 @@ import type { EngineEvent, OpMap, PulumiCommand, Stack } from "@pulumi/pulumi/au
 import { OperatorError } from "../contract/operator-error.ts";
 import { projectName } from "../stacks/project.ts";
 import type { PartyStack } from "./party-stacks.ts";
+import { breakLock, locksNamedIn, lockState, type StackLock } from "./stack-lock.ts";
 
 /** What an operator may want to see while the engine works. */
 export type FleetEvent =
@@ -29,6 +30,9 @@ export interface FleetOptions {
   /** How many stacks the engine works on at once. @default 4 */
   width?: number;
 }
+
+/** How long to wait for another engine of this machine on the same stack. */
+const lockPatienceMs = 120_000;
 
 /** Runs the party program through the real engine, one stack per party, from this process. */
 export class Fleet {
@@ -80,7 +84,7 @@ export class Fleet {
       if (event.summaryEvent) counts = event.summaryEvent.resourceChanges as OpMap;
     };
     try {
-      await this.#whenStackExists(stack, party, async () => {
+      const act = async () => {
         const options = {
           onEvent: listen,
           configFile: party.configPath,
@@ -89,8 +93,14 @@ export class Fleet {
         };
         if (operation === "preview") await stack.preview(options);
         else await stack.up(options);
+      };
+      await this.#whenUnlocked(party, onEvent, async () => {
+        // A refusal of the engine before it begins is not what an operator should read once it has worked.
+        errors.length = 0;
+        await this.#whenStackExists(stack, party, act);
       });
     } catch (failure) {
+      if (failure instanceof OperatorError) throw failure;
       throw engineError(operation, party, errors, failure);
     }
     return {
@@ -100,6 +110,25 @@ export class Fleet {
       resources,
       durationMs: performance.now() - started,
     };
+  }
+
+  /** An engine that was killed leaves its lock behind, and one that lost us only ends a little later. */
+  async #whenUnlocked(
+    party: PartyStack,
+    onEvent: (event: FleetEvent) => void,
+    act: () => Promise<void>,
+  ): Promise<void> {
+    const tell = (message: string) => onEvent({ kind: "diagnostic", severity: "warning", message });
+    const deadline = Date.now() + lockPatienceMs;
+    for (;;) {
+      try {
+        return await act();
+      } catch (failure) {
+        const locks = locksNamedIn(String(failure));
+        if (locks.length === 0) throw failure;
+        for (const lock of locks) await waitForLock(lock, party, deadline, tell);
+      }
+    }
   }
 
   /** Selecting a stack first would cost one more start of the engine's CLI; only a stack that is not there yet pays for it. */
@@ -149,6 +178,37 @@ export class Fleet {
   }
 }
 
+/** Returns once the lock is gone: released, or broken because its engine is dead. */
+async function waitForLock(
+  lock: StackLock,
+  party: PartyStack,
+  deadline: number,
+  tell: (message: string) => void,
+): Promise<void> {
+  for (let round = 0; ; round++) {
+    const state = await lockState(lock);
+    if (state === "released") return;
+    if (state === "dead") {
+      tell(`removing the lock of process ${lock.pid}, which was killed while it worked on stack ${party.stackName}`);
+      return await breakLock(lock);
+    }
+    if (state === "elsewhere" || Date.now() > deadline)
+      throw new OperatorError({
+        code: "STACK_LOCKED",
+        what: `party ${party.partyId}: another engine is at work on stack ${party.stackName}`,
+        found: `process ${lock.pid} of ${lock.owner}, since ${lock.takenAt.toISOString()}`,
+        expected: "one engine at a time on a stack",
+        next:
+          state === "alive"
+            ? `wait for process ${lock.pid} to end, then try again`
+            : `ask ${lock.owner}; if that process is dead: pulumi cancel --stack ${party.stackName}`,
+        exitCode: 3,
+      });
+    if (round === 0) tell(`waiting for process ${lock.pid}, which works on stack ${party.stackName}`);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
 async function automation() {
   return await import("@pulumi/pulumi/automation/index.js");
 }
@@ -176,9 +236,14 @@ function plainText(message: string): string {
   return message.replace(/<\{%[a-z ]*%\}>/gi, "").trimEnd();
 }
 
+/** What the engine said before it began, without the automation API's account of how it was called. */
+function lastWords(message: string): string {
+  return /^\s*error: ([\s\S]+?)(?=\n\s*err\?: |$(?![\s\S]))/m.exec(message)?.[1] ?? message;
+}
+
 function engineError(operation: string, party: PartyStack, errors: string[], cause: unknown): OperatorError {
   const own = errors.map((text) => text.replace(/^Running program '.*' failed with an unhandled exception:\n/, ""));
-  const said = own.length > 0 ? own.join("\n") : cause instanceof Error ? cause.message : String(cause);
+  const said = own.length > 0 ? own.join("\n") : lastWords(cause instanceof Error ? cause.message : String(cause));
   return new OperatorError(
     {
       code: "ENGINE_FAILED",

@@ -8,13 +8,14 @@ import { validate } from "./runbooks.ts";
 import { runFleet } from "./stacks.ts";
 
 const coresDeadlineMs = 90_000;
+const othersDeadlineMs = 180_000;
 
 /** The main job, once: control planes, the party program four times, cores, and the proof of every link. */
 export async function demo(args: string[]): Promise<number> {
   parseArgs({ args, options: {} });
   const root = projectRoot();
   useTools();
-  await devnetUp({ root, network: "devnet", onProgress: (text) => terminal.progress(text) });
+  await startDevnet(root);
   const session = await openSession({ root, network: "devnet" });
   await runFleet(session, await partyStacks(session.stacksDir, session.network), "up");
   await waitForCores(root);
@@ -23,6 +24,22 @@ export async function demo(args: string[]): Promise<number> {
     "next  npx quorate devnet fault cut 2 3 && npx quorate validate   end  npx quorate devnet down\n",
   );
   return code;
+}
+
+/** Whoever starts the devnet already, perhaps a demo whose terminal is gone, wants the same: wait for them. */
+async function startDevnet(root: string): Promise<void> {
+  const deadline = Date.now() + othersDeadlineMs;
+  for (;;) {
+    try {
+      await devnetUp({ root, network: "devnet", onProgress: (text) => terminal.progress(text) });
+      return;
+    } catch (failure) {
+      const isBusy = failure instanceof OperatorError && failure.problem.code === "DEVNET_STARTING";
+      if (!isBusy || Date.now() > deadline) throw failure;
+      terminal.progress(`${failure.problem.found}: waiting for it`);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
 }
 
 /** A core serves once it has keys and every peer's certificate; until then a validation would tell the truth about a network that is starting. */

@@ -6,6 +6,8 @@ import { type Changes, Fleet, type FleetEvent } from "../../fleet/driver.ts";
 import { readOutputs } from "../../fleet/outputs.ts";
 import type { PartyStack } from "../../fleet/party-stacks.ts";
 import { inWaves } from "../../fleet/waves.ts";
+import { settleParty } from "../../stacks/party-settings.ts";
+import { manifestPath } from "../../stacks/project.ts";
 import { chooseParties } from "../party-choice.ts";
 import { openSession, type Session } from "../session.ts";
 import { networkLine, renderTable, terminal } from "../terminal.ts";
@@ -77,6 +79,7 @@ export async function runFleet(
   parties: PartyStack[],
   operation: "preview" | "up",
 ): Promise<Changes[]> {
+  await checkParties(session, parties);
   const fleet = new Fleet(session);
   const seen = new Map<number, number>();
   let ended = 0;
@@ -105,6 +108,13 @@ export async function runFleet(
   });
   terminal.endProgress();
   return changes;
+}
+
+/** What the party program would refuse is told before the engine starts, and before any other party changes. */
+async function checkParties(session: Session, parties: PartyStack[]): Promise<void> {
+  const { manifest, manifestDigest: digest, stacksDir, network } = session;
+  const file = { manifest, digest, path: manifestPath(stacksDir, network) };
+  for (const party of parties) await settleParty(party.config, file, party.configPath);
 }
 
 async function confirm(session: Session): Promise<void> {
