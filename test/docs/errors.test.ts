@@ -9,7 +9,9 @@ const layers = ["bin", "components", "contract", "devnet", "fleet", "runbooks", 
 
 async function sources(): Promise<string[]> {
   const files = await Promise.all(
-    layers.map(async (layer) => (await readdir(join(root, layer), { recursive: true })).map((file) => join(layer, file))),
+    layers.map(async (layer) =>
+      (await readdir(join(root, layer), { recursive: true })).map((file) => join(layer, file)),
+    ),
   );
   return files.flat().filter((file) => /\.(ts|mjs)$/.test(file) && !file.endsWith(".d.ts") && !/_pb\./.test(file));
 }

@@ -1,0 +1,81 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { pathCodes } from "../../contract/probe.ts";
+import { ValidateReport } from "../../contract/validate-report.ts";
+import { exitCodes } from "../../contract/verdict.ts";
+import { Fault } from "../../devnet/fault.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const read = (path: string) => readFile(join(root, path), "utf8");
+
+/** The first cells of all table rows of a page whose first cell is code. */
+function keys(page: string): string[] {
+  return [...page.matchAll(/^\| `([^`]+)`/gm)].map((match) => match[1] ?? "");
+}
+
+async function markdownFiles(): Promise<string[]> {
+  const inFolder = async (folder: string) =>
+    (await readdir(join(root, folder))).filter((name) => name.endsWith(".md")).map((name) => join(folder, name));
+  return [...(await inFolder(".")), ...(await inFolder("docs"))];
+}
+
+/** The anchors that a page's headings make. */
+function anchors(page: string): string[] {
+  return [...page.matchAll(/^#+ (.+)$/gm)].map((match) =>
+    (match[1] ?? "")
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+test("every relative link in a page leads somewhere", async () => {
+  const dead: string[] = [];
+  for (const file of await markdownFiles())
+    for (const [, target = ""] of (await read(file)).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      const [path = "", anchor] = target.split("#");
+      const linked = path === "" ? file : join(dirname(file), path);
+      if (!existsSync(join(root, linked))) dead.push(`${file}: ${target}`);
+      else if (anchor !== undefined && !anchors(await read(linked)).includes(anchor)) dead.push(`${file}: ${target}`);
+    }
+  expect(dead).toEqual([]);
+});
+
+test("every page can be reached from the README", async () => {
+  const seen = new Set<string>();
+  const follow = async (file: string) => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const [, target = ""] of (await read(file)).matchAll(/\]\(([^)\s#]+\.md)\b/g))
+      if (!/^[a-z]+:/.test(target)) await follow(join(dirname(file), target));
+  };
+  await follow("README.md");
+  expect((await markdownFiles()).filter((file) => !seen.has(file))).toEqual([]);
+});
+
+test("docs/validate.md has every finding, every ending of a path, every exit code and every field of the report", async () => {
+  const page = await read("docs/validate.md");
+  const words = await read("runbooks/network/findings.ts");
+  const causes = /export interface Cause \{\n {2}code:([^;]+);/.exec(await read("runbooks/network/link.ts"))?.[1] ?? "";
+  const codes = new Set(
+    [...causes.matchAll(/"([A-Z_]+)"/g), ...words.matchAll(/code: "([A-Z_]+)"/g)].map(([, code]) => code),
+  );
+  expect(codes.size).toBeGreaterThan(14);
+  const written = keys(page).filter((key) => /^[A-Z_]+$/.test(key));
+  expect(written.toSorted()).toEqual([...codes, ...pathCodes].toSorted());
+  const numbers = [...page.matchAll(/^\| (\d+) \|/gm)].map((match) => Number(match[1]));
+  expect(numbers.toSorted()).toEqual(Object.values(exitCodes).toSorted());
+  for (const field of Object.keys(ValidateReport.shape)) expect(page).toContain(`\`${field}\``);
+});
+
+test("docs/devnet.md has every fault", async () => {
+  const kinds = Fault.options.map((option) => option.shape.kind.value);
+  const written = keys((await read("docs/devnet.md")).split("## Faults")[1] ?? "").map(
+    (key) => key.split(" ")[0] ?? "",
+  );
+  expect([...new Set(written)].toSorted()).toEqual(kinds.toSorted());
+});
