@@ -60,7 +60,7 @@ export async function openSession(
   const network = choice.network ?? (await chosenNetwork(root));
   const environment = await networkEnvironment(root, network);
   Object.assign(process.env, environment.common);
-  const stacksDir = process.env.QUORATE_STACKS_DIR ?? join(root, "stacks");
+  const stacksDir = process.env.QUORATE_STACKS_DIR || join(root, "stacks");
   // The party program reads the same files, in this process or in one that the engine starts.
   process.env.QUORATE_STACKS_DIR = stacksDir;
   const known = await listNetworks(stacksDir);

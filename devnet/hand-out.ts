@@ -92,7 +92,7 @@ export function writeEnvironment(files: DevnetFiles, config: DevnetdConfig, prov
   for (const party of config.parties) writeWhole(kubeconfigOf(files, party), partyKubeconfig(files, config, party));
   const overlay: EnvironmentOverlay = {
     common: {
-      PULUMI_BACKEND_URL: pathToFileURL(files.backend).href,
+      PULUMI_BACKEND_URL: backendUrl(files),
       PULUMI_HOME: files.pulumiHome,
       PULUMI_CONFIG_PASSPHRASE_FILE: files.passphrase,
       PULUMI_DEBUG_PROVIDERS: Object.entries(providers)
@@ -118,6 +118,14 @@ export function writeEnvironment(files: DevnetFiles, config: DevnetdConfig, prov
   };
   writeWhole(files.environmentOf(config.network), `${JSON.stringify(overlay, undefined, 2)}\n`);
   writeWhole(files.current, `${config.network}\n`, 0o644);
+}
+
+/**
+ * Without the attributes that the backend would otherwise keep beside each file: it does not write those whole or not at all, and an
+ * engine that is killed in that instant would leave a stack that no other can read.
+ */
+function backendUrl(files: DevnetFiles): string {
+  return `${pathToFileURL(files.backend).href}?metadata=skip`;
 }
 
 /** The overlay of a network, or null where there is none. */

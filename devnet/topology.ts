@@ -32,6 +32,8 @@ export interface Topology {
 
 /** Party ids are the last byte of addresses, and 250 and up are taken. */
 const mostParties = 13;
+/** As Pulumi has it, with keys of other tools too. */
+const StackFile = z.looseObject({ config: z.record(z.string(), z.unknown()).nullish() });
 const stackFilePattern = /^Pulumi\.(.+)\.yaml$/;
 
 /** Reads what a devnet of this network has to look like from `<root>/stacks`; nothing is written. */
@@ -97,9 +99,11 @@ export function stackFilesOf(folder: string, network: string): { file: string; s
       const stack = stackFilePattern.exec(name)?.[1];
       if (stack === undefined) return [];
       const file = join(folder, name);
-      const { config } = z
-        .looseObject({ config: z.record(z.string(), z.unknown()).nullish() })
-        .parse(readYaml(file, "STACK", "stack file") ?? {});
+      const { config } = parse(StackFile, readYaml(file, "STACK", "stack file") ?? {}, {
+        code: "STACK_INVALID",
+        what: `the stack file ${file} holds no configuration`,
+        next: `write the party's configuration into ${file}`,
+      });
       if (config?.["quorate:network"] !== network) return [];
       const own = Object.entries(config).flatMap(([key, value]) =>
         key.startsWith("quorate:") ? [[key.slice("quorate:".length), value] as const] : [],

@@ -34,7 +34,10 @@ export async function readOutputs(workDir: string, party: PartyStack): Promise<P
 async function outputsFromFile(party: PartyStack): Promise<Record<string, unknown> | undefined> {
   const backend = process.env.PULUMI_BACKEND_URL;
   if (!backend?.startsWith("file://")) return undefined;
-  const folder = backend.startsWith("file:///") ? fileURLToPath(backend) : backend.slice("file://".length);
+  const folder = backend.startsWith("file:///")
+    ? fileURLToPath(backend)
+    : backend.slice("file://".length).split("?")[0];
+  if (folder === undefined) return undefined;
   const file = join(folder, ".pulumi", "stacks", projectName, `${party.stackName}.json`);
   const text = await readFile(file, "utf8").catch((failure: NodeJS.ErrnoException) => {
     if (failure.code === "ENOENT") return undefined;

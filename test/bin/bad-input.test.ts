@@ -1,0 +1,146 @@
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createOperatorFolder } from "../support/operator-folder.ts";
+
+// Every case through the real command: one error in four parts, exit code 2, and not one file more than before.
+const checkout = fileURLToPath(new URL("../..", import.meta.url));
+const quorate = join(checkout, "bin/quorate.mjs");
+let folder: string;
+let manifest: string;
+beforeEach(async () => {
+  folder = await createOperatorFolder(await mkdtemp(join(tmpdir(), "quorate-bad-")));
+  manifest = join(folder, "stacks/networks/devnet.yaml");
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function run(args: string[], env: Record<string, string> = {}) {
+  return await new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+    execFile(
+      process.execPath,
+      [quorate, ...args],
+      { cwd: folder, env: { ...process.env, QUORATE_NETWORK: "", QUORATE_STACKS_DIR: "", ...env } },
+      (failure, stdout, stderr) => resolve({ code: Number(failure?.code ?? 0), stdout, stderr }),
+    );
+  });
+}
+
+async function files(): Promise<string[]> {
+  return (await readdir(folder, { recursive: true })).filter((name) => !name.startsWith("node_modules/")).sort();
+}
+
+/** Runs a command that has to be refused, and gives back what it said. */
+async function refused(code: string, args: string[], env: Record<string, string> = {}): Promise<string> {
+  const before = await files();
+  const ended = await run(args, env);
+  expect({ ...ended, stderr: "" }, ended.stderr).toEqual({ code: 2, stdout: "", stderr: "" });
+  const headers = ended.stderr.split("\n").filter((line) => /^[A-Z][A-Z_]+ {2}/.test(line));
+  expect(headers).toHaveLength(1);
+  expect(ended.stderr.startsWith(`${code}  `), ended.stderr).toBe(true);
+  for (const part of ["found", "expected", "next"]) expect(ended.stderr).toMatch(new RegExp(`^ {2}${part} +\\S`, "m"));
+  expect(ended.stderr).not.toMatch(/^\s+at .*:\d+:\d+/m);
+  expect(await files()).toEqual(before);
+  return ended.stderr;
+}
+
+async function edit(file: string, from: string | RegExp, to: string): Promise<void> {
+  const text = await readFile(file, "utf8");
+  const edited = text.replace(from, to);
+  expect(edited).not.toBe(text);
+  await writeFile(file, edited);
+}
+
+// The program's own way to a manifest, and the devnet's.
+const readers = [
+  ["preview", "--party", "1"],
+  ["devnet", "up"],
+];
+
+describe("a manifest", () => {
+  test.each([
+    ["with an id twice", /- id: 2\n/, "- id: 1\n", "party id 1 is already taken"],
+    ["with a threshold that is not for its n", "threshold: 1", "threshold: 2", "4 parties need threshold 1"],
+    ["with an unknown key", "threshold: 1", "threshold: 1\ncolour: red", 'Unrecognized key: "colour"'],
+    ["with a PCR of 95 digits", /pcr0: ./, "pcr0: ", "a PCR is 96 hex digits (SHA-384), found 95"],
+  ])("%s", async (_, from, to, words) => {
+    await edit(manifest, from, to);
+    for (const reader of readers) expect(await refused("MANIFEST_INVALID", reader)).toContain(words);
+  });
+
+  test("that is not YAML", async () => {
+    await edit(manifest, "threshold: 1", "threshold: [1");
+    for (const reader of readers) expect(await refused("MANIFEST_UNREADABLE", reader)).toMatch(/line \d+/);
+  });
+
+  test("that is not there", async () => {
+    await rm(manifest);
+    expect(await refused("NETWORK_UNKNOWN", ["preview", "--party", "1", "--network", "devnet"])).toContain(manifest);
+    expect(await refused("MANIFEST_MISSING", ["devnet", "up"])).toContain(manifest);
+  });
+
+  test("one of several, and none is named", async () => {
+    await cp(manifest, join(folder, "stacks/networks/testnet.yaml"));
+    const said = await refused("NETWORK_NOT_CHOSEN", ["preview", "--all"]);
+    expect(said).toContain("manifests of devnet, testnet");
+    expect(said).toContain("npx quorate use devnet");
+  });
+});
+
+describe("a stack file", () => {
+  test.each([["--party", "5"], ["--all"]])(
+    "of a party that the manifest does not have, chosen by %s",
+    async (...choice) => {
+      const stack = join(folder, "stacks/Pulumi.party-5.yaml");
+      await cp(join(folder, "stacks/Pulumi.party-1.yaml"), stack);
+      await edit(stack, "quorate:party: 1", "quorate:party: 5");
+      for (const command of [["preview"], ["up", "--yes"]])
+        expect(await refused("PARTY_NOT_IN_MANIFEST", [...command, ...choice])).toContain("one of 1, 2, 3, 4");
+    },
+  );
+
+  test.each([
+    ["- 1\n", "STACK_INVALID"],
+    ["config: [a]\n", "STACK_INVALID"],
+    ["config: {\n", "STACK_UNREADABLE"],
+  ])("that holds %j", async (text, code) => {
+    await writeFile(join(folder, "stacks/Pulumi.party-1.yaml"), text);
+    for (const reader of readers) expect(await refused(code, reader)).toContain("Pulumi.party-1.yaml");
+  });
+
+  test("whose account is not the one agreed on", async () => {
+    await edit(join(folder, "stacks/Pulumi.party-1.yaml"), /accountId: "1/, 'accountId: "2');
+    expect(await refused("MANIFEST_MISMATCH", ["preview", "--party", "1"])).toContain("accountId");
+  });
+});
+
+test("a chart that was changed", async () => {
+  await writeFile(join(folder, "devnet/charts/kms-core/values.yaml"), "replicas: 2\n");
+  expect(await refused("CHART_CHANGED", ["preview", "--party", "1"])).toContain("sha256:");
+});
+
+test("tools that are nowhere", async () => {
+  // A copy of the checkout without the tools that set-up puts beside it.
+  const copy = join(folder, "copy");
+  await mkdir(copy);
+  for (const name of ["bin", "contract", "fleet", "stacks", "devnet", "components", "runbooks", "package.json"])
+    await cp(join(checkout, name), join(copy, name), { recursive: true });
+  await symlink(join(checkout, "node_modules"), join(copy, "node_modules"));
+  const before = await files();
+  const ended = await new Promise<{ code: number; stderr: string }>((resolve) => {
+    execFile(
+      process.execPath,
+      [join(copy, "bin/quorate.mjs"), "devnet", "up"],
+      { cwd: folder, env: { HOME: folder, PATH: "/nowhere" } },
+      (failure, _, stderr) => resolve({ code: Number(failure?.code ?? 0), stderr }),
+    );
+  });
+  expect(ended.stderr).toContain("TOOL_MISSING  ");
+  expect(ended.stderr).toContain("npx quorate setup");
+  expect(ended.code).toBe(2);
+  expect(await files()).toEqual(before);
+});
