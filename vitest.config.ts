@@ -27,6 +27,17 @@ export default defineConfig({
           hookTimeout: 600_000,
         },
       },
+      {
+        // For hours that are free: never part of `npm test`.
+        test: {
+          ...base,
+          name: "soak",
+          include: ["test/soak/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
     ],
   },
 });

@@ -1,0 +1,67 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  DemoProcess,
+  killEverythingOf,
+  listenersIn,
+  processesOf,
+  randomFrom,
+  runQuorate,
+} from "../support/demo-process.ts";
+import { createOperatorFolder } from "../support/operator-folder.ts";
+
+// One story: a demo is killed where it hurts, everything is killed, and the next demo is as good as the first. `npm run soak` tells it longer.
+const seed = Number(process.env.QUORATE_SEED ?? 3);
+const random = randomFrom(seed);
+const pause = async (seconds: number) => await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+let folder: string;
+
+beforeAll(async () => {
+  folder = await createOperatorFolder(await mkdtemp(join(tmpdir(), "quorate-kill-")));
+});
+afterAll(async () => {
+  killEverythingOf(folder);
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function locks(): Promise<string[]> {
+  const dir = join(folder, ".quorate/devnet/backend/.pulumi/locks");
+  const found = await readdir(dir, { recursive: true }).catch((failure: NodeJS.ErrnoException) => {
+    if (failure.code === "ENOENT") return [];
+    throw failure;
+  });
+  return found.filter((name) => name.endsWith(".json"));
+}
+
+test(`a demo that is killed while it starts, while engines work, and with the whole machine (seed ${seed})`, async () => {
+  const starting = new DemoProcess(folder);
+  await starting.hasSaid("starting 4 control planes");
+  const second = await runQuorate(folder, "devnet", "up");
+  expect(second).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(/^DEVNET_STARTING {2}/) });
+  await pause(random() * 3);
+  await starting.kill("group");
+
+  const building = new DemoProcess(folder);
+  await building.hasSaid("bringing up 4 parties");
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline && (await locks()).length < 4; ) await pause(0.05);
+  expect(await locks()).toHaveLength(4);
+  await pause(random() * 4);
+  await building.kill(random() < 0.5 ? "group" : "command");
+  killEverythingOf(folder);
+
+  const demo = await runQuorate(folder, "demo");
+  expect(demo, demo.stderr).toMatchObject({ code: 0, stdout: expect.stringContaining("12 of 12 links up") });
+  expect(await locks()).toEqual([]);
+});
+
+test("then `devnet down` leaves no process and no port behind", async () => {
+  const { k } = JSON.parse((await runQuorate(folder, "devnet", "status", "--format", "json")).stdout) as { k: number };
+  expect(listenersIn(k)).not.toEqual([]);
+  expect(await runQuorate(folder, "devnet", "down")).toMatchObject({ code: 0 });
+  expect(processesOf(folder)).toEqual([]);
+  expect(listenersIn(k)).toEqual([]);
+  expect(await readdir(join(folder, ".quorate"))).not.toEqual(expect.arrayContaining(["devnet"]));
+  expect(await readdir(join(folder, ".quorate"))).not.toEqual(expect.arrayContaining(["devnet.lock"]));
+});

@@ -1,0 +1,113 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const quorate = fileURLToPath(new URL("../../bin/quorate.mjs", import.meta.url));
+
+export interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** The command in an operator's folder, to its end. */
+export async function runQuorate(folder: string, ...args: string[]): Promise<Ended> {
+  return await new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [quorate, ...args],
+      { cwd: folder, env: { ...process.env, NO_COLOR: "1" }, maxBuffer: 32 << 20 },
+      (failure, stdout, stderr) => resolve({ code: failure ? Number(failure.code ?? 1) : 0, stdout, stderr }),
+    );
+  });
+}
+
+/** `quorate demo` as the leader of a process group, as a shell would start it, to be killed. */
+export class DemoProcess {
+  readonly #child: ChildProcess;
+  #said = "";
+
+  constructor(folder: string) {
+    this.#child = spawn(process.execPath, [quorate, "demo"], {
+      cwd: folder,
+      env: { ...process.env, NO_COLOR: "1" },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.on("data", (chunk) => {
+        this.#said += chunk;
+      });
+  }
+
+  /** Resolves when it has printed this; fails when it ends before. */
+  async hasSaid(text: string): Promise<void> {
+    while (!this.#said.includes(text)) {
+      if (this.#child.exitCode !== null) throw new Error(`the demo ended without "${text}":\n${this.#said}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** kill -9, of the command alone or of everything that it started and that is not detached. */
+  async kill(whom: "command" | "group"): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.pid === undefined) return;
+    const ended = once(this.#child, "exit");
+    process.kill(whom === "group" ? -this.#child.pid : this.#child.pid, "SIGKILL");
+    await ended;
+  }
+}
+
+/** Processes that work in a folder or for it: it is in their command, their environment or their working directory. */
+export function processesOf(folder: string): number[] {
+  const reads = [
+    (pid: string) => readFileSync(`/proc/${pid}/cmdline`, "utf8"),
+    (pid: string) => readFileSync(`/proc/${pid}/environ`, "utf8"),
+    (pid: string) => readlinkSync(`/proc/${pid}/cwd`),
+  ];
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .filter((pid) => reads.some((read) => readOr(read, pid).includes(folder)))
+    .map(Number);
+}
+
+/** Ends everything that belongs to a folder at once and without warning, as a power cut would. */
+export function killEverythingOf(folder: string): void {
+  for (let pids = processesOf(folder); pids.length > 0; pids = processesOf(folder))
+    for (const pid of pids)
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch (failure) {
+        if ((failure as NodeJS.ErrnoException).code !== "ESRCH") throw failure;
+      }
+}
+
+/** Addresses in 127.k.0.0/16 on which something listens, as the kernel's table writes them. */
+export function listenersIn(k: number): string[] {
+  const range = `${k.toString(16).toUpperCase().padStart(2, "0")}7F:`;
+  const rows = (table: string) => readFileSync(table, "utf8").trim().split("\n").slice(1);
+  const local = (row: string) => String(row.trim().split(/\s+/)[1]);
+  return [...rows("/proc/net/tcp").filter((row) => row.includes(" 0A ")), ...rows("/proc/net/udp")].flatMap((row) =>
+    local(row).includes(range) ? [local(row)] : [],
+  );
+}
+
+/** The same numbers from 0 to 1 for the same seed. */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function readOr(read: (pid: string) => string, pid: string): string {
+  try {
+    return read(pid);
+  } catch (failure) {
+    if (["ENOENT", "ESRCH", "EACCES", "EPERM"].includes((failure as NodeJS.ErrnoException).code ?? "")) return "";
+    throw failure;
+  }
+}
