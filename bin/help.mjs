@@ -10,7 +10,7 @@ export function renderHelp(name) {
       "",
       "usage: quorate <command> [options]",
       "",
-      ...Object.entries(commands).map(([word, { summary }]) => `  ${word.padEnd(width)}  ${summary}`),
+      ...Object.entries(commands).map(([word, { summary }]) => hang(`  ${word.padEnd(width)}  `, summary)),
       "",
       "options of every command:",
       ...renderOptions(commonOptions),
@@ -20,14 +20,17 @@ export function renderHelp(name) {
       "  quorate validate",
       "  quorate devnet fault cut 2 3 && quorate validate",
       "",
-      "exit codes: 0 ok, 1 a check failed, 2 usage or unreadable input, 3 refused for safety, 4 interrupted (resumable), 5 could not tell, 70 a bug",
+      hang(
+        "exit codes: ",
+        "0 ok, 1 a check failed, 2 usage or unreadable input, 3 refused for safety, 4 interrupted (resumable), 5 could not tell, 70 a bug",
+      ),
       "",
     ].join("\n");
   }
   return [
-    command.summary,
+    hang("", command.summary),
     "",
-    `usage: ${command.usage}`,
+    hang("usage: ", command.usage),
     "",
     ...renderOptions({ ...command.options, ...commonOptions }),
     ...(command.examples ? ["", "examples:", ...command.examples.map((example) => `  ${example}`)] : []),
@@ -37,7 +40,20 @@ export function renderHelp(name) {
 
 function renderOptions(options) {
   const width = Math.max(...Object.keys(options).map((word) => word.length));
-  return Object.entries(options).map(([word, text]) => `  ${word.padEnd(width)}  ${text}`);
+  return Object.entries(options).map(([word, text]) => hang(`  ${word.padEnd(width)}  `, text));
+}
+
+/** Text that hangs beside its head: wrapped at the terminal's width, later lines under the first. */
+export function hang(head, text, columns = process.stdout.columns ?? 100) {
+  const room = Math.max(24, columns - head.length);
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line === "") lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length <= room) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines.map((line, index) => `${index === 0 ? head : " ".repeat(head.length)}${line}`).join("\n");
 }
 
 /** The known word that is nearest to a mistyped one, if any is near. */

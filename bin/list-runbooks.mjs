@@ -1,4 +1,5 @@
 import { catalogue } from "../runbooks/catalogue.mjs";
+import { hang } from "./help.mjs";
 
 /** `quorate runbooks`, in plain JavaScript: someone looks for the right one in a hurry. */
 export function listRunbooks(args) {
@@ -9,5 +10,6 @@ export function listRunbooks(args) {
     ...catalogue.map((row) => [row.name, row.systems.join(","), row.risk, row.summary]),
   ];
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column].length)));
-  return `${rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")).join("\n")}\n`;
+  const head = (row) => `${[0, 1, 2].map((column) => row[column].padEnd(widths[column])).join("  ")}  `;
+  return `${rows.map((row) => hang(head(row), row[3])).join("\n")}\n`;
 }

@@ -42,6 +42,6 @@ export async function chooseParties(
     what: `no stack here is for party ${choice.party} of network ${session.network}`,
     found: `stack files of parties ${ids}`,
     expected: "the id of one of them",
-    next: `write ${join(session.stacksDir, `Pulumi.party-${choice.party}.yaml`)}, or choose another party`,
+    next: `write Pulumi.party-${choice.party}.yaml beside the others in stacks/, or choose another party`,
   });
 }

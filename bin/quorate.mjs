@@ -12,7 +12,7 @@ const wantsHelp = name === undefined || name === "help" || name === "--help" || 
 
 if (wantsHelp || rest.includes("--help") || rest.includes("-h")) {
   const { renderHelp } = await import("./help.mjs");
-  process.stdout.write(renderHelp(wantsHelp ? rest[0] : name));
+  process.stdout.write(renderHelp(wantsHelp ? rest[0] : name === "run" && commands[rest[0]] ? rest[0] : name));
 } else if (name === "--version" || name === "-v") {
   const { default: manifest } = await import("../package.json", { with: { type: "json" } });
   process.stdout.write(`${manifest.version}\n`);

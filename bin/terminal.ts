@@ -1,4 +1,5 @@
 import { createColors } from "picocolors";
+import { hang } from "./help.mjs";
 
 const interactive = process.stderr.isTTY === true && process.env.TERM !== "dumb";
 
@@ -41,17 +42,15 @@ export function networkLine(network: string, environment: string, rest = ""): st
   return `network ${colours.bold(name)}${rest ? `  ${rest}` : ""}`;
 }
 
-/** Rows as aligned columns. */
-export function renderTable(rows: readonly (readonly string[])[]): string {
+/** Rows as aligned columns; the last one is wrapped under itself where the terminal ends. */
+export function renderTable(rows: readonly (readonly string[])[], columns = terminal.width): string {
   const widths: number[] = [];
   for (const row of rows)
     for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
   return rows
-    .map((row) =>
-      row
-        .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
-        .join("  ")
-        .trimEnd(),
-    )
+    .map((row) => {
+      const head = row.slice(0, -1).map((cell, column) => `${cell.padEnd(widths[column] ?? 0)}  `);
+      return hang(head.join(""), row.at(-1) ?? "", columns).trimEnd();
+    })
     .join("\n");
 }

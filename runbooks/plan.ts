@@ -65,7 +65,7 @@ export async function planRunbook(runbook: Runbook, given: GivenContext, rawInpu
   const inputs = parse(runbook.inputs, rawInputs, {
     code: "INPUTS_INVALID",
     what: `inputs of runbook ${runbook.name}`,
-    next: `npx quorate runbooks ${runbook.name}`,
+    next: `npx quorate run ${runbook.name} --help`,
   });
   const recorder: PlannedRun["recorder"] = { record: async () => {}, phase: "plan" };
   const parties = given.parties.map((party) => watchedParty(party, recorder, runbook.risk));

@@ -21,7 +21,7 @@ export async function demo(args: string[]): Promise<number> {
   await waitForCores(root);
   const code = await validate(["--network", "devnet"]);
   process.stderr.write(
-    "next  npx quorate devnet fault cut 2 3 && npx quorate validate   end  npx quorate devnet down\n",
+    "next  npx quorate devnet fault cut 2 3 && npx quorate validate\nend   npx quorate devnet down\n",
   );
   return code;
 }

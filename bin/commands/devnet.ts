@@ -57,25 +57,27 @@ async function status(args: string[], root: string): Promise<number> {
       ),
     );
   } else if (found.phase === "down") {
-    terminal.print("no devnet is up here\nnext  quorate devnet up");
+    terminal.print("no devnet is up here\nnext  npx quorate devnet up");
   } else {
-    const parties = found.parties.map((party) => [
-      `party ${party.partyId}`,
-      party.core,
-      party.pod ?? "no pod",
-      party.bootId === null ? "" : `boot ${party.bootId}`,
-      party.detail ?? "",
-    ]);
-    const programs = found.programs.map((program) => [
-      program.name,
-      program.state,
-      program.pid === null ? "" : `pid ${program.pid}`,
-    ]);
+    const parties = [...found.parties]
+      .sort((a, b) => a.partyId - b.partyId)
+      .map((party) => [
+        `party ${party.partyId}`,
+        party.core,
+        party.pod ?? "",
+        party.bootId === null ? "" : `boot ${party.bootId.slice(0, 8)}`,
+        party.detail === party.core ? "" : (party.detail ?? ""),
+      ]);
+    const idle = found.programs.filter((program) => program.state !== "serving");
+    const programs = idle.map((program) => [program.name, program.state]);
     terminal.print(
       [
         networkLine(found.network, "devnet", `${found.phase}, in 127.${found.k}.0.0/16`),
-        renderTable([...programs, ...parties]),
+        renderTable(parties),
+        `${found.programs.length - idle.length} of ${found.programs.length} programs serve`,
+        ...(programs.length > 0 ? [renderTable(programs)] : []),
         `faults: ${found.faults.map(faultText).join(", ") || "none"}`,
+        ...(found.parties.every((party) => party.core === "absent") ? ["next  npx quorate up --all"] : []),
       ].join("\n"),
     );
   }

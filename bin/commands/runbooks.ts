@@ -144,7 +144,7 @@ function conclude(session: Session, result: RunResult, format: (typeof formats)[
     terminal.print(text[format]());
   }
   if (result.dir && format === "table")
-    terminal.print(`report ${join(result.dir, "report.json").replace(`${session.root}/`, "")}`);
+    terminal.print(`\nreport ${join(result.dir, "report.json").replace(`${session.root}/`, "")}`);
   return result.exitCode;
 }
 

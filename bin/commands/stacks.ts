@@ -62,13 +62,12 @@ export async function outputs(args: string[]): Promise<number> {
     return exitCodes.ok;
   }
   terminal.print(networkLine(session.network, session.manifest.environment));
-  for (const party of all) {
-    const { absent, ...fields } = party;
-    const rows = Object.entries(fields).map(([field, value]) => [
-      `  ${field}`,
-      value === null ? `none: ${absent[field]}` : renderValue(value),
-    ]);
-    terminal.print(`\nparty ${party.partyId}\n${renderTable(rows)}`);
+  for (const { absent, trustedReleases, ...fields } of all) {
+    const releases = trustedReleases.map(({ version, pcr0 }) => `${version} (PCR0 ${pcr0.slice(0, 8)}…)`);
+    const rows = Object.entries({ ...fields, trustedReleases: releases.join(", ") }).flatMap(([field, value]) =>
+      value === null ? [[`  ${field}`, `none: ${absent[field]}`]] : outputRows(`  ${field}`, value),
+    );
+    terminal.print(`\nparty ${fields.partyId}\n${renderTable(rows)}`);
   }
   return exitCodes.ok;
 }
@@ -188,7 +187,7 @@ function renderChanges(session: Session, report: "preview" | "up", changes: Chan
         "</details>",
       ]),
     ].join("\n");
-  const details = changes.length === 1 ? listed.map((row) => [`  ${row.operation}`, row.name, row.type]) : [];
+  const details = listed.map((row) => [`  party ${row.party}`, row.operation, row.name, row.type]);
   return [
     networkLine(session.network, session.manifest.environment, `manifest ${session.manifestDigest.slice(0, 19)}`),
     ...(details.length > 0 ? [renderTable(details)] : []),
@@ -199,18 +198,18 @@ function renderChanges(session: Session, report: "preview" | "up", changes: Chan
 
 function countText(changes: Changes): string {
   const order = ["create", "update", "replace", "delete", "same"];
+  const word = (operation: string) => (operation === "same" ? "unchanged" : operation);
   const parts = order.flatMap((operation) =>
-    changes.counts[operation] ? [`${changes.counts[operation]} ${operation}`] : [],
+    changes.counts[operation] ? [`${changes.counts[operation]} ${word(operation)}`] : [],
   );
   return parts.join(", ") || "nothing";
 }
 
-function renderValue(value: unknown): string {
-  if (typeof value !== "object" || value === null) return String(value);
-  if (Array.isArray(value)) return value.map(renderValue).join("; ");
-  return Object.entries(value)
-    .map(([key, field]) => `${key}=${renderValue(field)}`)
-    .join(" ");
+/** One row per leaf: `publicVault.url`. */
+function outputRows(name: string, value: unknown): string[][] {
+  if (Array.isArray(value)) return [[name, value.join(", ")]];
+  if (typeof value !== "object" || value === null) return [[name, String(value)]];
+  return Object.entries(value).flatMap(([key, field]) => outputRows(`${name}.${key}`, field));
 }
 
 export function chooseFormat<const F extends string>(format: string, known: readonly F[]): F {

@@ -124,8 +124,15 @@ class Words {
           party: party.partyId,
           field: `party ${party.partyId}`,
           found: unique(reasons).join("\n"),
-          expected: "answers from its cluster, its prober and its public vault",
-          next: `npx quorate kubeconfig --party ${party.partyId}, then try: kubectl --namespace ${this.#seen.namespace} get pods`,
+          ...(party.notListening === null
+            ? {
+                expected: "answers from its cluster, its prober and its public vault",
+                next: `npx quorate kubeconfig --party ${party.partyId}, then try: kubectl --namespace ${this.#seen.namespace} get pods`,
+              }
+            : {
+                expected: "a prober that listens in place of the core",
+                next: "npx quorate validate, where a core runs; stage network is for parties whose core is withheld",
+              }),
         },
       ];
     });
