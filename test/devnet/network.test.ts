@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -122,6 +122,20 @@ test("secrets are in no output", async () => {
     await command("validate", "--format", "json"),
   ];
   for (const secret of secrets) for (const { stdout, stderr } of printed) expect(stdout + stderr).not.toContain(secret);
+});
+
+test("a journal that can not be written: one error, and nothing is done", async () => {
+  const runs = join(folder, ".quorate/runs");
+  await rename(runs, `${runs}.aside`);
+  // A file in its place refuses even root, as a read-only file system would.
+  await writeFile(runs, "");
+  const { code, stdout, stderr } = await command("validate");
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr.split("\n").filter((line) => /^[A-Z_]+ {2}/.test(line))).toEqual([
+    expect.stringContaining("JOURNAL_UNWRITABLE"),
+  ]);
+  await rm(runs);
+  await rename(`${runs}.aside`, runs);
 });
 
 describe("faults", () => {
