@@ -296,7 +296,10 @@ describe("ordinary tools against one party", () => {
     const text = await readFile(file, "utf8");
     const apply = async (stack: string) => {
       await writeFile(file, stack);
-      for (const args of [["devnet", "up"], ["up", "--party", "2", "--yes"]]) {
+      for (const args of [
+        ["devnet", "up"],
+        ["up", "--party", "2", "--yes"],
+      ]) {
         const ended = await command(...args);
         expect(ended.code, ended.stdout + ended.stderr).toBe(0);
       }
