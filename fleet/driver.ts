@@ -5,7 +5,7 @@ import type { EngineEvent, OpMap, PulumiCommand, Stack } from "@pulumi/pulumi/au
 import { OperatorError } from "../contract/operator-error.ts";
 import { projectName } from "../stacks/project.ts";
 import type { PartyStack } from "./party-stacks.ts";
-import { breakLock, locksNamedIn, lockState, type StackLock } from "./stack-lock.ts";
+import { breakLock, lockState, locksNamedIn, type StackLock } from "./stack-lock.ts";
 
 /** What an operator may want to see while the engine works. */
 export type FleetEvent =

@@ -5,7 +5,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { breakLock, locksNamedIn, lockState } from "../../fleet/stack-lock.ts";
+import { breakLock, lockState, locksNamedIn } from "../../fleet/stack-lock.ts";
 
 let folder: string;
 beforeEach(async () => {
