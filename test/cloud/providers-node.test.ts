@@ -24,7 +24,6 @@ const args = (change: Partial<NodeArgs> = {}): NodeArgs => ({
   instanceId: "i-00000000000000001",
   capacityType: "ON_DEMAND",
   amiId: "ami-1",
-  kubernetesVersion: "v1.33.8-eks-0000000",
   launchTemplate: { id: "lt-1", version: "2" },
   enclaveOptions: true,
   userData: base64(script(48, 98304)),

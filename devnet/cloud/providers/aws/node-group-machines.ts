@@ -137,20 +137,14 @@ async function addMachine(caller: AwsCaller, client: KubeClient, props: Properti
     amiId: text(
       template?.props.imageId ?? `ami-0${Buffer.from(text(props.releaseVersion)).toString("hex").slice(0, 16)}`,
     ),
-    kubernetesVersion: `v${text(props.releaseVersion).split("-")[0]}-eks-0000000`,
     launchTemplate: template && { id: template.id, version: template.version },
     enclaveOptions: record(template?.props.enclaveOptions).enabled === true,
     userData: template?.props.userData as string | undefined,
     labels: record(props.labels) as { [name: string]: string },
     taints: list(props.taints),
   });
+  // As a kubelet registers: status and all at once, so that nothing else sees the machine without its sizes.
   await client.request("POST", "/api/v1/nodes", { body: node, signal: caller.signal });
-  // Status is a subresource: what a POST says of it is not kept everywhere.
-  await client.request("PATCH", `/api/v1/nodes/${node.metadata.name}/status`, {
-    body: { status: node.status },
-    contentType: "application/merge-patch+json",
-    signal: caller.signal,
-  });
   return node.metadata.name;
 }
 

@@ -61,7 +61,6 @@ export interface NodeArgs {
   instanceId: string;
   capacityType: string;
   amiId: string;
-  kubernetesVersion: string;
   launchTemplate: { id: string; version: string } | undefined;
   /** `enclaveOptions.enabled` of the launch template. */
   enclaveOptions: boolean;
@@ -148,27 +147,8 @@ export function nodeObject(args: NodeArgs) {
         effect: taintEffects[taint.effect] ?? taint.effect,
       })),
     },
-    status: {
-      capacity,
-      allocatable,
-      addresses: [
-        { type: "InternalIP", address: `10.${args.partyId}.0.${args.ordinal}` },
-        { type: "InternalDNS", address: name },
-        { type: "Hostname", address: name },
-      ],
-      nodeInfo: {
-        architecture: "amd64",
-        bootID: "",
-        containerRuntimeVersion: "containerd://2.1.5",
-        kernelVersion: "6.12.46-66.121.amzn2023.x86_64",
-        kubeProxyVersion: "",
-        kubeletVersion: args.kubernetesVersion,
-        machineID: args.instanceId,
-        operatingSystem: "linux",
-        osImage: "Amazon Linux 2023",
-        systemUUID: args.instanceId,
-      },
-    },
+    // Where its kubelet answers, and what it is, is for the kubelet to say: of both at once, the later would win.
+    status: { capacity, allocatable },
   };
 }
 export type NodeObject = ReturnType<typeof nodeObject>;
