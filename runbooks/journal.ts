@@ -156,7 +156,7 @@ export function journalUnwritable(path: string, cause: unknown, then = "start ag
     {
       code: "JOURNAL_UNWRITABLE",
       what: `${path} cannot be written, so nothing more is done`,
-      found: `${error.code ?? "an error"}: ${error.message}`,
+      found: error.message,
       expected: "every step on record before the next one begins",
       next: `make room, or give yourself the right to write there; then ${then}`,
       exitCode: exitCodes.usage,
