@@ -207,15 +207,16 @@ describe("many links", () => {
   test("twelve dead links cost one timeout in all, and a good one beside them is measured", async () => {
     const dead = await listen(net.createServer());
     const party = createParty(identity);
-    const good = await listen(coreServer(party, 20));
+    const good = await listen(coreServer(party, 100));
     const reply = await probe(
       request([...Array.from({ length: 12 }, () => ({ port: dead })), { port: good, caCertificatePem: party.caPem }]),
     );
     expect(reply.links.map(({ code }) => code)).toEqual([...Array.from({ length: 12 }, () => "TIMED_OUT"), "OK"]);
     expect(reply.durationMs).toBeGreaterThanOrEqual(490);
     expect(reply.durationMs).toBeLessThan(900);
-    expect(reply.links[12]?.tlsMs).toBeGreaterThanOrEqual(19);
-    expect(reply.links[12]?.tlsMs).toBeLessThan(150);
+    // The server takes 100 ms by a timer, which may fire a little early by another clock; waiting for the dead would be 500.
+    expect(reply.links[12]?.tlsMs).toBeGreaterThan(80);
+    expect(reply.links[12]?.tlsMs).toBeLessThan(400);
   });
 
   test("more dead links than slots still time out side by side", async () => {
