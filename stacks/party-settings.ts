@@ -23,6 +23,7 @@ export interface PartySettings {
 
 /** Joins a stack's configuration with its network's manifest. `source` names the stack file in errors. */
 export async function settleParty(config: StackConfig, file: ManifestFile, source: string): Promise<PartySettings> {
+  checkTransport(file);
   const party = ownEntry(config, file, source);
   const release = ownRelease(config, file, source);
   checkMeasurements(config, release, source);
@@ -37,6 +38,18 @@ export async function settleParty(config: StackConfig, file: ManifestFile, sourc
     chart: await pinnedChart(file),
     proberSource: await readFile(new URL("../components/kubernetes/prober.mjs", import.meta.url), "utf8"),
   };
+}
+
+/** Until the other transport is built, a network that agreed on it has to hear so: half of a party would look like a whole one. */
+function checkTransport({ manifest, path }: ManifestFile) {
+  if (manifest.transport !== "privatelink")
+    throw new OperatorError({
+      code: "TRANSPORT_NOT_BUILT",
+      what: `network ${manifest.network}: parties of this transport can not be built yet`,
+      found: `transport: ${manifest.transport} in ${path}`,
+      expected: "privatelink",
+      next: `have all parties agree on transport: privatelink in ${path}`,
+    });
 }
 
 function ownEntry(config: StackConfig, { manifest, path }: ManifestFile, source: string): ManifestParty {

@@ -198,6 +198,15 @@ describe("a stack that does not fit its network is refused:", () => {
     });
   });
 
+  test("a transport that this program can not build", async () => {
+    const manifest = { ...rawManifest(), transport: "kubeip" };
+    expect(await problem(() => {}, manifest)).toMatchObject({
+      code: "TRANSPORT_NOT_BUILT",
+      found: expect.stringContaining("transport: kubeip"),
+      expected: "privatelink",
+    });
+  });
+
   test("a chart that is not there", async () => {
     const manifest = rawManifest();
     manifest.chart.ref = "../nowhere";
