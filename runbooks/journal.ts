@@ -156,7 +156,11 @@ export function journalUnwritable(path: string, cause: unknown, then = "start ag
     {
       code: "JOURNAL_UNWRITABLE",
       what: `${path} cannot be written, so nothing more is done`,
-      found: error.message,
+      // Node's own errors begin with their code; others may not.
+      found:
+        error.code === undefined || error.message.startsWith(error.code)
+          ? error.message
+          : `${error.code}: ${error.message}`,
       expected: "every step on record before the next one begins",
       next: `make room, or give yourself the right to write there; then ${then}`,
       exitCode: exitCodes.usage,
