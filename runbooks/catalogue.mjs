@@ -6,8 +6,7 @@ export const catalogue = [
     name: "validate",
     systems: ["zama-kms"],
     risk: "read-only",
-    summary:
-      "Prove every directed link of the network: path, certificate, release, and what each core says of the others.",
+    summary: "Probe every link between the parties and say which are up, whose fault it is if not, and what to do.",
     file: "network/validate",
   },
 ];
