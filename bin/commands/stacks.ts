@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline/promises";
 import { parseArgs } from "node:util";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
@@ -6,6 +5,8 @@ import { type Changes, Fleet, type FleetEvent } from "../../fleet/driver.ts";
 import { readOutputs } from "../../fleet/outputs.ts";
 import type { PartyStack } from "../../fleet/party-stacks.ts";
 import { inWaves } from "../../fleet/waves.ts";
+import { interruptSignal } from "../../runbooks/interrupt.ts";
+import { openTerminal } from "../../runbooks/terminal.ts";
 import { settleParty } from "../../stacks/party-settings.ts";
 import { manifestPath } from "../../stacks/project.ts";
 import { chooseParties } from "../party-choice.ts";
@@ -126,14 +127,12 @@ async function confirm(session: Session): Promise<void> {
       next: "repeat the command with --yes",
       exitCode: exitCodes.refused,
     });
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  const closed = new Promise<string>((resolve) => prompt.once("close", () => resolve("")));
-  const answer = await Promise.race([
-    prompt.question(`bring these changes to network ${session.network}? (y/N) `),
-    closed,
-  ]);
-  prompt.close();
-  if (!/^y(es)?$/i.test(answer.trim()))
+  const { ask } = openTerminal({ output: process.stderr });
+  const interrupt = interruptSignal();
+  const answer = await ask(`bring these changes to network ${session.network}? (y/N) `, interrupt.signal).finally(
+    interrupt.dispose,
+  );
+  if (!/^y(es)?$/i.test(answer?.trim() ?? ""))
     throw new OperatorError({
       code: "NOT_CONFIRMED",
       what: "nothing was changed",

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type NetworkManifest, partyHost } from "../../contract/network-manifest.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
+import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
 import type { AttestedKey } from "../aws/attested-key.ts";
 import type { PartyRole } from "../aws/party-role.ts";
 import type { PeerEndpoints } from "../aws/peer-endpoints.ts";
@@ -10,9 +11,6 @@ import type { Prober } from "../kubernetes/prober.ts";
 import type { Outputs } from "../outputs.ts";
 import { type CoreRelease, coreObjects } from "./core-release.ts";
 import type { PartyArgs } from "./party-args.ts";
-
-/** The core's CA certificate lies under the handle of its signing key, which KMS Core fixes. */
-const signingKeyHandle = "60b7070add74be3827160aa635fb255eeeeb88586c4debf7ab1134ddceb4beee";
 
 export interface Vaults {
   public: Vault;

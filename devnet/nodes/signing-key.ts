@@ -10,12 +10,13 @@ import {
 } from "node:crypto";
 import { promisify } from "node:util";
 import { z } from "zod";
+import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
 import { bootEnclave, type Enclave } from "../attestation.ts";
 import { certificatePem, createCaCertificate, createSigningKey, uncompressedPoint } from "./certificates.ts";
 import type { NodeConfig } from "./config.ts";
 import { keccak256 } from "./keccak.ts";
 import { openForRecipient } from "./recipient-envelope.ts";
-import { awsClientOptions, ownPrefix, signingKeyHandle, type Vaults } from "./vault.ts";
+import { awsClientOptions, ownPrefix, type Vaults } from "./vault.ts";
 
 /** A core that must not start, with the reason for its log. */
 export class RefusesToStart extends Error {}

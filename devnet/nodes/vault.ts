@@ -3,9 +3,6 @@ import { dirname, join, relative } from "node:path";
 import { readIfThere, writeWhole } from "../files.ts";
 import type { NodeConfig } from "./config.ts";
 
-/** Handle under which KMS Core keeps its one signing key and all that is derived from it. */
-export const signingKeyHandle = "60b7070add74be3827160aa635fb255eeeeb88586c4debf7ab1134ddceb4beee";
-
 /** A party's own stores. Keys are full object keys, prefix included; values are text. */
 export interface Vaults {
   read(vault: "public" | "private", key: string): Promise<string | null>;

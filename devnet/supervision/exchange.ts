@@ -1,11 +1,10 @@
 import type { S3Client } from "@aws-sdk/client-s3";
+import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
 import type { PartyTopology } from "../topology.ts";
 import { cloudUrl } from "./cloud-program.ts";
 import type { DevnetdConfig } from "./config.ts";
 import type { PartyCore } from "./party-core.ts";
 
-/** Handle under which KMS Core keeps the CA certificate that it makes from its signing key. */
-const handle = "60b7070add74be3827160aa635fb255eeeeb88586c4debf7ab1134ddceb4beee";
 const pauseMs = 300;
 
 /**
@@ -56,7 +55,7 @@ export class Exchange {
   }
 
   async #copyFrom(from: PartyTopology, present: readonly PartyTopology[]): Promise<void> {
-    const key = `${this.#prefixOf(from)}/CACert/${handle}`;
+    const key = `${this.#prefixOf(from)}/CACert/${signingKeyHandle}`;
     const pem = await this.#read(from, key);
     if (pem === null) return;
     for (const to of present) {

@@ -7,8 +7,8 @@ import { loadSync } from "@grpc/proto-loader";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { probe } from "../../components/kubernetes/prober.mjs";
 import { ProbeReply, type ProbeRequest } from "../../contract/probe.ts";
+import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
 import { createSigningKey } from "../../devnet/nodes/certificates.ts";
-import { signingKeyHandle } from "../../devnet/nodes/vault.ts";
 import { domain, LoopbackNetwork, oldRelease, otherRelease, ports } from "./loopback-network.ts";
 
 let network: LoopbackNetwork;

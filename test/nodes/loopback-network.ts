@@ -6,10 +6,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as dnsPacket from "dns-packet";
+import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
 import { certificateSha256 } from "../../devnet/attestation.ts";
 import { certificatePem, createCertificate, issuerExtensions } from "../../devnet/nodes/certificates.ts";
 import type { NodeConfig } from "../../devnet/nodes/config.ts";
-import { signingKeyHandle } from "../../devnet/nodes/vault.ts";
 
 export const oldRelease = { pcr0: "a1".repeat(48), pcr1: "b1".repeat(48), pcr2: "c1".repeat(48) };
 export const otherRelease = { pcr0: "a2".repeat(48), pcr1: "b2".repeat(48), pcr2: "c2".repeat(48) };

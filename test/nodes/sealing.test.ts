@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { CreateKeyCommand, PutKeyPolicyCommand } from "@aws-sdk/client-kms";
 import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { expect, test, vi } from "vitest";
-import { signingKeyHandle } from "../../devnet/nodes/vault.ts";
+import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
 import { clients, operatorKeys, region, startCloud } from "../cloud/support/cloud.ts";
 import { LoopbackNetwork, oldRelease, otherRelease } from "./loopback-network.ts";
 
