@@ -9,12 +9,12 @@ import {
   X509Certificate,
 } from "node:crypto";
 import { promisify } from "node:util";
+import { keccak_256 } from "@noble/hashes/sha3.js";
 import { z } from "zod";
 import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
 import { bootEnclave, type Enclave } from "../attestation.ts";
 import { certificatePem, createCaCertificate, createSigningKey, uncompressedPoint } from "./certificates.ts";
 import type { NodeConfig } from "./config.ts";
-import { keccak256 } from "./keccak.ts";
 import { openForRecipient } from "./recipient-envelope.ts";
 import { awsClientOptions, ownPrefix, type Vaults } from "./vault.ts";
 
@@ -54,14 +54,19 @@ export async function publishIdentity(config: NodeConfig, vaults: Vaults, key: K
     !new X509Certificate(published).publicKey.export({ type: "spki", format: "der" }).equals(spki)
   )
     throw new RefusesToStart(`${objectOf("CACert")} in the public vault belongs to another signing key`);
-  const address = `0x${keccak256(uncompressedPoint(key).subarray(1)).subarray(12).toString("hex")}`;
   const texts: Record<string, string> = {
     CACert: published ?? certificatePem(createCaCertificate(key, mpcIdentity)),
     VerfKey: createPublicKey(key).export({ type: "spki", format: "pem" }).toString(),
-    VerfAddress: address,
+    VerfAddress: ethereumAddress(key),
   };
   for (const [type, text] of Object.entries(texts))
     if ((await vaults.read("public", objectOf(type))) !== text) await vaults.write("public", objectOf(type), text);
+}
+
+/** The last 20 bytes of the public key's Keccak-256, which is older than node:crypto's SHA-3 and pads otherwise. */
+export function ethereumAddress(key: KeyObject): string {
+  const digest = keccak_256(uncompressedPoint(key).subarray(1));
+  return `0x${Buffer.from(digest.subarray(12)).toString("hex")}`;
 }
 
 interface Seal {

@@ -1,28 +1,36 @@
+import { createPrivateKey } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { healthStatus, thresholdRequired } from "../../devnet/nodes/health.ts";
-import { keccak256 } from "../../devnet/nodes/keccak.ts";
 import { readServerConfig } from "../../devnet/nodes/server-config.ts";
+import { ethereumAddress } from "../../devnet/nodes/signing-key.ts";
 
 const folders: string[] = [];
 afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
+// The generator of secp256k1 is the public key of the scalar 1; its double is that of 2.
 test.each([
-  ["", "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"],
-  ["abc", "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45"],
-])("Keccak-256 of %o is Ethereum's", (text, digest) => {
-  expect(keccak256(Buffer.from(text)).toString("hex")).toBe(digest);
-});
-
-test("Keccak-256 of more than one block: 136 bytes fill one exactly, and the padding takes the next", () => {
-  const one = keccak256(Buffer.alloc(136, "a")).toString("hex");
-  const two = keccak256(Buffer.alloc(137, "a")).toString("hex");
-  expect(one).not.toBe(two);
-  expect(one).toMatch(/^[0-9a-f]{64}$/);
+  {
+    scalar: 1,
+    x: "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798",
+    y: "483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8",
+    address: "0x7e5f4552091a69125d5dfcb7b8c2659029395bdf",
+  },
+  {
+    scalar: 2,
+    x: "c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5",
+    y: "1ae168fea63dc339a3c58419466ceaeef7f632653266d0e1236431a950cfe52a",
+    address: "0x2b5ad5c4795c026514f8317c7a215e218dccd6cf",
+  },
+])("the signing key with the scalar $scalar has the address that every Ethereum wallet gives it", (vector) => {
+  const base64url = (hex: string) => Buffer.from(hex.padStart(64, "0"), "hex").toString("base64url");
+  const d = base64url(vector.scalar.toString(16));
+  const jwk = { kty: "EC", crv: "secp256k1", d, x: base64url(vector.x), y: base64url(vector.y) };
+  expect(ethereumAddress(createPrivateKey({ key: jwk, format: "jwk" }))).toBe(vector.address);
 });
 
 describe("KMS Core's rule for a context's health", () => {
