@@ -181,6 +181,33 @@ const narrowingKeys = new Set([
   "aws:userid",
 ]);
 
+/** Whether a key policy lets whoever sets it change it again: KMS refuses one that does not. */
+export function keepsControl(
+  policy: PolicyDocument,
+  key: { arn: string; accountId: string },
+  principal: Principal,
+): boolean {
+  const request = { principal, action: "kms:PutKeyPolicy", resource: key.arn, resourceAccountId: key.accountId };
+  return authorize(request, { identity: [administratorAccess], resource: policy }, "resource-only").allowed;
+}
+
+/** The policy that KMS gives a key that was made without one: what IAM allows in its account. */
+export function defaultKeyPolicy(accountId: string): string {
+  return JSON.stringify({
+    Version: "2012-10-17",
+    Id: "key-default-1",
+    Statement: [
+      {
+        Sid: "Enable IAM User Permissions",
+        Effect: "Allow",
+        Principal: { AWS: `arn:aws:iam::${accountId}:root` },
+        Action: "kms:*",
+        Resource: "*",
+      },
+    ],
+  });
+}
+
 /** `Allow: *` on everything: what the operator of an account has. */
 export const administratorAccess: PolicyDocument = PolicyDocument.parse({
   Version: "2012-10-17",

@@ -5,6 +5,7 @@ import {
   administratorAccess,
   authorize,
   isPublic,
+  keepsControl,
   MalformedPolicy,
   type PolicyDocument,
   type Principal,
@@ -146,6 +147,18 @@ describe("buckets", () => {
 });
 
 describe("keys", () => {
+  test("whoever sets a policy keeps control unless it denies that or leaves it to others", () => {
+    const root = { AWS: `arn:aws:iam::${own}:root` };
+    const change = { Action: "kms:PutKeyPolicy", Resource: "*" };
+    const holds = (...statements: object[]) =>
+      keepsControl(document("resource", ...statements), { arn: key, accountId: own }, operator);
+    expect(holds({ Effect: "Allow", Principal: root, ...change })).toBe(true);
+    expect(holds({ Effect: "Allow", Principal: { AWS: roleArn }, ...change })).toBe(false);
+    expect(holds({ Effect: "Allow", Principal: root, ...change }, { Effect: "Deny", Principal: "*", ...change })).toBe(
+      false,
+    );
+  });
+
   const judge = (principal: Principal, action: string, context = {}, identity: PolicyDocument[] = []) =>
     authorize(request(principal, action, key, context), { identity, resource: attestedKey }, "resource-only").allowed;
 

@@ -156,7 +156,14 @@ test("a public policy needs the block of public access lifted first, and a key p
     const bucket = new aws.s3.Bucket("public", {}, { provider });
     const flags = { blockPublicPolicy: settings.blocked, restrictPublicBuckets: settings.blocked };
     const block = new aws.s3.BucketPublicAccessBlock("block", { bucket: bucket.bucket, ...flags }, { provider });
-    const statement = { Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: "arn:aws:s3:::x/*" };
+    const statement = {
+      Effect: "Allow",
+      Principal: "*",
+      Action: "s3:GetObject",
+      Resource: "arn:aws:s3:::x/*",
+      // Narrows nobody out: still public.
+      Condition: { Bool: { "aws:SecureTransport": "true" } },
+    };
     const policy = JSON.stringify({ Version: "2012-10-17", Statement: [statement] });
     new aws.s3.BucketPolicy("policy", { bucket: bucket.bucket, policy }, { provider, dependsOn: block });
     const root = { AWS: `arn:aws:iam::${testAccount(1).accountId}:root` };

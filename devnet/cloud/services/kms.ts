@@ -17,8 +17,7 @@ import {
   unseal,
   verifyMessage,
 } from "../key-material.ts";
-import { authorize, type Principal } from "../policy.ts";
-import { defaultKeyPolicy } from "../providers/aws/policy-document.ts";
+import { defaultKeyPolicy, keepsControl, type Principal } from "../policy.ts";
 import type { AccountStore, StoredResource } from "../store.ts";
 
 const keyType = "aws:kms/key:Key";
@@ -274,7 +273,7 @@ export async function expireKeys(account: AccountStore, now: Date): Promise<void
 }
 
 /** What KMS refuses to store: a malformed policy, and one that locks the caller out of changing it again. */
-export function checkKeyPolicy(
+function checkKeyPolicy(
   text: string,
   principal: Principal,
   accountId: string,
@@ -282,10 +281,7 @@ export function checkKeyPolicy(
   bypassLockoutCheck = false,
 ): void {
   const policy = readPolicy(text, "resource");
-  if (bypassLockoutCheck) return;
-  const request = { principal, action: "kms:PutKeyPolicy", resource: arn, resourceAccountId: accountId };
-  const everything = readPolicy({ Statement: { Effect: "Allow", Action: "*", Resource: "*" } }, "identity");
-  if (!authorize(request, { identity: [everything], resource: policy }, "resource-only").allowed)
+  if (!bypassLockoutCheck && !keepsControl(policy, { arn, accountId }, principal))
     throw new AwsError(
       "MalformedPolicy",
       "The new key policy will not allow you to update the key policy in the future.",

@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { operatorArn } from "../../credentials.ts";
+import { defaultKeyPolicy, keepsControl } from "../../policy.ts";
 import type { Properties } from "../property-values.ts";
 import { type AwsCaller, type AwsResource, awsError, text } from "./aws-resource.ts";
-import { defaultKeyPolicy, keepsControl, missingRole } from "./policy-document.ts";
+import { missingRole, resourcePolicy } from "./policy-document.ts";
 
 const keyType = "aws:kms/key:Key";
 
@@ -9,12 +11,13 @@ const dayMs = 86_400_000;
 
 const key: AwsResource = {
   create(caller, inputs) {
-    refusePolicy(caller, "CreateKey", inputs);
     const keyId = randomUUID();
+    const arn = `arn:aws:kms:${caller.region}:${caller.account.accountId}:key/${keyId}`;
+    refusePolicy(caller, "CreateKey", inputs, arn);
     return {
       id: keyId,
       computed: {
-        arn: `arn:aws:kms:${caller.region}:${caller.account.accountId}:key/${keyId}`,
+        arn,
         keyId,
         policy: inputs.policy ?? defaultKeyPolicy(caller.account.accountId),
         description: inputs.description ?? "",
@@ -24,7 +27,7 @@ const key: AwsResource = {
     };
   },
   update(caller, _id, inputs, before) {
-    refusePolicy(caller, "PutKeyPolicy", inputs);
+    refusePolicy(caller, "PutKeyPolicy", inputs, text(before.arn));
     return {
       policy: inputs.policy ?? before.policy,
       keyState: inputs.isEnabled === false ? "Disabled" : "Enabled",
@@ -74,12 +77,14 @@ function target(caller: AwsCaller, inputs: Properties): Properties {
   return { targetKeyArn: found.props.arn };
 }
 
-function refusePolicy(caller: AwsCaller, operation: string, inputs: Properties): void {
+function refusePolicy(caller: AwsCaller, operation: string, inputs: Properties, arn: string): void {
   if (inputs.policy === undefined) return;
   const malformed = (message: string) => awsError("KMS", operation, 400, "MalformedPolicyDocumentException", message);
-  if (missingRole(caller, inputs.policy))
-    throw malformed("Policy contains a statement with one or more invalid principals.");
-  if (inputs.bypassPolicyLockoutSafetyCheck !== true && !keepsControl(caller, inputs.policy))
+  const policy = resourcePolicy(inputs.policy, malformed);
+  if (missingRole(caller, policy)) throw malformed("Policy contains a statement with one or more invalid principals.");
+  const { accountId } = caller.account;
+  const operator = { kind: "user", accountId, arn: operatorArn(accountId) } as const;
+  if (inputs.bypassPolicyLockoutSafetyCheck !== true && !keepsControl(policy, { arn, accountId }, operator))
     throw malformed("The new key policy will not allow you to update the key policy in the future.");
 }
 

@@ -1,6 +1,8 @@
+import { operatorArn } from "../../credentials.ts";
+import { isPublic } from "../../policy.ts";
 import type { Properties } from "../property-values.ts";
 import { type AwsCaller, type AwsResource, awsError, text } from "./aws-resource.ts";
-import { isPublic, missingRole } from "./policy-document.ts";
+import { missingRole, resourcePolicy } from "./policy-document.ts";
 
 const bucketType = "aws:s3/bucket:Bucket";
 const accessBlockType = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock";
@@ -102,16 +104,17 @@ const bucketSetting = (refuse?: (caller: AwsCaller, inputs: Properties) => void)
 
 function refusePolicy(caller: AwsCaller, inputs: Properties): void {
   const name = text(inputs.bucket);
-  if (missingRole(caller, inputs.policy))
-    throw awsError("S3", "PutBucketPolicy", 400, "MalformedPolicy", "Invalid principal in policy");
+  const malformed = (message: string) => awsError("S3", "PutBucketPolicy", 400, "MalformedPolicy", message);
+  const policy = resourcePolicy(inputs.policy, malformed);
+  if (missingRole(caller, policy)) throw malformed("Invalid principal in policy");
   const block = caller.store.get(accessBlockType, name)?.props;
-  if (block?.blockPublicPolicy === true && isPublic(inputs.policy))
+  if (block?.blockPublicPolicy === true && isPublic(policy))
     throw awsError(
       "S3",
       "PutBucketPolicy",
       403,
       "AccessDenied",
-      `User: arn:aws:iam::${caller.account.accountId}:user/operator is not authorized to perform: s3:PutBucketPolicy on resource: "arn:aws:s3:::${name}" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.`,
+      `User: ${operatorArn(caller.account.accountId)} is not authorized to perform: s3:PutBucketPolicy on resource: "arn:aws:s3:::${name}" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.`,
     );
 }
 
