@@ -36,12 +36,6 @@ let last = "";
 
 export const colours = createColors(terminal.colour);
 
-/** The line that every output begins with. A devnet shouts, so that no one takes it for the real thing. */
-export function networkLine(network: string, environment: string, rest = ""): string {
-  const name = environment === "devnet" ? network.toUpperCase() : network;
-  return `network ${colours.bold(name)}${rest ? `  ${rest}` : ""}`;
-}
-
 /** Rows as aligned columns; the last one is wrapped under itself where the terminal ends. */
 export function renderTable(rows: readonly (readonly string[])[], columns = terminal.width): string {
   const widths: number[] = [];

@@ -5,6 +5,7 @@ import { Digest } from "../contract/names.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { parse } from "../contract/parse.ts";
 import type { CommandResult, PartyAccess, RunbookContext } from "./context.ts";
+import { networkLine } from "./network-line.ts";
 import { type Repeat, type Risk, type Runbook, repeats, risks, type Step } from "./runbook.ts";
 
 /** What was shown and approved; written once, before the first step, as `plan.json`. */
@@ -119,11 +120,6 @@ export function sameDigest(digest: string, typed: string): boolean {
     .toLowerCase()
     .replace(/^sha256:/, "");
   return given.length >= shortDigestLength && digest.replace(/^sha256:/, "").startsWith(given);
-}
-
-/** The line that every output begins with. A devnet shouts, so that no one takes it for the real thing. */
-export function networkLine(plan: Pick<RunPlan, "network" | "environment">): string {
-  return `network ${plan.environment === "devnet" ? plan.network.toUpperCase() : plan.network}`;
 }
 
 /** The plan as an operator reads it. `withDigest: false` leaves the digest for the second operator to tell. */

@@ -1,14 +1,14 @@
 import type { ValidateReport } from "../contract/validate-report.ts";
+import { networkLine } from "./network-line.ts";
 
 const marks = { OK: "ok", FAIL: "**DOWN**", UNKNOWN: "?" } as const;
 
 /** The report for a pull request or a chat: verdict first, then findings, then the matrix. */
 export function renderValidateMarkdown(report: ValidateReport): string {
-  const name = report.environment === "devnet" ? report.network.toUpperCase() : report.network;
   const ids = report.parties.map((party) => party.partyId);
   const byPair = new Map(report.links.map((link) => [`${link.from} ${link.to}`, marks[link.verdict.status]]));
   return [
-    `## network ${name}: ${report.verdict}`,
+    `## ${networkLine(report)}: ${report.verdict}`,
     "",
     `${report.linksUp} of ${report.linksTotal} links up, ${report.partiesFullyConnected} of ${ids.length} parties fully connected, faults still tolerated: ${report.faultsTolerated ?? "could not tell"} (t = ${report.threshold}).`,
     "",

@@ -1,6 +1,7 @@
 import { createColors } from "picocolors";
 import type { LinkReport, ValidateReport } from "../contract/validate-report.ts";
 import type { Finding, Verdict } from "../contract/verdict.ts";
+import { networkLine } from "./network-line.ts";
 import type { TextStyle } from "./runbook.ts";
 
 type Colours = ReturnType<typeof createColors>;
@@ -31,9 +32,8 @@ export function renderValidateText(report: ValidateReport, style: TextStyle): st
 }
 
 function header(report: ValidateReport, colours: Colours): string {
-  const name = report.environment === "devnet" ? report.network.toUpperCase() : report.network;
   const time = `${report.startedAt.slice(0, 19).replace("T", " ")}Z`;
-  const first = `network ${colours.bold(name)}`;
+  const first = networkLine(report, { bold: colours.bold });
   return [
     first,
     `${report.parties.length} parties, t = ${report.threshold}   stage ${report.stage}   manifest ${report.manifestDigest.slice(0, 15)}`,

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { Finding } from "../contract/verdict.ts";
 import type { Failure, JournalLine } from "./journal.ts";
-import { networkLine, type RunPlan, shortDigest } from "./plan.ts";
+import { networkLine } from "./network-line.ts";
+import { type RunPlan, shortDigest } from "./plan.ts";
 import type { Report } from "./runbook.ts";
 
 export const stepStates = ["DONE", "SKIP", "FAIL", "UNKNOWN", "INTERRUPTED", "NOT_STARTED"] as const;

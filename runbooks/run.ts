@@ -17,9 +17,9 @@ import {
   readJournal,
   sha256,
 } from "./journal.ts";
+import { networkLine } from "./network-line.ts";
 import {
   type GivenContext,
-  networkLine,
   type PlannedRun,
   planDigest,
   planRunbook,

@@ -3,9 +3,10 @@ import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { devnetDown, devnetEnv, devnetFault, devnetStatus, devnetUp } from "../../devnet/devnet.ts";
 import { faultText, parseFault } from "../../devnet/fault.ts";
+import { networkLine } from "../../runbooks/network-line.ts";
 import { suggest } from "../help.mjs";
 import { projectRoot, toolsFolder, useTools } from "../session.ts";
-import { networkLine, renderTable, terminal } from "../terminal.ts";
+import { colours, renderTable, terminal } from "../terminal.ts";
 import { chooseFormat } from "./stacks.ts";
 
 const actions: Record<string, (args: string[], root: string) => Promise<number>> = { up, down, status, fault, env };
@@ -72,7 +73,7 @@ async function status(args: string[], root: string): Promise<number> {
     const programs = idle.map((program) => [program.name, program.state]);
     terminal.print(
       [
-        networkLine(found.network, "devnet", `${found.phase}, in 127.${found.k}.0.0/16`),
+        devnetLine(found.network, `${found.phase}, in 127.${found.k}.0.0/16`),
         renderTable(parties),
         `${found.programs.length - idle.length} of ${found.programs.length} programs serve`,
         ...(programs.length > 0 ? [renderTable(programs)] : []),
@@ -87,8 +88,12 @@ async function status(args: string[], root: string): Promise<number> {
 async function fault(args: string[], root: string): Promise<number> {
   const { positionals } = parseArgs({ args, options: {}, allowPositionals: true });
   const { network, faults } = await devnetFault(root, parseFault(positionals));
-  terminal.print(`${networkLine(network, "devnet")}  faults: ${faults.map(faultText).join(", ") || "none"}`);
+  terminal.print(devnetLine(network, `faults: ${faults.map(faultText).join(", ") || "none"}`));
   return exitCodes.ok;
+}
+
+function devnetLine(network: string, rest: string): string {
+  return networkLine({ network, environment: "devnet" }, { rest, bold: colours.bold });
 }
 
 /** Prints exports for a shell: with them, ordinary `pulumi`, `kubectl` and `helm` work against one party. */

@@ -6,12 +6,13 @@ import { readOutputs } from "../../fleet/outputs.ts";
 import type { PartyStack } from "../../fleet/party-stacks.ts";
 import { inWaves } from "../../fleet/waves.ts";
 import { interruptSignal } from "../../runbooks/interrupt.ts";
+import { networkLine } from "../../runbooks/network-line.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
 import { settleParty } from "../../stacks/party-settings.ts";
 import { manifestPath } from "../../stacks/project.ts";
 import { chooseParties } from "../party-choice.ts";
 import { openSession, type Session } from "../session.ts";
-import { networkLine, renderTable, terminal } from "../terminal.ts";
+import { colours, renderTable, terminal } from "../terminal.ts";
 
 const options = {
   network: { type: "string" },
@@ -62,7 +63,7 @@ export async function outputs(args: string[]): Promise<number> {
     terminal.print(JSON.stringify({ schema: "quorate/outputs/v1", network: session.network, parties: all }, null, 2));
     return exitCodes.ok;
   }
-  terminal.print(networkLine(session.network, session.manifest.environment));
+  terminal.print(networkLine(session.manifest, { bold: colours.bold }));
   for (const { absent, trustedReleases, ...fields } of all) {
     const releases = trustedReleases.map(({ version, pcr0 }) => `${version} (PCR0 ${pcr0.slice(0, 8)}…)`);
     const rows = Object.entries({ ...fields, trustedReleases: releases.join(", ") }).flatMap(([field, value]) =>
@@ -188,7 +189,7 @@ function renderChanges(session: Session, report: "preview" | "up", changes: Chan
     ].join("\n");
   const details = listed.map((row) => [`  party ${row.party}`, row.operation, row.name, row.type]);
   return [
-    networkLine(session.network, session.manifest.environment, `manifest ${session.manifestDigest.slice(0, 19)}`),
+    networkLine(session.manifest, { rest: `manifest ${session.manifestDigest.slice(0, 19)}`, bold: colours.bold }),
     ...(details.length > 0 ? [renderTable(details)] : []),
     renderTable(rows),
     verdict,

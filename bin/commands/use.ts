@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
+import { networkLine } from "../../runbooks/network-line.ts";
 import { openSession, projectRoot } from "../session.ts";
-import { networkLine, terminal } from "../terminal.ts";
+import { colours, terminal } from "../terminal.ts";
 
 export async function use(args: string[]): Promise<number> {
   const { positionals } = parseArgs({ args, options: {}, allowPositionals: true });
@@ -20,9 +21,9 @@ export async function use(args: string[]): Promise<number> {
   const root = projectRoot();
   const session = await openSession({ network, root });
   const file = join(root, ".quorate", "current");
-  await mkdir(join(root, ".quorate"), { recursive: true });
+  await mkdir(join(root, ".quorate"), { recursive: true, mode: 0o700 });
   await writeFile(`${file}.${process.pid}`, `${network}\n`);
   await rename(`${file}.${process.pid}`, file);
-  terminal.print(networkLine(network, session.manifest.environment, "is what the next commands are about"));
+  terminal.print(networkLine(session.manifest, { rest: "is what the next commands are about", bold: colours.bold }));
   return exitCodes.ok;
 }
