@@ -31,6 +31,91 @@ export interface ResourceShape {
   readonly outputs: readonly string[];
 }
 
+/** What several types have in common; the SDKs write each out. */
+const corsRule = {
+  allowedHeaders: "strings",
+  "allowedMethods!": "strings",
+  "allowedOrigins!": "strings",
+  exposeHeaders: "strings",
+  maxAgeSeconds: "number",
+} as const;
+const encryptionRule = {
+  applyServerSideEncryptionByDefault: { kmsMasterKeyId: "string", "sseAlgorithm!": "string" },
+  blockedEncryptionTypes: "strings",
+  bucketKeyEnabled: "boolean",
+} as const;
+/** A rule within its security group. */
+const inlineRule = {
+  cidrBlocks: "strings",
+  description: "string",
+  "fromPort!": "number",
+  ipv6CidrBlocks: "strings",
+  prefixListIds: "strings",
+  "protocol!": "string",
+  securityGroups: "strings",
+  self: "boolean",
+  "toPort!": "number",
+} as const;
+/** A rule that is a resource of its own. */
+const securityGroupRule: ResourceShape = {
+  inputs: {
+    cidrIpv4: "string",
+    cidrIpv6: "string",
+    description: "string",
+    fromPort: "number",
+    "ipProtocol!": "string",
+    prefixListId: "string",
+    referencedSecurityGroupId: "string",
+    region: "string",
+    "securityGroupId!": "string",
+    tags: "map",
+    toPort: "number",
+  },
+  replaces: ["securityGroupId"],
+  outputs: ["arn", "securityGroupRuleId", "tagsAll"],
+};
+const randomCharacters = {
+  inputs: {
+    keepers: "map",
+    "length!": "number",
+    lower: "boolean",
+    minLower: "number",
+    minNumeric: "number",
+    minSpecial: "number",
+    minUpper: "number",
+    number: "boolean",
+    numeric: "boolean",
+    overrideSpecial: "string",
+    special: "boolean",
+    upper: "boolean",
+  },
+  replaces: [
+    "keepers",
+    "length",
+    "lower",
+    "minLower",
+    "minNumeric",
+    "minSpecial",
+    "minUpper",
+    "number",
+    "numeric",
+    "overrideSpecial",
+    "special",
+    "upper",
+  ],
+  defaults: {
+    lower: true,
+    minLower: 0,
+    minNumeric: 0,
+    minSpecial: 0,
+    minUpper: 0,
+    number: true,
+    numeric: true,
+    special: true,
+    upper: true,
+  },
+} as const;
+
 /** Every resource type that the stand-in providers know; field names are those of the Pulumi SDKs in package.json. */
 export const resourceTable: { readonly [type: string]: ResourceShape } = {
   "aws:s3/bucket:Bucket": {
@@ -40,15 +125,7 @@ export const resourceTable: { readonly [type: string]: ResourceShape } = {
       bucket: "string",
       bucketNamespace: "string",
       bucketPrefix: "string",
-      corsRules: [
-        {
-          allowedHeaders: "strings",
-          "allowedMethods!": "strings",
-          "allowedOrigins!": "strings",
-          exposeHeaders: "strings",
-          maxAgeSeconds: "number",
-        },
-      ],
+      corsRules: [corsRule],
       forceDestroy: "boolean",
       grants: [{ id: "string", "permissions!": "strings", "type!": "string", uri: "string" }],
       lifecycleRules: [
@@ -74,13 +151,7 @@ export const resourceTable: { readonly [type: string]: ResourceShape } = {
       region: "string",
       replicationConfiguration: "map",
       requestPayer: "string",
-      serverSideEncryptionConfiguration: {
-        "rule!": {
-          applyServerSideEncryptionByDefault: { kmsMasterKeyId: "string", "sseAlgorithm!": "string" },
-          blockedEncryptionTypes: "strings",
-          bucketKeyEnabled: "boolean",
-        },
-      },
+      serverSideEncryptionConfiguration: { "rule!": encryptionRule },
       tags: "map",
       versioning: { enabled: "boolean", mfaDelete: "boolean" },
       website: "map",
@@ -140,13 +211,7 @@ export const resourceTable: { readonly [type: string]: ResourceShape } = {
       "bucket!": "string",
       expectedBucketOwner: "string",
       region: "string",
-      "rules!": [
-        {
-          applyServerSideEncryptionByDefault: { kmsMasterKeyId: "string", "sseAlgorithm!": "string" },
-          blockedEncryptionTypes: "strings",
-          bucketKeyEnabled: "boolean",
-        },
-      ],
+      "rules!": [encryptionRule],
     },
     replaces: ["bucket", "expectedBucketOwner"],
     outputs: [],
@@ -187,16 +252,7 @@ export const resourceTable: { readonly [type: string]: ResourceShape } = {
   "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": {
     inputs: {
       "bucket!": "string",
-      "corsRules!": [
-        {
-          allowedHeaders: "strings",
-          "allowedMethods!": "strings",
-          "allowedOrigins!": "strings",
-          exposeHeaders: "strings",
-          id: "string",
-          maxAgeSeconds: "number",
-        },
-      ],
+      "corsRules!": [{ ...corsRule, id: "string" }],
       expectedBucketOwner: "string",
       region: "string",
     },
@@ -386,32 +442,8 @@ export const resourceTable: { readonly [type: string]: ResourceShape } = {
   "aws:ec2/securityGroup:SecurityGroup": {
     inputs: {
       description: "string",
-      egress: [
-        {
-          cidrBlocks: "strings",
-          description: "string",
-          "fromPort!": "number",
-          ipv6CidrBlocks: "strings",
-          prefixListIds: "strings",
-          "protocol!": "string",
-          securityGroups: "strings",
-          self: "boolean",
-          "toPort!": "number",
-        },
-      ],
-      ingress: [
-        {
-          cidrBlocks: "strings",
-          description: "string",
-          "fromPort!": "number",
-          ipv6CidrBlocks: "strings",
-          prefixListIds: "strings",
-          "protocol!": "string",
-          securityGroups: "strings",
-          self: "boolean",
-          "toPort!": "number",
-        },
-      ],
+      egress: [inlineRule],
+      ingress: [inlineRule],
       name: "string",
       namePrefix: "string",
       region: "string",
@@ -473,40 +505,8 @@ export const resourceTable: { readonly [type: string]: ResourceShape } = {
       "tagsAll",
     ],
   },
-  "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": {
-    inputs: {
-      cidrIpv4: "string",
-      cidrIpv6: "string",
-      description: "string",
-      fromPort: "number",
-      "ipProtocol!": "string",
-      prefixListId: "string",
-      referencedSecurityGroupId: "string",
-      region: "string",
-      "securityGroupId!": "string",
-      tags: "map",
-      toPort: "number",
-    },
-    replaces: ["securityGroupId"],
-    outputs: ["arn", "securityGroupRuleId", "tagsAll"],
-  },
-  "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": {
-    inputs: {
-      cidrIpv4: "string",
-      cidrIpv6: "string",
-      description: "string",
-      fromPort: "number",
-      "ipProtocol!": "string",
-      prefixListId: "string",
-      referencedSecurityGroupId: "string",
-      region: "string",
-      "securityGroupId!": "string",
-      tags: "map",
-      toPort: "number",
-    },
-    replaces: ["securityGroupId"],
-    outputs: ["arn", "securityGroupRuleId", "tagsAll"],
-  },
+  "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": securityGroupRule,
+  "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": securityGroupRule,
   "aws:eks/cluster:Cluster": {
     inputs: {
       accessConfig: { authenticationMode: "string", bootstrapClusterCreatorAdminPermissions: "boolean" },
@@ -662,90 +662,11 @@ export const resourceTable: { readonly [type: string]: ResourceShape } = {
     outputs: ["b64Std", "b64Url", "dec", "hex"],
   },
   "random:index/randomPassword:RandomPassword": {
-    inputs: {
-      keepers: "map",
-      "length!": "number",
-      lower: "boolean",
-      minLower: "number",
-      minNumeric: "number",
-      minSpecial: "number",
-      minUpper: "number",
-      number: "boolean",
-      numeric: "boolean",
-      overrideSpecial: "string",
-      special: "boolean",
-      upper: "boolean",
-    },
-    replaces: [
-      "keepers",
-      "length",
-      "lower",
-      "minLower",
-      "minNumeric",
-      "minSpecial",
-      "minUpper",
-      "number",
-      "numeric",
-      "overrideSpecial",
-      "special",
-      "upper",
-    ],
-    defaults: {
-      lower: true,
-      minLower: 0,
-      minNumeric: 0,
-      minSpecial: 0,
-      minUpper: 0,
-      number: true,
-      numeric: true,
-      special: true,
-      upper: true,
-    },
+    ...randomCharacters,
     secrets: ["bcryptHash", "result"],
     outputs: ["bcryptHash", "result"],
   },
-  "random:index/randomString:RandomString": {
-    inputs: {
-      keepers: "map",
-      "length!": "number",
-      lower: "boolean",
-      minLower: "number",
-      minNumeric: "number",
-      minSpecial: "number",
-      minUpper: "number",
-      number: "boolean",
-      numeric: "boolean",
-      overrideSpecial: "string",
-      special: "boolean",
-      upper: "boolean",
-    },
-    replaces: [
-      "keepers",
-      "length",
-      "lower",
-      "minLower",
-      "minNumeric",
-      "minSpecial",
-      "minUpper",
-      "number",
-      "numeric",
-      "overrideSpecial",
-      "special",
-      "upper",
-    ],
-    defaults: {
-      lower: true,
-      minLower: 0,
-      minNumeric: 0,
-      minSpecial: 0,
-      minUpper: 0,
-      number: true,
-      numeric: true,
-      special: true,
-      upper: true,
-    },
-    outputs: ["result"],
-  },
+  "random:index/randomString:RandomString": { ...randomCharacters, outputs: ["result"] },
   "kubernetes:helm.sh/v3:Release": {
     inputs: {
       allowNullValues: "boolean",
