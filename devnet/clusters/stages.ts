@@ -3,15 +3,6 @@
  * Running once is left alone, so that a condition which devnetd patches stays as it is.
  * @see https://kwok.sigs.k8s.io/docs/user/stages-configuration/
  */
-const conditionRow = (time: string) => `
-{{ range NodeConditions }}
-- type: {{ .type | Quote }}
-  status: {{ .status | Quote }}
-  reason: {{ .reason | Quote }}
-  message: {{ .message | Quote }}
-  lastHeartbeatTime: {{ $now | Quote }}
-  lastTransitionTime: {{ ${time} | Quote }}
-{{ end }}`;
 
 const resources = (field: "allocatable" | "capacity") => `
 ${field}:
@@ -23,10 +14,20 @@ ${field}:
   pods: "110"
 {{ end }}`;
 
-const nodeJoins = `{{ $now := Now }}
+const nodeBeats = `{{ $now := Now }}
 {{ $since := or .metadata.creationTimestamp $now }}
-conditions:${conditionRow("$since")}
-addresses:
+conditions:
+{{ range NodeConditions }}
+- type: {{ .type | Quote }}
+  status: {{ .status | Quote }}
+  reason: {{ .reason | Quote }}
+  message: {{ .message | Quote }}
+  lastHeartbeatTime: {{ $now | Quote }}
+  lastTransitionTime: {{ $since | Quote }}
+{{ end }}
+`;
+
+const nodeJoins = `${nodeBeats}addresses:
 - type: InternalIP
   address: {{ NodeIP | Quote }}
 - type: Hostname
@@ -50,10 +51,29 @@ nodeInfo:
 phase: Running
 `;
 
-const nodeBeats = `{{ $now := Now }}
-{{ $since := or .metadata.creationTimestamp $now }}
-conditions:${conditionRow("$since")}
-`;
+const running = `
+  started: true
+  state:
+    running:
+      startedAt: {{ $now | Quote }}`;
+
+const completed = `
+  state:
+    terminated:
+      exitCode: 0
+      reason: Completed
+      startedAt: {{ $now | Quote }}
+      finishedAt: {{ $now | Quote }}`;
+
+/** One row for each container of the pod's spec. */
+const statuses = (containers: "containers" | "initContainers", state: string) => `
+{{ range .spec.${containers} }}
+- name: {{ .name | Quote }}
+  image: {{ .image | Quote }}
+  imageID: {{ .image | Quote }}
+  restartCount: 0
+${state}
+{{ end }}`;
 
 const podRuns = `{{ $now := Now }}
 conditions:
@@ -67,39 +87,14 @@ conditions:
   status: "True"
   lastTransitionTime: {{ $now | Quote }}
 {{ end }}
-containerStatuses:
-{{ range .spec.containers }}
-- name: {{ .name | Quote }}
-  image: {{ .image | Quote }}
-  imageID: {{ .image | Quote }}
-  ready: true
-  started: true
-  restartCount: 0
-  state:
-    running:
-      startedAt: {{ $now | Quote }}
-{{ end }}
-initContainerStatuses:
-{{ range .spec.initContainers }}
-- name: {{ .name | Quote }}
-  image: {{ .image | Quote }}
-  imageID: {{ .image | Quote }}
-  ready: true
-  restartCount: 0
-  {{ if eq .restartPolicy "Always" }}
-  started: true
-  state:
-    running:
-      startedAt: {{ $now | Quote }}
-  {{ else }}
-  state:
-    terminated:
-      exitCode: 0
-      reason: Completed
-      startedAt: {{ $now | Quote }}
-      finishedAt: {{ $now | Quote }}
-  {{ end }}
-{{ end }}
+containerStatuses:${statuses("containers", `  ready: true${running}`)}
+initContainerStatuses:${statuses(
+  "initContainers",
+  `  ready: true
+  {{ if eq .restartPolicy "Always" }}${running}
+  {{ else }}${completed}
+  {{ end }}`,
+)}
 {{ with NodeIPsWith .spec.nodeName }}
 hostIP: {{ index . 0 | Quote }}
 hostIPs:
@@ -119,25 +114,15 @@ startTime: {{ $now | Quote }}
 `;
 
 const jobPodEnds = `{{ $now := Now }}
-containerStatuses:
-{{ range .spec.containers }}
-- name: {{ .name | Quote }}
-  image: {{ .image | Quote }}
-  imageID: {{ .image | Quote }}
-  ready: false
-  started: false
-  restartCount: 0
-  state:
-    terminated:
-      exitCode: 0
-      reason: Completed
-      startedAt: {{ $now | Quote }}
-      finishedAt: {{ $now | Quote }}
-{{ end }}
+containerStatuses:${statuses("containers", `  ready: false\n  started: false${completed}`)}
 phase: Succeeded
 `;
 
 const readyStatus = '.status.conditions.[] | select( .type == "Ready" ) | .status';
+
+const stays: Match = { key: ".metadata.deletionTimestamp", operator: "DoesNotExist" };
+const inPhase = (phase: string): Match => ({ key: ".status.phase", operator: "In", values: [phase] });
+const notReady: Match = { key: readyStatus, operator: "NotIn", values: ["True"] };
 
 interface Match {
   key: string;
@@ -161,37 +146,21 @@ function stage(name: string, kind: "Node" | "Pod", matches: Match[], next: objec
 
 /** All stages, as objects for kwok's configuration file. */
 export const stages: object[] = [
-  stage("node-joins", "Node", [{ key: readyStatus, operator: "NotIn", values: ["True"] }], {
+  stage("node-joins", "Node", [notReady], {
     statusTemplate: nodeJoins,
   }),
   stage(
     "node-beats",
     "Node",
-    [
-      { key: ".status.phase", operator: "In", values: ["Running"] },
-      { key: readyStatus, operator: "In", values: ["True"] },
-    ],
+    [inPhase("Running"), { key: readyStatus, operator: "In", values: ["True"] }],
     { statusTemplate: nodeBeats },
     { durationMilliseconds: 20_000, jitterDurationMilliseconds: 25_000 },
   ),
-  stage(
-    "pod-runs",
-    "Pod",
-    [
-      { key: ".metadata.deletionTimestamp", operator: "DoesNotExist" },
-      { key: ".status.phase", operator: "In", values: ["Pending"] },
-      { key: readyStatus, operator: "NotIn", values: ["True"] },
-    ],
-    { statusTemplate: podRuns },
-  ),
+  stage("pod-runs", "Pod", [stays, inPhase("Pending"), notReady], { statusTemplate: podRuns }),
   stage(
     "job-pod-ends",
     "Pod",
-    [
-      { key: ".metadata.deletionTimestamp", operator: "DoesNotExist" },
-      { key: ".status.phase", operator: "In", values: ["Running"] },
-      { key: ".metadata.ownerReferences.[].kind", operator: "In", values: ["Job"] },
-    ],
+    [stays, inPhase("Running"), { key: ".metadata.ownerReferences.[].kind", operator: "In", values: ["Job"] }],
     { statusTemplate: jobPodEnds },
   ),
   stage("pod-goes", "Pod", [{ key: ".metadata.deletionTimestamp", operator: "Exists" }], { delete: true }),
