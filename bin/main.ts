@@ -1,3 +1,4 @@
+import { fileError } from "../contract/file-error.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import { terminal } from "./terminal.ts";
@@ -37,9 +38,10 @@ export async function main(name: string, args: string[]): Promise<number> {
 
 function report(failure: unknown): number {
   terminal.endProgress();
-  if (failure instanceof OperatorError) {
-    process.stderr.write(`${failure.render()}\n`);
-    return failure.problem.exitCode ?? exitCodes.usage;
+  const told = failure instanceof OperatorError ? failure : fileError(failure);
+  if (told) {
+    process.stderr.write(`${told.render()}\n`);
+    return told.problem.exitCode ?? exitCodes.usage;
   }
   if (isArgumentError(failure)) {
     process.stderr.write(`ARGUMENT_INVALID  ${failure.message}\n  next      quorate --help\n`);

@@ -1,8 +1,9 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { fileError } from "../contract/file-error.ts";
 import type { Digest } from "../contract/names.ts";
 import type { NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
@@ -28,11 +29,18 @@ const NetworkEnvironment = z.strictObject({
 });
 
 /** The nearest folder, from here upwards, that holds stacks. */
-export function projectRoot(from: string = process.cwd()): string {
+export function projectRoot(from: string = workingFolder()): string {
+  let closed: OperatorError | undefined;
   for (let folder = resolve(from); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, "stacks", "networks"))) return folder;
+    try {
+      if (statSync(join(folder, "stacks", "networks"), { throwIfNoEntry: false })) return folder;
+    } catch (failure) {
+      // A folder that can not be entered may be the project, or only one above it.
+      if ((failure as NodeJS.ErrnoException).code === "EACCES") closed ??= fileError(failure);
+    }
     if (folder === dirname(folder)) break;
   }
+  if (closed) throw closed;
   throw new OperatorError({
     code: "PROJECT_MISSING",
     what: "this is not inside a Quorate project",
@@ -40,6 +48,23 @@ export function projectRoot(from: string = process.cwd()): string {
     expected: "a folder with stacks/networks/<network>.yaml",
     next: "change into your project, or write a network manifest there",
   });
+}
+
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new OperatorError(
+      {
+        code: "PROJECT_MISSING",
+        what: "this is not inside a Quorate project",
+        found: "a working folder that was removed",
+        expected: "a folder with stacks/networks/<network>.yaml",
+        next: "change into your project",
+      },
+      { cause },
+    );
+  }
 }
 
 /** Where set-up puts the tools of this copy of Quorate: beside its sources, or beside what the package has for them. */
@@ -135,6 +160,6 @@ async function readIfThere(file: string): Promise<string | undefined> {
     return await readFile(file, "utf8");
   } catch (failure) {
     if ((failure as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw failure;
+    throw fileError(failure, file) ?? failure;
   }
 }

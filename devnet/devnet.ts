@@ -310,7 +310,7 @@ async function reapIfIdle(files: DevnetFiles, state: DevnetState): Promise<void>
     await reap(state.children, state.mark);
   } catch (error) {
     // Whoever holds the lock is starting or ending it, and clears up itself.
-    if (!(error instanceof OperatorError)) throw error;
+    if (!(error instanceof OperatorError) || error.problem.code !== "DEVNET_STARTING") throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { fileError } from "../contract/file-error.ts";
 
 /** Where a devnet keeps its things, below `<root>/.quorate`. */
 export interface DevnetFiles {
@@ -84,6 +85,6 @@ export function readIfThere(path: string): string | null {
     return readFileSync(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
+    throw fileError(error, path) ?? error;
   }
 }

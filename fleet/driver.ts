@@ -169,7 +169,7 @@ export class Fleet {
       `stackConfigDir: ${JSON.stringify(relative(workDir, this.#options.stacksDir))}`,
       "",
     ].join("\n");
-    await mkdir(workDir, { recursive: true });
+    await mkdir(workDir, { recursive: true, mode: 0o700 });
     if ((await readFile(file, "utf8").catch(() => "")) !== text) {
       await writeFile(`${file}.${process.pid}`, text);
       await rename(`${file}.${process.pid}`, file);

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { AllocatorSize } from "../components/aws/enclave-user-data.ts";
+import { fileError } from "../contract/file-error.ts";
 import type { Digest } from "../contract/names.ts";
 import type { ManifestParty, NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
@@ -143,11 +144,12 @@ async function pinnedChart({ manifest, path }: ManifestFile): Promise<{ ref: str
   if (ref.startsWith("oci://")) return { ref: `${ref}@${digest}`, version };
   const dir = resolve(dirname(path), ref);
   const found = await chartDigest(dir).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "ENOENT") throw fileError(cause, dir) ?? cause;
     throw new OperatorError(
       {
         code: "CHART_MISSING",
         what: `the chart of network ${manifest.network} can't be read`,
-        found: `${dir}: ${cause.code === "ENOENT" ? "no such directory" : cause.message}`,
+        found: `${dir}: no such directory`,
         expected: `the directory that chart.ref in ${path} names`,
         next: `correct chart.ref in ${path}`,
       },

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { parseDocument } from "yaml";
+import { fileError } from "../contract/file-error.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 
 /** What one of our YAML files is, for the errors about it. */
@@ -16,11 +17,12 @@ export interface YamlFile {
 /** The plain value of a YAML file; a file that is missing or does not parse is an OperatorError with the line. */
 export async function readYamlFile({ path, code, what, whenMissing }: YamlFile): Promise<unknown> {
   const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "ENOENT") throw fileError(cause, path) ?? cause;
     throw new OperatorError(
       {
         code: `${code}_MISSING`,
         what: `the ${what} ${path} can't be read`,
-        found: cause.code === "ENOENT" ? "no such file" : cause.message,
+        found: "no such file",
         expected: `a ${what}`,
         next: whenMissing,
       },

@@ -1,51 +1,26 @@
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createOperatorFolder } from "../support/operator-folder.ts";
+import { Operator } from "../support/refusal.ts";
 
 // Every case through the real command: one error in four parts, exit code 2, and not one file more than before.
 const checkout = fileURLToPath(new URL("../..", import.meta.url));
-const quorate = join(checkout, "bin/quorate.mjs");
+let operator: Operator;
 let folder: string;
 let manifest: string;
 beforeEach(async () => {
-  folder = await createOperatorFolder(await mkdtemp(join(tmpdir(), "quorate-bad-")));
+  operator = await Operator.create();
+  folder = operator.folder;
   manifest = join(folder, "stacks/networks/devnet.yaml");
 });
 afterEach(async () => {
-  await rm(folder, { recursive: true, force: true });
+  await operator[Symbol.asyncDispose]();
 });
 
-async function run(args: string[], env: Record<string, string> = {}) {
-  return await new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    execFile(
-      process.execPath,
-      [quorate, ...args],
-      { cwd: folder, env: { ...process.env, QUORATE_NETWORK: "", QUORATE_STACKS_DIR: "", ...env } },
-      (failure, stdout, stderr) => resolve({ code: Number(failure?.code ?? 0), stdout, stderr }),
-    );
-  });
-}
-
-async function files(): Promise<string[]> {
-  return (await readdir(folder, { recursive: true })).filter((name) => !name.startsWith("node_modules/")).sort();
-}
-
-/** Runs a command that has to be refused, and gives back what it said. */
-async function refused(code: string, args: string[], env: Record<string, string> = {}): Promise<string> {
-  const before = await files();
-  const ended = await run(args, env);
-  expect({ ...ended, stderr: "" }, ended.stderr).toEqual({ code: 2, stdout: "", stderr: "" });
-  const headers = ended.stderr.split("\n").filter((line) => /^[A-Z][A-Z_]+ {2}/.test(line));
-  expect(headers).toHaveLength(1);
-  expect(ended.stderr.startsWith(`${code}  `), ended.stderr).toBe(true);
-  for (const part of ["found", "expected", "next"]) expect(ended.stderr).toMatch(new RegExp(`^ {2}${part} +\\S`, "m"));
-  expect(ended.stderr).not.toMatch(/^\s+at .*:\d+:\d+/m);
-  expect(await files()).toEqual(before);
-  return ended.stderr;
+async function refused(code: string, args: string[]): Promise<string> {
+  return await operator.refused(code, args);
 }
 
 async function edit(file: string, from: string | RegExp, to: string): Promise<void> {
@@ -130,7 +105,7 @@ test("tools that are nowhere", async () => {
   for (const name of ["bin", "contract", "fleet", "stacks", "devnet", "components", "runbooks", "package.json"])
     await cp(join(checkout, name), join(copy, name), { recursive: true });
   await symlink(join(checkout, "node_modules"), join(copy, "node_modules"));
-  const before = await files();
+  const before = await operator.files();
   const ended = await new Promise<{ code: number; stderr: string }>((resolve) => {
     execFile(
       process.execPath,
@@ -142,5 +117,5 @@ test("tools that are nowhere", async () => {
   expect(ended.stderr).toContain("TOOL_MISSING  ");
   expect(ended.stderr).toContain("npx quorate setup");
   expect(ended.code).toBe(2);
-  expect(await files()).toEqual(before);
+  expect(await operator.files()).toEqual(before);
 });

@@ -1,0 +1,74 @@
+import { execFile, spawnSync } from "node:child_process";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
+import { createOperatorFolder } from "./operator-folder.ts";
+
+const quorate = fileURLToPath(new URL("../../bin/quorate.mjs", import.meta.url));
+
+export interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** An operator's folder in which commands are run that have to be refused. */
+export class Operator implements AsyncDisposable {
+  readonly folder: string;
+  /** Without the superuser's right to pass over the rights of files. */
+  readonly #isOrdinary: boolean;
+
+  private constructor(folder: string, isOrdinary: boolean) {
+    this.folder = folder;
+    this.#isOrdinary = isOrdinary;
+  }
+
+  static async create(options: { ordinary?: boolean } = {}): Promise<Operator> {
+    const folder = await createOperatorFolder(await mkdtemp(join(tmpdir(), "quorate-refusal-")));
+    return new Operator(folder, options.ordinary ?? false);
+  }
+
+  async run(args: string[], env: Record<string, string> = {}): Promise<Ended> {
+    const drop = this.#isOrdinary && process.getuid?.() === 0 ? withoutRights : [];
+    const [file = "", ...words] = [...drop, process.execPath, quorate, ...args];
+    const options = {
+      cwd: this.folder,
+      env: { ...process.env, QUORATE_NETWORK: "", QUORATE_STACKS_DIR: "", ...env },
+    };
+    return await new Promise((resolve) => {
+      execFile(file, words, options, (failure, stdout, stderr) =>
+        resolve({ code: Number(failure?.code ?? 0), stdout, stderr }),
+      );
+    });
+  }
+
+  async files(): Promise<string[]> {
+    return (await readdir(this.folder, { recursive: true })).filter((name) => !name.startsWith("node_modules/")).sort();
+  }
+
+  /** Runs a command that has to be refused: one error in four parts, exit code 2, not one file more than before. Gives back what it said. */
+  async refused(code: string, args: string[], env: Record<string, string> = {}): Promise<string> {
+    const before = await this.files();
+    const ended = await this.run(args, env);
+    expect({ ...ended, stderr: "" }, ended.stderr).toEqual({ code: 2, stdout: "", stderr: "" });
+    const headers = ended.stderr.split("\n").filter((line) => /^[A-Z][A-Z_]+ {2}/.test(line));
+    expect(headers).toHaveLength(1);
+    // Work that was begun may have said so.
+    expect(headers[0]?.startsWith(`${code}  `), ended.stderr).toBe(true);
+    for (const part of ["found", "expected", "next"])
+      expect(ended.stderr).toMatch(new RegExp(`^ {2}${part} +\\S`, "m"));
+    expect(ended.stderr).not.toMatch(/^\s+at .*:\d+:\d+/m);
+    expect(await this.files()).toEqual(before);
+    return ended.stderr;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Also what a test has closed.
+    spawnSync("chmod", ["-R", "u+rwX", this.folder]);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+const withoutRights = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner", "--"];
