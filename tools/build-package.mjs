@@ -1,33 +1,22 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { layersIn } from "./layers.mjs";
 
 // Compiles the package. Node refuses to strip types under node_modules, so `dist/` is the whole project once more, each
 // `.ts` as `.js` and everything else as it is: what finds its neighbours by a relative path finds them there too. Outside
 // of `dist/` the package only has the executable and what its help needs.
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, "dist");
-const folders = [
-  "contract",
-  "components",
-  "stacks",
-  "config",
-  "fleet",
-  "runbooks",
-  "policies",
-  "devnet",
-  "bin",
-  "tools",
-];
 
 rmSync(dist, { recursive: true, force: true });
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 const compiled = spawnSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
 if (compiled.status !== 0) process.exit(1);
 
-for (const folder of folders) if (existsSync(join(root, folder))) copyAssets(join(root, folder), join(dist, folder));
+for (const folder of layersIn(root)) copyAssets(join(root, folder), join(dist, folder));
 cpSync(join(root, "package.json"), join(dist, "package.json"));
 writeFileSync(
   join(dist, "Pulumi.yaml"),

@@ -3,27 +3,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { layersIn } from "./layers.mjs";
 
 // `npm run check` is everything but the slow tests, `npm test` is everything. Whatever fails on the way, the last line on
 // stdout is `N passed, N failed`; a stage that fails counts as one.
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = (name) => join(root, "node_modules", ".bin", name);
-
-/** The folders that exist, for tools that stumble over one that does not. */
-export const sourceFolders = (base) =>
-  [
-    "contract",
-    "components",
-    "stacks",
-    "config",
-    "fleet",
-    "runbooks",
-    "policies",
-    "devnet",
-    "bin",
-    "tools",
-    "test",
-  ].filter((folder) => existsSync(join(base, folder)));
 
 function run(file, args, { live }) {
   return new Promise((resolve) => {
@@ -46,7 +31,7 @@ async function staticStages() {
       ["check", "--error-on-warnings", `--colors=${process.stdout.isTTY ? "force" : "off"}`, "."],
     ],
     types: [bin("tsc"), ["-p", "."]],
-    "arrows and cycles": [bin("depcruise"), ["--config", ".dependency-cruiser.cjs", ...sourceFolders(root)]],
+    "arrows and cycles": [bin("depcruise"), ["--config", ".dependency-cruiser.cjs", ...layersIn(root), "test"]],
   };
   const running = Object.entries(stages).map(([name, [file, args]]) => [name, run(file, args, { live: false })]);
   const tally = { passed: 0, failed: 0 };
