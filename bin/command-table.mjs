@@ -8,12 +8,12 @@ const format = { "--format <f>": "table (default) or json" };
 /** @type {Record<string, Command>} */
 export const commands = {
   demo: {
-    usage: "quorate demo",
+    usage: "npx quorate demo",
     summary: "Stand a network of four parties up on this machine, and validate it.",
     examples: ["npm run demo"],
   },
   validate: {
-    usage: "quorate validate [--stage link|network] [--timeout <ms>] [--format table|json|markdown|junit]",
+    usage: "npx quorate validate [--stage link|network] [--timeout <ms>] [--format table|json|markdown|junit]",
     summary:
       "Prove every directed link of the network: path, certificate, release, and what each core says of the others.",
     options: {
@@ -21,49 +21,53 @@ export const commands = {
       "--timeout <ms>": "deadline of one link for DNS, TCP and TLS together (default 5000)",
       "--format <f>": "table (default), json, markdown or junit",
     },
-    examples: ["quorate validate", "quorate validate --stage network", "quorate validate --format json | jq .findings"],
+    examples: [
+      "npx quorate validate",
+      "npx quorate validate --stage network",
+      "npx quorate validate --format json | jq .findings",
+    ],
   },
   preview: {
-    usage: "quorate preview (--party <id> | --all) [--format table|json|markdown]",
+    usage: "npx quorate preview (--party <id> | --all) [--format table|json|markdown]",
     summary: "Show what `up` would change. Changes nothing.",
     options: { ...party, "--format <f>": "table (default), json or markdown" },
-    examples: ["quorate preview --party 1", "quorate preview --all --format markdown"],
+    examples: ["npx quorate preview --party 1", "npx quorate preview --all --format markdown"],
   },
   up: {
-    usage: "quorate up (--party <id> | --all) [--yes]",
+    usage: "npx quorate up (--party <id> | --all) [--yes]",
     summary: "Preview, ask, then bring the parties to what their stack files say.",
     options: { ...party, "--yes": "do not ask: the preview is the plan", ...format },
-    examples: ["quorate up --party 3", "quorate up --all --yes"],
+    examples: ["npx quorate up --party 3", "npx quorate up --all --yes"],
   },
   outputs: {
-    usage: "quorate outputs (--party <id> | --all) [--format table|json]",
+    usage: "npx quorate outputs (--party <id> | --all) [--format table|json]",
     summary: "Print what the parties export: names and addresses, never a secret.",
     options: { ...party, ...format },
-    examples: ["quorate outputs --party 1", "quorate outputs --all --format json"],
+    examples: ["npx quorate outputs --party 1", "npx quorate outputs --all --format json"],
   },
   runbooks: {
-    usage: "quorate runbooks",
+    usage: "npx quorate runbooks",
     summary: "List the runbooks with their risk.",
     options: format,
-    examples: ["quorate runbooks"],
+    examples: ["npx quorate runbooks"],
   },
   run: {
-    usage: "quorate run <runbook> [--plan] [--confirm <digest>] [inputs]",
+    usage: "npx quorate run <runbook> [--plan] [--confirm <digest>] [inputs]",
     summary: "Show a runbook's plan, ask according to its risk, run it and keep the evidence.",
     options: {
       "--plan": "stop after the plan",
       "--confirm <digest>": "run only the plan that was reviewed",
       "--format <f>": "table (default), json or markdown",
     },
-    examples: ["quorate run validate --plan", "quorate run validate --stage network"],
+    examples: ["npx quorate run validate --plan", "npx quorate run validate --stage network"],
   },
   resume: {
-    usage: "quorate resume <run-id>",
+    usage: "npx quorate resume <run-id>",
     summary: "Go on with a run that was interrupted; what is done is skipped.",
-    examples: ["quorate resume 20261120-185204-validate-7f3a"],
+    examples: ["npx quorate resume 20261120-185204-validate-7f3a"],
   },
   devnet: {
-    usage: "quorate devnet up|down|status|fault|env",
+    usage: "npx quorate devnet up|down|status|fault|env",
     summary: "A whole network on this machine: real control planes, simulated cloud, simulated cores.",
     words: ["up", "down", "status", "fault", "env"],
     options: {
@@ -80,35 +84,39 @@ export const commands = {
       "fault heal": "end every fault",
       "env --party <i>": "print exports that make pulumi, kubectl and helm work against party i",
     },
-    examples: ["quorate devnet up", "quorate devnet fault cut 2 3", 'eval "$(quorate devnet env --party 2)"'],
+    examples: [
+      "npx quorate devnet up",
+      "npx quorate devnet fault cut 2 3",
+      'eval "$(npx quorate devnet env --party 2)"',
+    ],
   },
   kubeconfig: {
-    usage: "quorate kubeconfig --party <id>",
+    usage: "npx quorate kubeconfig --party <id>",
     summary: "Write a kubeconfig of 14 minutes for one party's cluster, and print its path.",
     options: { "--party <id>": "one party" },
-    examples: ['KUBECONFIG="$(quorate kubeconfig --party 2)" kubectl get pods'],
+    examples: ['KUBECONFIG="$(npx quorate kubeconfig --party 2)" kubectl get pods'],
   },
   use: {
-    usage: "quorate use <network>",
+    usage: "npx quorate use <network>",
     summary: "Choose the network that the next commands are about.",
-    examples: ["quorate use devnet"],
+    examples: ["npx quorate use devnet"],
   },
   setup: {
-    usage: "quorate setup",
+    usage: "npx quorate setup",
     summary: "Provide the pinned tools that Quorate runs: from PATH, else built, else the vendors' releases.",
-    examples: ["quorate setup"],
+    examples: ["npx quorate setup"],
   },
   tools: {
-    usage: "quorate tools",
+    usage: "npx quorate tools",
     summary: "List the tools that Quorate runs: version, and where each came from.",
     options: format,
-    examples: ["quorate tools"],
+    examples: ["npx quorate tools"],
   },
   completion: {
-    usage: "quorate completion bash|zsh|fish",
+    usage: "npx quorate completion bash|zsh|fish",
     summary: "Print the completion script of a shell.",
     words: ["bash", "zsh", "fish"],
-    examples: ['eval "$(quorate completion bash)"'],
+    examples: ['eval "$(npx quorate completion bash)"'],
   },
 };
 

@@ -8,7 +8,7 @@ export function renderHelp(name) {
     return [
       "quorate: stand up one party of a threshold-MPC network, and prove that the network around it works.",
       "",
-      "usage: quorate <command> [options]",
+      "usage: npx quorate <command> [options]",
       "",
       ...Object.entries(commands).map(([word, { summary }]) => hang(`  ${word.padEnd(width)}  `, summary)),
       "",
@@ -16,9 +16,9 @@ export function renderHelp(name) {
       ...renderOptions(commonOptions),
       "",
       "examples:",
-      "  quorate demo",
-      "  quorate validate",
-      "  quorate devnet fault cut 2 3 && quorate validate",
+      "  npx quorate demo",
+      "  npx quorate validate",
+      "  npx quorate devnet fault cut 2 3 && npx quorate validate",
       "",
       hang(
         "exit codes: ",

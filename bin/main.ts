@@ -44,7 +44,7 @@ function report(failure: unknown): number {
     return told.problem.exitCode ?? exitCodes.usage;
   }
   if (isArgumentError(failure)) {
-    process.stderr.write(`ARGUMENT_INVALID  ${failure.message}\n  next      quorate --help\n`);
+    process.stderr.write(`ARGUMENT_INVALID  ${failure.message}\n  next      npx quorate --help\n`);
     return exitCodes.usage;
   }
   const text = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);

@@ -131,7 +131,7 @@ export function devnetEnv(root: string, party: number): Record<string, string> {
       what: `the devnet has no party ${party}`,
       found: String(party),
       expected: Object.keys(overlay.parties).join(", "),
-      next: "quorate devnet status",
+      next: "npx quorate devnet status",
     });
   return { ...overlay.common, ...own };
 }
@@ -151,7 +151,7 @@ async function findRunning(
       what: "a devnet of another network is up in this project",
       found: state.network,
       expected: topology.network,
-      next: "quorate devnet down",
+      next: "npx quorate devnet down",
     });
   const status = isRunning ? await askDevnetd<DevnetdStatus>(state, "status", null, 5_000) : null;
   const config = readConfig(files);
@@ -283,7 +283,7 @@ async function waitUntilReady(
         what: status === null ? "devnetd ended while it was starting" : "the devnet does not get ready",
         found: tail(join(files.logs, "devnetd.log")),
         expected: "every program serving",
-        next: "quorate devnet up",
+        next: "npx quorate devnet up",
         exitCode: 1,
       });
     await pause();
@@ -364,7 +364,7 @@ function notUp(root: string): OperatorError {
     what: `no devnet is up in ${root}`,
     found: "no devnetd that answers",
     expected: "a running devnet",
-    next: "quorate devnet up",
+    next: "npx quorate devnet up",
   });
 }
 

@@ -65,6 +65,6 @@ function invalid(words: readonly string[], expected: string): OperatorError {
     what: "that is no fault a devnet can have",
     found: words.join(" ") || "nothing",
     expected,
-    next: "quorate devnet fault cut 2 3",
+    next: "npx quorate devnet fault cut 2 3",
   });
 }

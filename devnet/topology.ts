@@ -47,7 +47,7 @@ export function readTopology(root: string, network: string): Topology {
       what: `the network ${network} is no rehearsal`,
       found: `environment: ${manifest.environment}`,
       expected: "environment: devnet",
-      next: "quorate devnet up --network devnet",
+      next: "npx quorate devnet up --network devnet",
     });
   if (manifest.parties.length > mostParties)
     throw new OperatorError({

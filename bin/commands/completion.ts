@@ -13,7 +13,7 @@ export async function completion(args: string[]): Promise<number> {
       what: "completion of which shell?",
       found: shell ?? "none named",
       expected: "bash, zsh or fish",
-      next: 'eval "$(quorate completion bash)"',
+      next: 'eval "$(npx quorate completion bash)"',
     });
   terminal.print(render());
   return exitCodes.ok;

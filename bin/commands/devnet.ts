@@ -20,7 +20,7 @@ export async function devnet(args: string[]): Promise<number> {
       what: name === undefined ? "devnet what?" : `devnet has no action "${name}"`,
       found: name ?? "nothing",
       expected: (name && suggest(name, Object.keys(actions))) ?? Object.keys(actions).join(", "),
-      next: "quorate devnet --help",
+      next: "npx quorate devnet --help",
     });
   const root = projectRoot();
   useTools();
@@ -105,7 +105,7 @@ async function env(args: string[], root: string): Promise<number> {
       what: "the environment of which party?",
       found: "no --party",
       expected: "--party <id>",
-      next: 'eval "$(quorate devnet env --party 1)"',
+      next: 'eval "$(npx quorate devnet env --party 1)"',
     });
   const lines = Object.entries(devnetEnv(root, Number(values.party))).map(
     ([name, value]) => `export ${name}=${shellQuote(value)}`,

@@ -57,7 +57,7 @@ export async function resume(args: string[]): Promise<number> {
       code: "ARGUMENT_INVALID",
       what: "`resume` takes one run",
       found: args.join(" ") || "nothing",
-      expected: "quorate resume <run-id>",
+      expected: "npx quorate resume <run-id>",
       next: "ls .quorate/runs",
     });
   const session = await openSession();

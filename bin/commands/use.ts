@@ -15,7 +15,7 @@ export async function use(args: string[]): Promise<number> {
       code: "ARGUMENT_INVALID",
       what: "`use` takes one network",
       found: `${positionals.length} words`,
-      expected: "quorate use <network>",
+      expected: "npx quorate use <network>",
       next: "ls stacks/networks",
     });
   const root = projectRoot();

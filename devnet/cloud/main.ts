@@ -14,7 +14,7 @@ type StartProviders = (options: { store: CloudStore; config: ReturnType<typeof w
   close(): Promise<void>;
 }>;
 
-const next = "quorate devnet down, then quorate devnet up";
+const next = "npx quorate devnet down, then npx quorate devnet up";
 
 async function main(configPath: string): Promise<void> {
   const config = parse(CloudConfig, JSON.parse(readFileSync(configPath, "utf8")), {
@@ -43,7 +43,7 @@ async function main(configPath: string): Promise<void> {
         what: "the simulated cloud can't listen",
         found: `another process on ${config.httpHost}:${config.httpPort}`,
         expected: "a free port",
-        next: `ss -ltnp 'sport = :${config.httpPort}' names the process; end it, then quorate devnet up`,
+        next: `ss -ltnp 'sport = :${config.httpPort}' names the process; end it, then npx quorate devnet up`,
       },
       { cause },
     );

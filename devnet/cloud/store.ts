@@ -243,7 +243,7 @@ function takeLock(path: string): void {
       what: `another process has the simulated cloud's state open (${path})`,
       found: `process ${pid}, running`,
       expected: "no other process",
-      next: "quorate devnet down, then quorate devnet up",
+      next: "npx quorate devnet down, then npx quorate devnet up",
     });
   writeFileSync(path, own, { mode: 0o600 });
 }

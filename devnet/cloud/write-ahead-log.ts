@@ -191,6 +191,6 @@ function damaged(path: string, offset: number): OperatorError {
     what: `the simulated cloud's state ${path} is damaged`,
     found: `a line with a wrong checksum at byte ${offset}, and whole lines after it`,
     expected: "only the last line may be incomplete",
-    next: "quorate devnet down, then quorate devnet up, builds a new one",
+    next: "npx quorate devnet down, then npx quorate devnet up, builds a new one",
   });
 }

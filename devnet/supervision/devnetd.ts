@@ -270,7 +270,7 @@ export class Devnetd {
       what: `the network ${this.#config.network} has no party ${party}`,
       found: String(party),
       expected: [...this.#cores.keys()].sort((a, b) => a - b).join(", "),
-      next: "quorate devnet status",
+      next: "npx quorate devnet status",
     });
   }
 
@@ -307,7 +307,7 @@ function problemOf(error: Error, files: DevnetFiles): Problem {
     what: "the devnet does not come up",
     found: error.message,
     expected: "every program serving",
-    next: `read ${files.logs} and the logs below ${files.devnet}/party-*, then quorate devnet up`,
+    next: `read ${files.logs} and the logs below ${files.devnet}/party-*, then npx quorate devnet up`,
     exitCode: 1,
   };
 }

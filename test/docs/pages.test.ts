@@ -3,10 +3,12 @@ import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { commands } from "../../bin/command-table.mjs";
 import { pathCodes } from "../../contract/probe.ts";
 import { ValidateReport } from "../../contract/validate-report.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { Fault } from "../../devnet/fault.ts";
+import { layersIn } from "../../tools/layers.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const read = (path: string) => readFile(join(root, path), "utf8");
@@ -78,4 +80,20 @@ test("docs/devnet.md has every fault", async () => {
     (key) => key.split(" ")[0] ?? "",
   );
   expect([...new Set(written)].toSorted()).toEqual(kinds.toSorted());
+});
+
+test("every command that an operator is told to type begins with npx", async () => {
+  const typed = new RegExp(`(?<!npx |[\\w/.:-])quorate (${Object.keys(commands).join("|")}|--help)\\b`);
+  const sources = layersIn(root).map(async (layer) => {
+    const names = await readdir(join(root, layer), { recursive: true });
+    return names.filter((name) => /\.(ts|mjs|yaml)$/.test(name)).map((name) => join(layer, name));
+  });
+  const bare: string[] = [];
+  for (const file of [...(await Promise.all(sources)).flat(), ...(await markdownFiles())])
+    for (const line of (await read(file)).split("\n")) {
+      // Comments speak of commands, and these two are names of other things.
+      if (/^\s*(\/\/|\/?\*|#)|zoneName =|<testsuites name=/.test(line)) continue;
+      if (typed.test(line)) bare.push(`${file}: ${line.trim()}`);
+    }
+  expect(bare).toEqual([]);
 });
