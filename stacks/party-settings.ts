@@ -82,7 +82,7 @@ function ownRelease(config: StackConfig, { manifest, path }: ManifestFile, sourc
   const release = manifest.trustedReleases.find(({ version }) => version === config.release);
   if (release) return release;
   throw new OperatorError({
-    code: "RELEASE_NOT_TRUSTED",
+    code: "RELEASE_NOT_IN_MANIFEST",
     what: `party ${config.party} (${manifest.network}): its peers would refuse the release that it is to run`,
     found: `quorate:release: ${config.release} in ${source}`,
     expected: `one of ${manifest.trustedReleases.map(({ version }) => version).join(", ")}, trusted in ${path}`,

@@ -74,6 +74,11 @@ test("docs/validate.md has every finding, every ending of a path, every exit cod
   for (const field of Object.keys(ValidateReport.shape)) expect(page).toContain(`\`${field}\``);
 });
 
+test("a code is either an error's or what a validation finds, and means one thing", async () => {
+  const errors = keys(await read("docs/errors.md")).filter((key) => /^[A-Z_]+$/.test(key));
+  expect(keys(await read("docs/validate.md")).filter((key) => errors.includes(key))).toEqual([]);
+});
+
 test("docs/devnet.md has every fault", async () => {
   const kinds = Fault.options.map((option) => option.shape.kind.value);
   const written = keys((await read("docs/devnet.md")).split("## Faults")[1] ?? "").map(

@@ -159,7 +159,7 @@ describe("a stack that does not fit its network is refused:", () => {
         config.release = "0.14.0";
       }),
     ).toMatchObject({
-      code: "RELEASE_NOT_TRUSTED",
+      code: "RELEASE_NOT_IN_MANIFEST",
       expected: expect.stringContaining("one of 0.13.10, 0.13.20"),
     });
   });
