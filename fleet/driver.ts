@@ -154,7 +154,11 @@ export class Fleet {
     });
     // Every command names its stack, so the selection that the constructor would make is not needed.
     workspace.selectStack = async () => {};
-    return await Stack.select(party.stackName, workspace);
+    const stack = await Stack.select(party.stackName, workspace);
+    // After each `up` it would start the engine's CLI three times more, for outputs and a history that nobody here reads.
+    stack.outputs = async () => ({});
+    stack.info = async () => undefined;
+    return stack;
   }
 
   /** The engine's working folder of one network: its project file points to wherever the network's stack files lie. */
