@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OperatorError } from "../contract/operator-error.ts";
@@ -224,7 +225,7 @@ async function spawnDevnetd(files: DevnetFiles, config: DevnetdConfig): Promise<
       cwd: files.devnet,
       env: {
         ...process.env,
-        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? compileCache(files),
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? compileCache,
         [markVariable]: config.mark,
       },
     },
@@ -368,9 +369,7 @@ function notUp(root: string): OperatorError {
   });
 }
 
-/** Our own TypeScript is compiled once, not at each start. */
-function compileCache(files: DevnetFiles): string {
-  return join(files.quorate, "compile-cache");
-}
+/** Where Node itself keeps what it has compiled, and so does the command: only the first devnet of a machine compiles. */
+const compileCache = join(tmpdir(), "node-compile-cache");
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, pollMs));
