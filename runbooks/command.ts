@@ -33,7 +33,7 @@ export async function runCommand(
     verbose: false,
     detached: true,
     stdio: ["pipe", "pipe", "pipe"],
-    input: options.stdin ?? "",
+    ...(options.holdStdin === undefined ? { input: options.stdin ?? "" } : {}),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: options.env ?? process.env,
     prefix: "",
@@ -77,6 +77,7 @@ class Watch {
     });
     // A program may end without reading all of its input; its exit code tells what there is to tell.
     child.stdin?.on("error", () => {});
+    this.#hold(child);
     child.stdout?.on("data", (chunk: Buffer) => {
       this.#count(chunk);
       if (this.#options.onLine) this.#lines(this.#decoder.write(chunk));
@@ -96,6 +97,16 @@ class Watch {
       return { ...notStarted(this.#startFailure.message, 127, "not-started"), durationMs };
     const code = exitCode ?? (signal === "SIGKILL" ? 137 : 143);
     return { stdout, stderr, exitCode: code, durationMs, ended: this.#ended };
+  }
+
+  #hold(child: ChildProcess): void {
+    const { holdStdin, stdin = "" } = this.#options;
+    if (holdStdin === undefined) return;
+    child.stdin?.write(stdin);
+    const end = () => void child.stdin?.end("\n");
+    if (holdStdin.aborted) end();
+    else holdStdin.addEventListener("abort", end, { once: true });
+    child.once("exit", () => holdStdin.removeEventListener("abort", end));
   }
 
   #count(chunk: Buffer): void {

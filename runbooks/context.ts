@@ -16,6 +16,8 @@ export interface CommandResult {
 export interface CommandOptions {
   /** Written to standard input, which is then closed. */
   stdin?: string;
+  /** Standard input is not closed before this aborts. An empty line goes before its end, which not every container runtime passes on. */
+  holdStdin?: AbortSignal;
   /** @default 30000 */
   timeoutMs?: number;
   signal?: AbortSignal;

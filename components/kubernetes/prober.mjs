@@ -1,7 +1,8 @@
 // The prober of one party: shipped to the enclave node in a ConfigMap, run there by a pinned Node image, asked by `kubectl exec`.
 //
 //   node prober.mjs probe   < request.json     judges every link to the peers and prints one JSON reply; exit 0 whenever it replied
-//   node prober.mjs listen --port 50001 --seconds 20 --party 3     answers peers' probers before a core exists, then ends by itself
+//   node prober.mjs listen --port 50001 --seconds 20 --party 3     answers peers' probers before a core exists, then ends by itself;
+//                                              told a line on standard input, it ends with the next one, or with that input's end
 //
 // It is one plain file without dependencies because nothing may have to be installed next to an enclave, and because an auditor
 // should be able to read all of what runs there. Request and reply are `contract/probe.ts`.
@@ -1025,7 +1026,21 @@ function runListen(options) {
   server.listen({ host, port }, () => {
     process.stdout.write(`listening on ${host} port ${port} for ${seconds} s\n`);
     setTimeout(() => process.exit(0), seconds * 1000);
+    endWithHolder();
   });
+}
+
+/** Who says a line holds us, and lets go with another, or by going away. Who says none left it to the bound. */
+function endWithHolder() {
+  let lines = 0;
+  process.stdin.on("data", (chunk) => {
+    lines += chunk.toString("latin1").split("\n").length - 1;
+    if (lines > 1) process.exit(0);
+  });
+  process.stdin.on("end", () => {
+    if (lines > 0) process.exit(0);
+  });
+  process.stdin.on("error", () => {});
 }
 
 async function main() {

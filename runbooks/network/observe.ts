@@ -18,6 +18,8 @@ export interface ObserveInputs {
 const execSlackMs = 5_000;
 /** A listener has to be up before the first peer tries, and until the last one is done. */
 const listenSlackMs = 3_000;
+/** How long a listener may take to end once it is told to; then its kubectl is ended, and the listener ends by itself in time. */
+const stopMs = 1_000;
 
 /** Asks all given parties at once; dead ones cost one deadline in all. Never throws because of what a party does. */
 export async function observe(
@@ -292,11 +294,14 @@ function startListeners(
 
 async function startListener(party: PartyAccess, inputs: ObserveInputs, signal: AbortSignal): Promise<Listener> {
   const { partyId } = party.outputs;
-  const enough = new AbortController();
+  const [over, killed] = [new AbortController(), new AbortController()];
   const up = Promise.withResolvers<null>();
   const running = ask(party, listenCommand(party.outputs, inputs.timeoutMs), {
     timeoutMs: inputs.timeoutMs + execSlackMs + 2 * listenSlackMs,
-    signal: AbortSignal.any([signal, enough.signal]),
+    // Not the run's own signal: ending kubectl does not end the listener, which has to be told before.
+    signal: killed.signal,
+    stdin: "held\n",
+    holdStdin: over.signal,
     onLine: (line) => {
       if (line.startsWith("listening")) up.resolve(null);
     },
@@ -306,15 +311,24 @@ async function startListener(party: PartyAccess, inputs: ObserveInputs, signal: 
     void running.then(() => clearTimeout(timer));
   });
   const ended = running.then((result) => ("reason" in result ? result.reason : "its prober stopped listening at once"));
-  const problem = await Promise.race([up.promise, ended, late]);
+  const problem = await Promise.race([up.promise, ended, late, interrupted(signal)]);
   return {
     partyId,
     problem,
     async stop() {
-      enough.abort();
+      over.abort();
+      const timer = setTimeout(() => killed.abort(), stopMs);
       await running;
+      clearTimeout(timer);
     },
   };
+}
+
+function interrupted(signal: AbortSignal): Promise<string> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve("interrupted");
+    else signal.addEventListener("abort", () => resolve("interrupted"), { once: true });
+  });
 }
 
 /* Asking. */

@@ -325,6 +325,42 @@ describe("stage network", () => {
   });
 });
 
+describe("a listening process", () => {
+  async function listenFor(seconds: number, input: string, end: boolean): Promise<number> {
+    const args = ["listen", "--port", String(await freePort()), "--seconds", String(seconds), "--party", "2"];
+    const child = spawn(process.execPath, [prober, ...args], { env: { ...process.env, QUORATE_POD_IP: "127.0.0.1" } });
+    cleanUps.push(() => child.kill("SIGKILL"));
+    child.stdin.write(input);
+    await once(child.stdout, "data");
+    const listening = performance.now();
+    if (end) child.stdin.end();
+    await once(child, "exit");
+    return performance.now() - listening;
+  }
+
+  async function freePort(): Promise<number> {
+    const server = net.createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    return port;
+  }
+
+  test.each([
+    ["lets go with a second line", "held\n\n", false],
+    ["goes away", "held\n", true],
+  ])("ends when its holder %s", async (_how, input, end) => {
+    expect(await listenFor(600, input, end)).toBeLessThan(5_000);
+  });
+
+  test.each([
+    ["nobody holds it", "", true],
+    ["its holder stays", "held\n", false],
+  ])("ends by itself in the end where %s", async (_how, input, end) => {
+    expect(await listenFor(1, input, end)).toBeGreaterThan(900);
+  });
+});
+
 describe("as a process", () => {
   async function run(args: string[], stdin = "", env: NodeJS.ProcessEnv = {}) {
     const child = spawn(process.execPath, [prober, ...args], { env: { ...process.env, ...env } });

@@ -17,6 +17,20 @@ describe("a command", () => {
     expect(lines).toEqual(["één", "two"]);
   });
 
+  test("whose input is held goes on until it is let go", async () => {
+    const over = new AbortController();
+    const options = { stdin: "one\n", holdStdin: over.signal, onLine: () => setTimeout(() => over.abort(), 200) };
+    const result = await runCommand("cat", [], options);
+    expect([result.stdout, result.ended]).toEqual(["one\n\n", "exited"]);
+    expect(result.durationMs).toBeGreaterThan(190);
+    expect((await runCommand("cat", [], options)).stdout).toBe("one\n\n");
+  });
+
+  test("that ends while its input is held is not waited for", async () => {
+    const result = await runCommand("true", [], { stdin: "one\n", holdStdin: new AbortController().signal });
+    expect([result.exitCode, result.ended]).toEqual([0, "exited"]);
+  });
+
   test("that does not read its input is no error", async () => {
     const result = await runCommand("sh", ["-c", "echo no >&2; exit 7"], { stdin: "x".repeat(1_000_000) });
     expect([result.exitCode, result.stderr, result.ended]).toEqual([7, "no\n", "exited"]);

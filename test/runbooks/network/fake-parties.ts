@@ -81,10 +81,11 @@ export function fakeParties(
     stage?: "link" | "network";
     answer?: (party: number, args: string[]) => Partial<CommandResult> | undefined;
   } = {},
-): { parties: PartyAccess[]; asked: Asked[]; objects: string[] } {
+): { parties: PartyAccess[]; asked: Asked[]; objects: string[]; listening: Set<number> } {
   const model = modelNetwork(4, faults, options.stage ? { stage: options.stage } : {});
   const asked: Asked[] = [];
   const objects: string[] = [];
+  const listening = new Set<number>();
   const parties = model.parties.map((seen): PartyAccess => {
     const id = seen.partyId;
     return {
@@ -100,7 +101,7 @@ export function fakeParties(
         if (planned !== undefined) return result(planned);
         if (args[0] === "get" && seen.workload.status === "seen")
           return result({ stdout: JSON.stringify(listOf(seen.workload.workload)) });
-        if (args.includes("listen")) return listening(command);
+        if (args.includes("listen")) return listen(command, id, listening);
         if (args.includes("probe") && seen.probe.status === "replied") {
           question.request = ProbeRequest.parse(JSON.parse(command.stdin ?? ""));
           return result({ stdout: JSON.stringify(seen.probe.reply) });
@@ -109,17 +110,28 @@ export function fakeParties(
       },
     };
   });
-  return { parties, asked, objects };
+  return { parties, asked, objects, listening };
 }
 
 function result(more: Partial<CommandResult>): CommandResult {
   return { stdout: "", stderr: "", exitCode: 0, durationMs: 5, ended: "exited", ...more };
 }
 
-async function listening({ onLine, signal }: CommandOptions): Promise<CommandResult> {
+/** Ends when it is let go; when its kubectl is ended before that, it goes on, as a process in a pod does. */
+async function listen(
+  { onLine, signal, holdStdin }: CommandOptions,
+  party: number,
+  listening: Set<number>,
+): Promise<CommandResult> {
+  listening.add(party);
   onLine?.("listening on 127.1.0.1 port 50001 for 13 s");
-  await new Promise<void>((resolve) => signal?.addEventListener("abort", () => resolve(), { once: true }));
-  return result({ exitCode: 143, ended: "aborted" });
+  return await new Promise((resolve) => {
+    signal?.addEventListener("abort", () => resolve(result({ exitCode: 143, ended: "aborted" })), { once: true });
+    holdStdin?.addEventListener("abort", () => {
+      listening.delete(party);
+      resolve(result({}));
+    });
+  });
 }
 
 function listOf({ replicas, pod, statefulSet }: Workload) {

@@ -171,6 +171,23 @@ test("at stage network probers listen first, and the address that each peer saw 
   expect(result.report?.text({ colour: false, columns: 80 })).toContain("party 1 is seen as 127.1.0.1 (by 2, 3, 4)");
 });
 
+test("at stage network no listener outlives the run, however it ends", async () => {
+  const stop = new AbortController();
+  const { parties, listening } = fakeParties([], {
+    stage: "network",
+    answer: (_party, args) => {
+      if (args.includes("probe") && listening.size === 4) stop.abort(new Error("stopped by SIGINT"));
+      return undefined;
+    },
+  });
+  const planned = await planRunbook(validate, given(parties, stop.signal), { stage: "network" });
+  expect((await executeRun(planned, host(stop.signal), { quiet: true })).exitCode).toBe(4);
+  expect([...listening]).toEqual([]);
+  const clean = fakeParties([], { stage: "network" });
+  await run(clean.parties, { stage: "network" });
+  expect([...clean.listening]).toEqual([]);
+});
+
 test("at stage network a listener that does not start leaves the way to it unknown", async () => {
   const taken = {
     exitCode: 3,
