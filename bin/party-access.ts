@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
+import { awsFailure } from "../fleet/aws-failure.ts";
 import { clientOptions } from "../fleet/aws-profile.ts";
 import { writeKubeconfig } from "../fleet/cluster-access.ts";
 import { Fleet } from "../fleet/driver.ts";
@@ -76,7 +77,10 @@ function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {
         path = await kubeconfig;
       } catch (failure) {
         if (!(failure instanceof OperatorError)) throw failure;
-        return { stdout: "", stderr: failure.render(), exitCode: 1, durationMs: 0, ended: "not-started" };
+        // One line: it becomes the reason of a "could not tell".
+        const { message, problem } = failure;
+        const why = `${message}: ${(problem.found ?? problem.next).split("\n", 1)[0]}`;
+        return { stdout: "", stderr: why, exitCode: 1, durationMs: 0, ended: "not-started" };
       }
       return await runCommand("kubectl", ["--kubeconfig", path, "--namespace", outputs.namespace, ...args], options);
     },
@@ -90,7 +94,9 @@ function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {
         return (await object.Body?.transformToString()) ?? "";
       } catch (failure) {
         if (failure instanceof Error && (failure.name === "NoSuchKey" || failure.name === "NotFound")) return null;
-        throw failure;
+        const { partyId, awsProfile: profile, region, accountId } = outputs;
+        const of = `s3://${bucket}/${key}`;
+        throw awsFailure({ partyId, profile, region, accountId, action: "s3:GetObject", of }, failure);
       }
     },
   };

@@ -5,15 +5,20 @@ import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { fromNodeProviderChain } from "@aws-sdk/credential-providers";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
+import { exitCodes } from "../contract/verdict.ts";
+import { awsFailure } from "./aws-failure.ts";
 import { clientOptions, type Profile } from "./aws-profile.ts";
 import { createEksToken, type EksToken } from "./eks-token.ts";
 
 /** A token for one cluster, made with the profile's own credentials. */
 export async function tokenFor(access: Profile & { clusterName: string }): Promise<EksToken> {
-  const credentials = await fromNodeProviderChain({ profile: access.profile })();
+  const { profile, region, clusterName } = access;
+  const credentials = await fromNodeProviderChain({ profile })().catch((cause: unknown) => {
+    throw awsFailure({ profile, region, action: "sts:GetCallerIdentity", of: `cluster ${clusterName}` }, cause);
+  });
   return await createEksToken({
-    clusterName: access.clusterName,
-    region: access.region,
+    clusterName,
+    region,
     credentials,
     stsEndpoint: process.env.AWS_ENDPOINT_URL_STS ?? (await clientOptions(access)).endpoint,
   });
@@ -21,51 +26,40 @@ export async function tokenFor(access: Profile & { clusterName: string }): Promi
 
 /** Checks that the profile leads to the party's account, and that the cluster is there. */
 export async function findCluster(outputs: PartyOutputs): Promise<{ endpoint: string; certificateAuthority: string }> {
-  const access = await clientOptions({ profile: outputs.awsProfile, region: outputs.cluster.region });
-  const [identity, cluster] = await Promise.all([
-    ask(outputs, "who am I", () => new STSClient(access).send(new GetCallerIdentityCommand({}))),
-    ask(outputs, "describe the cluster", () =>
-      new EKSClient(access).send(new DescribeClusterCommand({ name: outputs.cluster.name })),
-    ),
+  const { partyId, accountId, awsProfile: profile } = outputs;
+  const { name, region } = outputs.cluster;
+  const access = await clientOptions({ profile, region });
+  // Both at once; but of a caller that is not known, or a stranger, no other answer says anything.
+  const [identity, cluster] = await Promise.allSettled([
+    new STSClient(access).send(new GetCallerIdentityCommand({})),
+    new EKSClient(access).send(new DescribeClusterCommand({ name })),
   ]);
-  if (identity.Account !== outputs.accountId)
+  const question = { partyId, accountId, profile, region };
+  if (identity.status === "rejected")
+    throw awsFailure({ ...question, action: "sts:GetCallerIdentity", of: `account ${accountId}` }, identity.reason);
+  const { Account: account = "no account", Arn: caller } = identity.value;
+  if (account !== accountId)
     throw new OperatorError({
       code: "ACCOUNT_MISMATCH",
-      what: `party ${outputs.partyId}: profile ${outputs.awsProfile} leads to another account`,
-      found: identity.Account ?? "no account",
-      expected: outputs.accountId,
-      next: `check [profile ${outputs.awsProfile}] in your AWS configuration`,
-      exitCode: 3,
+      what: `party ${partyId}: profile ${profile} leads to another account`,
+      found: `${account}, as ${caller}`,
+      expected: accountId,
+      next: `check [profile ${profile}] in your AWS configuration: aws sts get-caller-identity --profile ${profile}`,
+      exitCode: exitCodes.refused,
     });
-  const endpoint = cluster.cluster?.endpoint;
-  const certificateAuthority = cluster.cluster?.certificateAuthority?.data;
+  if (cluster.status === "rejected")
+    throw awsFailure({ ...question, caller, action: "eks:DescribeCluster", of: `cluster ${name}` }, cluster.reason);
+  const endpoint = cluster.value.cluster?.endpoint;
+  const certificateAuthority = cluster.value.cluster?.certificateAuthority?.data;
   if (endpoint === undefined || certificateAuthority === undefined)
     throw new OperatorError({
       code: "CLUSTER_NOT_READY",
-      what: `party ${outputs.partyId}: cluster ${outputs.cluster.name} has no endpoint yet`,
-      found: `status ${cluster.cluster?.status ?? "unknown"}`,
+      what: `party ${partyId}: cluster ${name} has no endpoint yet`,
+      found: `status ${cluster.value.cluster?.status ?? "unknown"}`,
       expected: "ACTIVE",
-      next: `npx quorate up --party ${outputs.partyId}`,
+      next: `npx quorate up --party ${partyId}`,
     });
   return { endpoint, certificateAuthority };
-}
-
-async function ask<T>(outputs: PartyOutputs, question: string, send: () => Promise<T>): Promise<T> {
-  try {
-    return await send();
-  } catch (cause) {
-    throw new OperatorError(
-      {
-        code: "AWS_UNREACHABLE",
-        what: `party ${outputs.partyId}: could not ${question} with profile ${outputs.awsProfile}`,
-        found: cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause),
-        expected: `an answer from account ${outputs.accountId} in ${outputs.cluster.region}`,
-        next: `check the credentials: aws sts get-caller-identity --profile ${outputs.awsProfile}`,
-        exitCode: 5,
-      },
-      { cause },
-    );
-  }
 }
 
 /** Text of a kubeconfig whose only user holds `auth`. JSON, which every YAML reader takes. */
@@ -92,10 +86,10 @@ export async function writeKubeconfig(
   folder: string,
   outputs: PartyOutputs,
 ): Promise<AsyncDisposable & { path: string }> {
-  const [cluster, { token }] = await Promise.all([
-    findCluster(outputs),
-    tokenFor({ profile: outputs.awsProfile, region: outputs.cluster.region, clusterName: outputs.cluster.name }),
-  ]);
+  // Signing asks nobody; whether the keys are good for anything is told by what AWS says to the other.
+  const cluster = await findCluster(outputs);
+  const { awsProfile: profile, cluster: of } = outputs;
+  const { token } = await tokenFor({ profile, region: of.region, clusterName: of.name });
   const path = join(folder, `kubeconfig-${outputs.partyId}`);
   await writeFile(path, renderKubeconfig(outputs, cluster, { token }), { mode: 0o600 });
   return { path, [Symbol.asyncDispose]: async () => await rm(path, { force: true }) };
