@@ -38,7 +38,8 @@ export function renderHelp(name) {
   ].join("\n");
 }
 
-function renderOptions(options) {
+/** Rows of words and what they mean. */
+export function renderOptions(options) {
   const width = Math.max(...Object.keys(options).map((word) => word.length));
   return Object.entries(options).map(([word, text]) => hang(`  ${word.padEnd(width)}  `, text));
 }

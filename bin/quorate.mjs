@@ -7,12 +7,17 @@ import { commands } from "./command-table.mjs";
 // Not imported by name: an older Node has no such export, and would end here instead of starting the right one.
 nodeModule.enableCompileCache?.();
 
+keepOnWithoutReaders();
+
 const [name, ...rest] = process.argv.slice(2);
 const wantsHelp = name === undefined || name === "help" || name === "--help" || name === "-h";
 
-if (wantsHelp || rest.includes("--help") || rest.includes("-h")) {
+// The help of one runbook is read from its declaration, which is not loaded here.
+const ofRunbook = name === "run" && rest[0] !== undefined && !rest[0].startsWith("-");
+
+if (wantsHelp || (!ofRunbook && (rest.includes("--help") || rest.includes("-h")))) {
   const { renderHelp } = await import("./help.mjs");
-  process.stdout.write(renderHelp(wantsHelp ? rest[0] : name === "run" && commands[rest[0]] ? rest[0] : name));
+  process.stdout.write(renderHelp(wantsHelp ? rest[0] : name));
 } else if (name === "--version" || name === "-v") {
   const { default: manifest } = await import("../package.json", { with: { type: "json" } });
   process.stdout.write(`${manifest.version}\n`);
@@ -33,6 +38,24 @@ if (wantsHelp || rest.includes("--help") || rest.includes("-h")) {
 } else {
   const { main } = await import(sourceOrBuilt("bin/main.ts").href);
   process.exitCode = await main(name, rest);
+}
+
+/**
+ * Whoever read may go away in the middle: `| head -1`, a terminal that is closed. Work goes on to its end, so that it is on record and its exit
+ * code tells how it went. Where there is no room for what was to be read, that is an error.
+ */
+function keepOnWithoutReaders() {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", ({ code, message }) => {
+      if (code === "EPIPE" || code === "EIO") return;
+      if (stream === process.stdout)
+        process.stderr.write(
+          `FILE_UNUSABLE  the output can not be written\n  found     ${message}\n  expected  room for it\n  next      make room, then repeat the command\n`,
+        );
+      process.on("exit", () => {
+        process.exitCode ||= 2;
+      });
+    });
 }
 
 /** In the package the sources are compiled: Node refuses to strip types under node_modules. A checkout never runs an old build. */

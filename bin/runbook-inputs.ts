@@ -40,6 +40,7 @@ function kindOf(schema: unknown): string {
   return inner === undefined ? def.type : kindOf(inner);
 }
 
-function kebab(name: string): string {
+/** The option that stands for an input. */
+export function kebab(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

@@ -9,6 +9,7 @@ import type { Runbook } from "../../runbooks/runbook.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
 import { suggest } from "../help.mjs";
 import { openPartyAccess } from "../party-access.ts";
+import { renderRunbookHelp } from "../runbook-help.ts";
 import { parseInputs } from "../runbook-inputs.ts";
 import { openSession, type Session } from "../session.ts";
 import { terminal } from "../terminal.ts";
@@ -31,6 +32,10 @@ export async function validate(args: string[]): Promise<number> {
 export async function run(args: string[]): Promise<number> {
   const [name, ...rest] = args;
   const runbook = await loadRunbook(name);
+  if (rest.includes("--help") || rest.includes("-h")) {
+    terminal.print(renderRunbookHelp(runbook));
+    return exitCodes.ok;
+  }
   const { values, inputs } = parseInputs(runbook, rest, commonOptions);
   const format = chooseFormat(String(values.format ?? "table"), formats);
   const session = await openSession({ network: values.network as string | undefined });

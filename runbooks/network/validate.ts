@@ -12,12 +12,22 @@ import { Observations } from "./observations.ts";
 import { listenCommand, observe, podsCommand, probeCommand } from "./observe.ts";
 
 const Inputs = z.strictObject({
-  /** `link`: cores, with TLS and attestation. `network`: before any core is there, between probers. */
-  stage: z.enum(["link", "network"]).default("link"),
-  /** Deadline of one link for DNS, TCP and TLS together, and of each question to a cluster. */
-  timeoutMs: z.coerce.number<number>().int().min(50).max(60_000).default(5_000),
-  /** Ask only these; of the others nothing is told. @default all for which credentials are held */
-  parties: z.array(z.coerce.number<number>().int().min(1)).min(1).optional(),
+  stage: z
+    .enum(["link", "network"])
+    .default("link")
+    .describe("link: cores, with TLS and attestation; network: before any core is there, between probers"),
+  timeoutMs: z.coerce
+    .number<number>()
+    .int()
+    .min(50)
+    .max(60_000)
+    .default(5_000)
+    .describe("deadline of one link for DNS, TCP and TLS together, and of each question to a cluster"),
+  parties: z
+    .array(z.coerce.number<number>().int().min(1))
+    .min(1)
+    .optional()
+    .describe("ask only these, of the others nothing is told (default all for which credentials are held)"),
 });
 
 /** Proves the network: every directed link, as the prober sees its path and as the core sees its peer. */

@@ -53,6 +53,19 @@ test("an unknown command is a usage error with a suggestion, and prints nothing 
   expect(stderr).toContain("preview?");
 });
 
+test("the help of one runbook has its inputs with their choices, limits and defaults", async () => {
+  const { code, stdout } = await run(["run", "validate", "--help"], { COLUMNS: "200" });
+  expect(code).toBe(0);
+  for (const line of [
+    "--stage <link|network>  link:",
+    "--timeout-ms <n> ",
+    "at most 60000, default 5000)",
+    "--confirm",
+  ])
+    expect(stdout).toContain(line);
+  expect((await run(["run", "validat", "--help"])).stderr).toContain("RUNBOOK_UNKNOWN");
+});
+
 test("an unknown option is a usage error without a stack", async () => {
   const { code, stderr } = await run(["preview", "--partty", "1"]);
   expect(code).toBe(2);
