@@ -1,4 +1,6 @@
-/** An abort signal for Ctrl-C and TERM: the first asks the work to stop and be recorded, the second ends the process at once. */
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** An abort signal for Ctrl-C, TERM and a terminal that is closed: the first asks the work to stop and be recorded, the second ends the process at once. */
 export function interruptSignal(): { signal: AbortSignal; dispose(): void } {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
@@ -8,10 +10,8 @@ export function interruptSignal(): { signal: AbortSignal; dispose(): void } {
     } else controller.abort(new Error(`stopped by ${name}`));
   };
   const dispose = () => {
-    process.off("SIGINT", stop);
-    process.off("SIGTERM", stop);
+    for (const name of signals) process.off(name, stop);
   };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
+  for (const name of signals) process.on(name, stop);
   return { signal: controller.signal, dispose };
 }

@@ -508,20 +508,24 @@ function processEnd(
 }
 
 describe("an interrupted process", () => {
-  test.each(["SIGINT", "SIGTERM"] as const)("%s: ends with 4 and can be resumed", { timeout: 60_000 }, async (name) => {
-    const child = spawn(process.execPath, childArgs(["new", "slow:20000"]), { stdio: ["ignore", "pipe", "ignore"] });
-    let stdout = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      const before = stdout;
-      stdout += text;
-      if (!/\nrun \d/.test(before) && /\nrun \d/.test(stdout)) setTimeout(() => child.kill(name), 200);
-    });
-    const code = await new Promise((resolve) => child.once("close", resolve));
-    const [runId = ""] = await listRuns(runsDir);
-    expect([code, stdout]).toEqual([4, expect.stringContaining(`resume: npx quorate resume ${runId}`)]);
-    expect(await readdir(join(runsDir, runId))).not.toContainEqual(expect.stringMatching(/^lock/));
-    expect([(await resume(runId)).exitCode, await world.look()]).toEqual([0, rotatedOnce]);
-  });
+  test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "%s: ends with 4 and can be resumed",
+    { timeout: 60_000 },
+    async (name) => {
+      const child = spawn(process.execPath, childArgs(["new", "slow:20000"]), { stdio: ["ignore", "pipe", "ignore"] });
+      let stdout = "";
+      child.stdout.setEncoding("utf8").on("data", (text: string) => {
+        const before = stdout;
+        stdout += text;
+        if (!/\nrun \d/.test(before) && /\nrun \d/.test(stdout)) setTimeout(() => child.kill(name), 200);
+      });
+      const code = await new Promise((resolve) => child.once("close", resolve));
+      const [runId = ""] = await listRuns(runsDir);
+      expect([code, stdout]).toEqual([4, expect.stringContaining(`resume: npx quorate resume ${runId}`)]);
+      expect(await readdir(join(runsDir, runId))).not.toContainEqual(expect.stringMatching(/^lock/));
+      expect([(await resume(runId)).exitCode, await world.look()]).toEqual([0, rotatedOnce]);
+    },
+  );
 });
 
 describe("kill -9", () => {
