@@ -5,7 +5,7 @@ import { OperatorError } from "../contract/operator-error.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
 import { awsFailure } from "../fleet/aws-failure.ts";
 import { clientOptions } from "../fleet/aws-profile.ts";
-import { writeKubeconfig } from "../fleet/cluster-access.ts";
+import { type Caller, callerOf, writeKubeconfig } from "../fleet/cluster-access.ts";
 import { Fleet } from "../fleet/driver.ts";
 import { tokenSeconds } from "../fleet/eks-token.ts";
 import { readOutputs } from "../fleet/outputs.ts";
@@ -66,12 +66,17 @@ async function everyOutputs(session: Session): Promise<PartyOutputs[]> {
 }
 
 function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {
+  let asked: Promise<Caller> | undefined;
+  const caller = () => {
+    asked ??= callerOf(outputs);
+    return asked;
+  };
   let kubeconfig: Promise<string> | undefined;
   let vault: Promise<S3Client> | undefined;
   return {
     outputs,
     async kubectl(args: string[], options: CommandOptions = {}): Promise<CommandResult> {
-      kubeconfig ??= writeKubeconfig(folder, outputs).then(({ path }) => path);
+      kubeconfig ??= writeKubeconfig(folder, outputs, caller()).then(({ path }) => path);
       let path: string;
       try {
         path = await kubeconfig;
@@ -84,6 +89,7 @@ function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {
       }
       return await runCommand("kubectl", ["--kubeconfig", path, "--namespace", outputs.namespace, ...args], options);
     },
+    caller: async () => (await caller()).arn,
     async readObject(bucket: string, key: string): Promise<string | null> {
       // Path style: the bucket's name need not resolve as a host.
       vault ??= clientOptions({ profile: outputs.awsProfile, region: outputs.region }).then(

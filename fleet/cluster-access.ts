@@ -24,20 +24,44 @@ export async function tokenFor(access: Profile & { clusterName: string }): Promi
   });
 }
 
+/** Who AWS says that a profile is. */
+export interface Caller {
+  account: string;
+  arn: string;
+}
+
+/** Asks AWS as whom the party's profile acts. */
+export async function callerOf({ partyId, accountId, awsProfile: profile, cluster }: PartyOutputs): Promise<Caller> {
+  const { region } = cluster;
+  try {
+    const client = new STSClient(await clientOptions({ profile, region }));
+    const { Account: account = "no account", Arn: arn = "nobody" } = await client.send(
+      new GetCallerIdentityCommand({}),
+    );
+    return { account, arn };
+  } catch (cause) {
+    const question = { partyId, accountId, profile, region };
+    throw awsFailure({ ...question, action: "sts:GetCallerIdentity", of: `account ${accountId}` }, cause);
+  }
+}
+
 /** Checks that the profile leads to the party's account, and that the cluster is there. */
-export async function findCluster(outputs: PartyOutputs): Promise<{ endpoint: string; certificateAuthority: string }> {
+export async function findCluster(
+  outputs: PartyOutputs,
+  asked: Promise<Caller> = callerOf(outputs),
+): Promise<{ endpoint: string; certificateAuthority: string }> {
   const { partyId, accountId, awsProfile: profile } = outputs;
   const { name, region } = outputs.cluster;
-  const access = await clientOptions({ profile, region });
   // Both at once; but of a caller that is not known, or a stranger, no other answer says anything.
   const [identity, cluster] = await Promise.allSettled([
-    new STSClient(access).send(new GetCallerIdentityCommand({})),
-    new EKSClient(access).send(new DescribeClusterCommand({ name })),
+    asked,
+    clientOptions({ profile, region }).then((access) =>
+      new EKSClient(access).send(new DescribeClusterCommand({ name })),
+    ),
   ]);
   const question = { partyId, accountId, profile, region };
-  if (identity.status === "rejected")
-    throw awsFailure({ ...question, action: "sts:GetCallerIdentity", of: `account ${accountId}` }, identity.reason);
-  const { Account: account = "no account", Arn: caller } = identity.value;
+  if (identity.status === "rejected") throw identity.reason;
+  const { account, arn: caller } = identity.value;
   if (account !== accountId)
     throw new OperatorError({
       code: "ACCOUNT_MISMATCH",
@@ -85,9 +109,10 @@ export function renderKubeconfig(
 export async function writeKubeconfig(
   folder: string,
   outputs: PartyOutputs,
+  asked?: Promise<Caller>,
 ): Promise<AsyncDisposable & { path: string }> {
   // Signing asks nobody; whether the keys are good for anything is told by what AWS says to the other.
-  const cluster = await findCluster(outputs);
+  const cluster = await findCluster(outputs, asked);
   const { awsProfile: profile, cluster: of } = outputs;
   const { token } = await tokenFor({ profile, region: of.region, clusterName: of.name });
   const path = join(folder, `kubeconfig-${outputs.partyId}`);

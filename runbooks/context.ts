@@ -30,6 +30,8 @@ export interface PartyAccess {
   outputs: PartyOutputs;
   /** kubectl with this party's own short-lived kubeconfig. Never throws for an exit code: the caller judges it. */
   kubectl(args: string[], options?: CommandOptions): Promise<CommandResult>;
+  /** ARN as which this party's credentials act. Throws when it could not be told; takes as long as AWS takes. */
+  caller(): Promise<string>;
   /** GET of an object in a vault as text, null if it is absent. Throws when it could not be told. */
   readObject(bucket: string, key: string): Promise<string | null>;
 }

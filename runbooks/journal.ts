@@ -21,6 +21,13 @@ export type Failure = z.infer<typeof Failure>;
 const Event = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("start"), runId: z.string(), planDigest: z.string(), approval: z.string() }),
   z.strictObject({ kind: z.literal("resume"), tornBytes: z.int() }),
+  /** As whom AWS knows the process that acts on a party, once for each that it acts on; or why that could not be told. */
+  z.strictObject({
+    kind: z.literal("caller"),
+    partyId: z.int(),
+    arn: z.string().nullable(),
+    reason: z.string().nullable(),
+  }),
   z.strictObject({ kind: z.literal("begin"), step: z.string() }),
   z.strictObject({ kind: z.literal("intent"), step: z.string() }),
   z.strictObject({

@@ -45,8 +45,12 @@ export interface PlannedRun {
   runbook: Runbook;
   plan: RunPlan;
   steps: Step[];
-  /** Where commands are reported while a step acts; the engine sets it. */
-  recorder: { record(command: RecordedCommand): Promise<void>; phase: "plan" | "run" };
+  /** Where commands are reported while a step acts, and whom it acts on before it does; the engine sets it. */
+  recorder: {
+    record(command: RecordedCommand): Promise<void>;
+    touch(party: PartyAccess): void;
+    phase: "plan" | "run";
+  };
   progress(text: string): void;
 }
 
@@ -68,7 +72,7 @@ export async function planRunbook(runbook: Runbook, given: GivenContext, rawInpu
     what: `inputs of runbook ${runbook.name}`,
     next: `npx quorate run ${runbook.name} --help`,
   });
-  const recorder: PlannedRun["recorder"] = { record: async () => {}, phase: "plan" };
+  const recorder: PlannedRun["recorder"] = { record: async () => {}, touch: () => {}, phase: "plan" };
   const parties = given.parties.map((party) => watchedParty(party, recorder, runbook.risk));
   const steps = await runbook.plan({ ...given, parties, inputs });
   refuseBadSteps(runbook, steps);
@@ -165,7 +169,11 @@ const reads = new Set(["get", "describe", "logs", "version", "auth", "api-resour
 function watchedParty(party: PartyAccess, recorder: PlannedRun["recorder"], risk: Risk): PartyAccess {
   return {
     outputs: party.outputs,
-    readObject: (bucket, key) => party.readObject(bucket, key),
+    caller: () => party.caller(),
+    readObject(bucket, key) {
+      recorder.touch(party);
+      return party.readObject(bucket, key);
+    },
     async kubectl(args, options) {
       const verb = args[0] ?? "";
       const readOnly = recorder.phase === "plan" || risk === "read-only";
@@ -173,6 +181,7 @@ function watchedParty(party: PartyAccess, recorder: PlannedRun["recorder"], risk
         throw new Error(
           `kubectl ${verb} changes things, and ${recorder.phase === "plan" ? "a plan" : "this runbook"} only reads`,
         );
+      recorder.touch(party);
       const result = await party.kubectl(args, options);
       await recorder.record({
         partyId: party.outputs.partyId,

@@ -6,6 +6,7 @@ import { OperatorError } from "../contract/operator-error.ts";
 import { parse } from "../contract/parse.ts";
 import { exitCodeFor, exitCodes } from "../contract/verdict.ts";
 import { confirm } from "./confirm.ts";
+import type { PartyAccess } from "./context.ts";
 import {
   flushFolder,
   Journal,
@@ -32,6 +33,7 @@ import { lockRun } from "./run-lock.ts";
 import { runReport, type StepRecord, seconds, stepLine, stepRecords } from "./run-report.ts";
 import type { Finished, Report, Runbook, Step } from "./runbook.ts";
 import type { Terminal } from "./terminal.ts";
+import { within } from "./within.ts";
 
 export { planRunbook, renderPlan } from "./plan.ts";
 
@@ -84,6 +86,8 @@ export interface RunRecord {
 
 const graceAfterAbortMs = 5_000;
 const outputKept = 4_096;
+/** A run does not wait for AWS's word on who runs it: it goes on meanwhile, and this long at the most at its end. */
+const callerMs = 3_000;
 
 /** Confirms a plan and carries it out. Nothing is written before it is confirmed; nothing is done before that is on record. */
 export async function executeRun(planned: PlannedRun, host: RunHost, options: RunOptions = {}): Promise<RunResult> {
@@ -184,6 +188,7 @@ class Run {
   readonly redact: Redact;
   readonly lines: JournalLine[];
   readonly quiet: boolean;
+  readonly callers = new Map<number, Promise<void>>();
 
   constructor(given: {
     runId: string;
@@ -215,6 +220,7 @@ class Run {
   async carryOn(): Promise<RunResult> {
     const { planned } = this;
     planned.recorder.phase = "run";
+    planned.recorder.touch = (party) => this.askCaller(party);
     if (!this.quiet) this.print(`run ${this.runId}`);
     for (const [index, step] of planned.steps.entries()) {
       const record = stepRecords(planned.plan, this.lines)[index];
@@ -294,6 +300,20 @@ class Run {
     }
   }
 
+  askCaller(party: PartyAccess): void {
+    const { partyId } = party.outputs;
+    if (this.callers.has(partyId)) return;
+    const recorded = within(callerMs, party.caller())
+      .then(
+        (arn) => ({ arn, reason: null }),
+        (failure: unknown) => ({ arn: null, reason: failure instanceof Error ? failure.message : String(failure) }),
+      )
+      .then((caller) => this.append({ kind: "caller", partyId, ...caller }, { flush: false }));
+    // Waited for at the run's end; until then nobody listens.
+    recorded.catch(() => {});
+    this.callers.set(partyId, recorded);
+  }
+
   async recordCommand(step: string, command: Parameters<PlannedRun["recorder"]["record"]>[0]): Promise<void> {
     const { partyId, args, stdinSha256, result } = command;
     const [stdout, stderr] = [this.redact(result.stdout), this.redact(result.stderr)];
@@ -362,6 +382,7 @@ class Run {
     report: Report,
     end: { finished: boolean; verdict: "OK" | "FAIL" | "UNKNOWN"; exitCode: number },
   ): Promise<void> {
+    await Promise.all(this.callers.values());
     const reportSha256 = await writeReports(this.dir, report, this.redact);
     await this.append({ kind: "end", ...end, reportSha256 });
   }

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { partyHost } from "../../contract/network-manifest.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { ProbeReply, type ProbeRequest } from "../../contract/probe.ts";
 import { classifyFailure } from "../command.ts";
 import type { CommandResult, PartyAccess, RunbookContext } from "../context.ts";
+import { within } from "../within.ts";
 import type { Observations, PartyObservation, Workload } from "./observations.ts";
 
 export interface ObserveInputs {
@@ -349,20 +349,6 @@ async function ask(
   }
   const failure = classifyFailure(result);
   return failure === null ? { stdout: result.stdout } : { reason: failure.reason };
-}
-
-async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
-  const answered = new AbortController();
-  const late = sleep(timeoutMs, undefined, { signal: answered.signal }).then(() => {
-    throw new Error(`no answer within ${timeoutMs / 1000} s`);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    // The loser is left behind: an aborted sleep rejects too.
-    late.catch(() => {});
-    answered.abort();
-  }
 }
 
 function parseJson<T extends z.ZodType>(schema: T, text: string): z.output<T> | null {

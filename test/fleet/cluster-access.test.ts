@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { PartyOutputs } from "../../contract/party-outputs.ts";
 import example from "../../docs/party-outputs.example.json" with { type: "json" };
-import { findCluster, tokenFor } from "../../fleet/cluster-access.ts";
+import { callerOf, findCluster, tokenFor } from "../../fleet/cluster-access.ts";
 
 const outputs = PartyOutputs.parse(example);
 const secret = "aSecretThatNobodyMaySee0123456789abcdefg";
@@ -113,4 +113,13 @@ test("a profile without keys is the operator's to mend, for a token too", async 
   const { name: clusterName, region } = outputs.cluster;
   for (const ask of [() => findCluster(outputs), () => tokenFor({ profile: outputs.awsProfile, region, clusterName })])
     expect((await problem(ask)).problem).toMatchObject({ code: "AWS_CREDENTIALS_MISSING" });
+});
+
+test("as whom a party is acted on is AWS's word, and its refusal names the profile", async () => {
+  await expect(callerOf(outputs)).resolves.toEqual({
+    account: outputs.accountId,
+    arn: `arn:aws:iam::${outputs.accountId}:user/somebody`,
+  });
+  sts = { error: "ExpiredToken" };
+  await expect(callerOf(outputs)).rejects.toThrow(outputs.awsProfile);
 });

@@ -80,6 +80,7 @@ export function fakeParties(
   options: {
     stage?: "link" | "network";
     answer?: (party: number, args: string[]) => Partial<CommandResult> | undefined;
+    caller?: () => Promise<string>;
   } = {},
 ): { parties: PartyAccess[]; asked: Asked[]; objects: string[]; listening: Set<number> } {
   const model = modelNetwork(4, faults, options.stage ? { stage: options.stage } : {});
@@ -90,6 +91,7 @@ export function fakeParties(
     const id = seen.partyId;
     return {
       outputs: partyOutputs(id),
+      caller: options.caller ?? (async () => `arn:aws:sts::10000000000${id}:assumed-role/operator/ann`),
       async readObject(bucket, key) {
         objects.push(`${bucket}/${key}`);
         return "-----BEGIN CERTIFICATE-----";

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { manifestDigest } from "../../../contract/manifest-digest.ts";
 import { ValidateReport } from "../../../contract/validate-report.ts";
 import type { PartyAccess } from "../../../runbooks/context.ts";
@@ -158,6 +158,41 @@ test("rows of parties that are not one's own are unknown", async () => {
   expect(report.verdict).toBe("UNKNOWN");
   expect(report.links.filter((link) => link.verdict.status === "OK")).toHaveLength(3);
   expect(report.links.find((link) => link.from === 1)?.verdict).toEqual({ status: "UNKNOWN", reason: "not mine" });
+});
+
+describe("the record of who ran it", () => {
+  const callers = async (options: Parameters<typeof fakeParties>[1]) => {
+    const { result, report } = await run(fakeParties([], options).parties);
+    const { lines } = await readRun(join(root, "runs"), result.runId ?? "");
+    const events = lines.map(({ event }) => event).filter((event) => event.kind === "caller");
+    return { report, events: events.toSorted((a, b) => a.partyId - b.partyId), last: lines.at(-1)?.event.kind };
+  };
+
+  test("names for each party, once, as whom AWS knows the caller", async () => {
+    const { events } = await callers({});
+    expect(events).toEqual(
+      [1, 2, 3, 4].map((partyId) => ({
+        kind: "caller",
+        partyId,
+        arn: `arn:aws:sts::10000000000${partyId}:assumed-role/operator/ann`,
+        reason: null,
+      })),
+    );
+  });
+
+  test("says why where AWS refuses to tell, and judges the network all the same", async () => {
+    const { events, report } = await callers({ caller: () => Promise.reject(new Error("ExpiredToken")) });
+    expect(events).toHaveLength(4);
+    expect(events[0]).toMatchObject({ arn: null, reason: "ExpiredToken" });
+    expect(report.verdict).toBe("OK");
+  });
+
+  test("is not waited for while links are observed, and never for long", async () => {
+    const { events, report, last } = await callers({ caller: () => new Promise(() => {}) });
+    expect(report.durationMs).toBeLessThan(2_000);
+    expect(events[3]).toMatchObject({ arn: null, reason: "no answer within 3 s" });
+    expect(last).toBe("end");
+  });
 });
 
 test("at stage network probers listen first, and the address that each peer saw is told", async () => {
