@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { EngineEvent, OpMap, PulumiCommand, Stack } from "@pulumi/pulumi/automation/index.js";
 import { OperatorError } from "../contract/operator-error.ts";
 import { projectName } from "../stacks/project.ts";
+import { engineStop, interrupted } from "./interruption.ts";
 import type { PartyStack } from "./party-stacks.ts";
 import { breakLock, lockState, locksNamedIn, type StackLock } from "./stack-lock.ts";
 
@@ -29,6 +30,8 @@ export interface FleetOptions {
   stacksDir: string;
   /** How many stacks the engine works on at once. @default 4 */
   width?: number;
+  /** Stops the engine in order: what it has begun is finished and written down. */
+  signal?: AbortSignal;
 }
 
 /** How long to wait for another engine of this machine on the same stack. */
@@ -64,7 +67,9 @@ export class Fleet {
     const resources: Changes["resources"] = [];
     const errors: string[] = [];
     let counts: OpMap | undefined;
+    const stop = engineStop(this.#options.signal);
     const listen = (event: EngineEvent) => {
+      stop.engineRuns();
       const metadata = event.resourcePreEvent?.metadata;
       if (metadata) {
         onEvent({ kind: "resource", operation: metadata.op, type: metadata.type, urn: metadata.urn });
@@ -90,7 +95,9 @@ export class Fleet {
           configFile: party.configPath,
           suppressProgress: true,
           color: "never" as const,
+          signal: stop.signal,
         };
+        this.#options.signal?.throwIfAborted();
         if (operation === "preview") await stack.preview(options);
         else await stack.up(options);
       };
@@ -99,7 +106,10 @@ export class Fleet {
         errors.length = 0;
         await this.#whenStackExists(stack, party, act);
       });
+      // Nobody may take a preview for a yes who was about to say no.
+      if (operation === "preview") this.#options.signal?.throwIfAborted();
     } catch (failure) {
+      if (this.#options.signal?.aborted) throw interrupted(operation, party, this.#options.signal);
       if (failure instanceof OperatorError) throw failure;
       throw engineError(operation, party, errors, failure);
     }
@@ -126,7 +136,7 @@ export class Fleet {
       } catch (failure) {
         const locks = locksNamedIn(String(failure));
         if (locks.length === 0) throw failure;
-        for (const lock of locks) await waitForLock(lock, party, deadline, tell);
+        for (const lock of locks) await waitForLock(lock, party, deadline, tell, this.#options.signal);
       }
     }
   }
@@ -188,8 +198,10 @@ async function waitForLock(
   party: PartyStack,
   deadline: number,
   tell: (message: string) => void,
+  signal?: AbortSignal,
 ): Promise<void> {
   for (let round = 0; ; round++) {
+    signal?.throwIfAborted();
     const state = await lockState(lock);
     if (state === "released") return;
     if (state === "dead") {

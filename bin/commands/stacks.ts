@@ -81,7 +81,11 @@ export async function runFleet(
   operation: "preview" | "up",
 ): Promise<Changes[]> {
   await checkParties(session, parties);
-  const fleet = new Fleet(session);
+  const interrupt = interruptSignal();
+  interrupt.signal.addEventListener("abort", () =>
+    terminal.progress("stopping: the engine finishes what it has begun; once more to stop at once"),
+  );
+  const fleet = new Fleet({ ...session, signal: interrupt.signal });
   const seen = new Map<number, number>();
   let ended = 0;
   const word = operation === "preview" ? "previewing" : "bringing up";
@@ -106,7 +110,7 @@ export async function runFleet(
     ended++;
     show();
     return result;
-  });
+  }).finally(interrupt.dispose);
   terminal.endProgress();
   return changes;
 }
