@@ -17,6 +17,9 @@ const clusterAdminPolicy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClus
 
 const arn = (caller: AwsCaller, rest: string) => `arn:aws:eks:${caller.region}:${caller.account.accountId}:${rest}`;
 
+const inUse = (operation: string, message: string) =>
+  awsError("EKS", operation, 409, "ResourceInUseException", message);
+
 function requireCluster(caller: AwsCaller, operation: string, name: unknown): Properties {
   const found = caller.store.get(clusterType, text(name));
   if (!found)
@@ -39,14 +42,7 @@ function requireRole(caller: AwsCaller, operation: string, roleArn: unknown): vo
 const cluster: AwsResource = {
   create(caller, inputs) {
     const name = text(inputs.name);
-    if (caller.store.get(clusterType, name))
-      throw awsError(
-        "EKS",
-        "CreateCluster",
-        409,
-        "ResourceInUseException",
-        `Cluster already exists with name: ${name}`,
-      );
+    if (caller.store.get(clusterType, name)) throw inUse("CreateCluster", `Cluster already exists with name: ${name}`);
     const other = caller.store.list(clusterType)[0];
     if (other)
       throw awsError(
@@ -189,11 +185,8 @@ const nodeGroup: AwsResource = {
     const name = text(inputs.nodeGroupName);
     const id = `${text(inputs.clusterName)}:${name}`;
     if (caller.store.get(nodeGroupType, id))
-      throw awsError(
-        "EKS",
+      throw inUse(
         "CreateNodegroup",
-        409,
-        "ResourceInUseException",
         `NodeGroup already exists with name ${name} and cluster name ${text(inputs.clusterName)}`,
       );
     requireRole(caller, "CreateNodegroup", inputs.nodeRoleArn);
@@ -299,13 +292,7 @@ const accessEntry: AwsResource = {
     const principalArn = text(inputs.principalArn);
     const id = `${text(inputs.clusterName)}:${principalArn}`;
     if (caller.store.get(accessEntryType, id))
-      throw awsError(
-        "EKS",
-        "CreateAccessEntry",
-        409,
-        "ResourceInUseException",
-        "The specified access entry resource is already in use on this cluster.",
-      );
+      throw inUse("CreateAccessEntry", "The specified access entry resource is already in use on this cluster.");
     const now = new Date().toISOString();
     const kind = principalArn.split(":").at(-1) ?? "";
     return {
