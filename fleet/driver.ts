@@ -3,10 +3,13 @@ import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EngineEvent, OpMap, PulumiCommand, Stack } from "@pulumi/pulumi/automation/index.js";
 import { OperatorError } from "../contract/operator-error.ts";
-import { projectName } from "../stacks/project.ts";
+import { partyTags, projectName } from "../stacks/project.ts";
+import { readCheckpoint } from "./checkpoint.ts";
+import { adoptInterruptedCreates, interruptedCreates, isInterrupted } from "./interrupted-creates.ts";
 import { engineStop, interrupted } from "./interruption.ts";
 import type { PartyStack } from "./party-stacks.ts";
 import { breakLock, lockState, locksNamedIn, type StackLock } from "./stack-lock.ts";
+import { stateDesk } from "./state-desk.ts";
 
 /** What an operator may want to see while the engine works. */
 export type FleetEvent =
@@ -67,6 +70,7 @@ export class Fleet {
     const resources: Changes["resources"] = [];
     const errors: string[] = [];
     let counts: OpMap | undefined;
+    const tell = (message: string) => onEvent({ kind: "diagnostic", severity: "warning", message });
     const stop = engineStop(this.#options.signal);
     const listen = (event: EngineEvent) => {
       stop.engineRuns();
@@ -97,11 +101,12 @@ export class Fleet {
           color: "never" as const,
           signal: stop.signal,
         };
+        await this.#settleInterrupted(operation, stack, party, { listen, tell });
         this.#options.signal?.throwIfAborted();
         if (operation === "preview") await stack.preview(options);
         else await stack.up(options);
       };
-      await this.#whenUnlocked(party, onEvent, async () => {
+      await this.#whenUnlocked(party, tell, async () => {
         // A refusal of the engine before it begins is not what an operator should read once it has worked.
         errors.length = 0;
         await this.#whenStackExists(stack, party, act);
@@ -123,12 +128,7 @@ export class Fleet {
   }
 
   /** An engine that was killed leaves its lock behind, and one that lost us only ends a little later. */
-  async #whenUnlocked(
-    party: PartyStack,
-    onEvent: (event: FleetEvent) => void,
-    act: () => Promise<void>,
-  ): Promise<void> {
-    const tell = (message: string) => onEvent({ kind: "diagnostic", severity: "warning", message });
+  async #whenUnlocked(party: PartyStack, tell: (message: string) => void, act: () => Promise<void>): Promise<void> {
     const deadline = Date.now() + lockPatienceMs;
     for (;;) {
       try {
@@ -139,6 +139,31 @@ export class Fleet {
         for (const lock of locks) await waitForLock(lock, party, deadline, tell, this.#options.signal);
       }
     }
+  }
+
+  /** What an engine that was killed made without writing it down belongs to the stack before anything else happens to it. */
+  async #settleInterrupted(
+    operation: "preview" | "up",
+    stack: Stack,
+    party: PartyStack,
+    { listen, tell }: { listen(event: EngineEvent): void; tell(message: string): void },
+  ): Promise<void> {
+    const desk = stateDesk(stack, { configFile: party.configPath, onEvent: listen });
+    const state = (await readCheckpoint(party.stackName)) ?? (await desk.export()).deployment;
+    if (!isInterrupted(state)) return;
+    if (operation === "preview") {
+      const count = interruptedCreates(state).length;
+      if (count > 0)
+        tell(`an engine was killed while it made ${count} resources: \`up\` takes over those of them that are there`);
+      return;
+    }
+    const { config, partyId } = party;
+    const { awsProfile: profile, region, accountId, network } = config;
+    await adoptInterruptedCreates(desk, {
+      partyId,
+      place: { profile, region, accountId, tags: partyTags(network, partyId) },
+      tell,
+    });
   }
 
   /** Selecting a stack first would cost one more start of the engine's CLI; only a stack that is not there yet pays for it. */

@@ -1,12 +1,9 @@
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { OperatorError } from "../contract/operator-error.ts";
 import { parse } from "../contract/parse.ts";
 import { PartyOutputs } from "../contract/party-outputs.ts";
-import { projectName } from "../stacks/project.ts";
+import { readCheckpoint } from "./checkpoint.ts";
 import type { PartyStack } from "./party-stacks.ts";
 
 /** The outputs of one party's stack, checked against the contract. */
@@ -27,30 +24,9 @@ export async function readOutputs(workDir: string, party: PartyStack): Promise<P
   });
 }
 
-/**
- * With a file backend the checkpoint lies on this disk: reading it takes milliseconds, where starting the engine's CLI takes half a second
- * for each party, which an incident does not have. Undefined where the backend is another one or the file is not there.
- */
 async function outputsFromFile(party: PartyStack): Promise<Record<string, unknown> | undefined> {
-  const backend = process.env.PULUMI_BACKEND_URL;
-  if (!backend?.startsWith("file://")) return undefined;
-  const folder = backend.startsWith("file:///")
-    ? fileURLToPath(backend)
-    : backend.slice("file://".length).split("?")[0];
-  if (folder === undefined) return undefined;
-  const file = join(folder, ".pulumi", "stacks", projectName, `${party.stackName}.json`);
-  const text = await readFile(file, "utf8").catch((failure: NodeJS.ErrnoException) => {
-    if (failure.code === "ENOENT") return undefined;
-    throw failure;
-  });
-  if (text === undefined) return undefined;
-  const checkpoint = JSON.parse(text) as { checkpoint?: { latest?: { resources?: Resource[] } } };
-  const stack = checkpoint.checkpoint?.latest?.resources?.find((resource) => resource.type === "pulumi:pulumi:Stack");
-  return stack?.outputs;
-}
-interface Resource {
-  type: string;
-  outputs?: Record<string, unknown>;
+  const state = await readCheckpoint(party.stackName);
+  return state?.resources?.find((resource) => resource.type === "pulumi:pulumi:Stack")?.outputs;
 }
 
 async function outputsFromEngine(workDir: string, party: PartyStack): Promise<Record<string, unknown> | undefined> {

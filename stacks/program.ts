@@ -7,6 +7,7 @@ import { OperatorError } from "../contract/operator-error.ts";
 import { readPartySettings } from "./config.ts";
 import { kubeconfig } from "./kubeconfig.ts";
 import type { PartySettings } from "./party-settings.ts";
+import { partyTags } from "./project.ts";
 
 /** Builds one party, as the stack's configuration and its network's manifest say, and exports the party outputs. */
 export async function program(): Promise<Record<string, unknown>> {
@@ -26,7 +27,7 @@ function build(settings: PartySettings) {
     region: config.region,
     // The profile may lead anywhere; the provider stops unless it is the account that the network agreed on.
     allowedAccountIds: [config.accountId],
-    defaultTags: { tags: { network: manifest.network, party: String(party.id), "managed-by": "quorate" } },
+    defaultTags: { tags: partyTags(manifest.network, party.id) },
   });
   const cluster = new PartyCluster(
     `${name}-eks`,

@@ -21,3 +21,8 @@ export function stacksDir(environment = process.env, workDir = process.cwd()): s
 export function manifestPath(dir: string, network: string): string {
   return join(dir, "networks", `${network}.yaml`);
 }
+
+/** The tags of everything that a party's stack makes in AWS: by them it is known whose it is. */
+export function partyTags(network: string, partyId: number): Record<string, string> {
+  return { network, party: String(partyId), "managed-by": "quorate" };
+}

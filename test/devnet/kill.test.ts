@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -35,6 +35,16 @@ async function locks(): Promise<string[]> {
   return found.filter((name) => name.endsWith(".json"));
 }
 
+/** Resolves once the state of a stack says that one of a type is being made. */
+async function isMaking(stackName: string, type: string): Promise<void> {
+  const file = join(folder, ".quorate/devnet/backend/.pulumi/stacks/quorate", `${stackName}.json`);
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await pause(0.02)) {
+    const text = await readFile(file, "utf8").catch(() => "");
+    if (/"pending_operations":\s*\[[\s\S]*$/.exec(text)?.[0].includes(`"${type}"`)) return;
+  }
+  throw new Error(`no ${type} was begun in ${file}`);
+}
+
 test(`a demo that is killed while it starts, while engines work, and with the whole machine (seed ${seed})`, async () => {
   const starting = new DemoProcess(folder);
   await starting.hasSaid("starting 4 control planes");
@@ -47,7 +57,9 @@ test(`a demo that is killed while it starts, while engines work, and with the wh
   await building.hasSaid("bringing up 4 parties");
   for (const deadline = Date.now() + 60_000; Date.now() < deadline && (await locks()).length < 4; ) await pause(0.05);
   expect(await locks()).toHaveLength(4);
-  await pause(random() * 4);
+  // Made and not written down: the one thing that the next engine would be told exists already.
+  await isMaking("party-1", "aws:eks/cluster:Cluster");
+  await pause(random());
   await building.kill(random() < 0.5 ? "group" : "command");
   killEverythingOf(folder);
 

@@ -166,6 +166,49 @@ const actions: Record<string, QueryAction> = {
     });
     return { securityGroupInfo: { item: chosen } };
   },
+  DescribeSecurityGroupRules(parameters, call, cloud) {
+    const { account } = allow("DescribeSecurityGroupRules", call, cloud);
+    const rules = (["Ingress", "Egress"] as const).flatMap((direction) =>
+      account.list(`aws:vpc/securityGroup${direction}Rule:SecurityGroup${direction}Rule`).map(({ id, props }) => ({
+        securityGroupRuleId: id,
+        groupId: text(props.securityGroupId),
+        groupOwnerId: account.accountId,
+        isEgress: direction === "Egress",
+        ipProtocol: text(props.ipProtocol, "-1"),
+        fromPort: Number(props.fromPort ?? -1),
+        toPort: Number(props.toPort ?? -1),
+        cidrIpv4: props.cidrIpv4 as string | undefined,
+        cidrIpv6: props.cidrIpv6 as string | undefined,
+        prefixListId: props.prefixListId as string | undefined,
+        ...(props.referencedSecurityGroupId !== undefined && {
+          referencedGroupInfo: { groupId: text(props.referencedSecurityGroupId) },
+        }),
+      })),
+    );
+    const chosen = select(rules, parameters, {
+      ids: ["SecurityGroupRuleId", "securityGroupRuleId", "InvalidSecurityGroupRuleId.NotFound"],
+      filters: {
+        "group-id": (each) => each.groupId,
+        "security-group-rule-id": (each) => each.securityGroupRuleId,
+      },
+    });
+    return { securityGroupRuleSet: { item: chosen } };
+  },
+  DescribeLaunchTemplates(parameters, call, cloud) {
+    const { account } = allow("DescribeLaunchTemplates", call, cloud);
+    const templates = account.list("aws:ec2/launchTemplate:LaunchTemplate").map((template) => ({
+      launchTemplateId: template.id,
+      launchTemplateName: text(template.props.name),
+      latestVersionNumber: Number(template.props.latestVersion ?? 1),
+      defaultVersionNumber: Number(template.props.defaultVersion ?? 1),
+      tagSet: tagSet(template),
+    }));
+    const chosen = select(templates, parameters, {
+      ids: ["LaunchTemplateId", "launchTemplateId", "InvalidLaunchTemplateId.NotFound"],
+      filters: { "launch-template-name": (each) => each.launchTemplateName },
+    });
+    return { launchTemplates: { item: chosen } };
+  },
 };
 
 /** Rules of a group: those written in the group itself, and those that are resources of their own. */

@@ -1,5 +1,5 @@
 import type { CloudAccount } from "../../config.ts";
-import type { CloudStore } from "../../store.ts";
+import type { CloudStore, StoredResource } from "../../store.ts";
 import { checkInputs } from "../check-inputs.ts";
 import { diffInputs, sameDocument } from "../diff-inputs.ts";
 import { type CheckResult, type Connection, InitFailed, type ProviderPackage } from "../package-server.ts";
@@ -29,6 +29,7 @@ export interface AwsPackageOptions {
 
 /** The stand-in for the `aws` package: each provider resource acts in the account that its profile stands for. */
 export function awsPackage(options: AwsPackageOptions): ProviderPackage {
+  const makings: Makings = new Map();
   return {
     version: "7.48.0",
     async configure(inputs) {
@@ -43,7 +44,7 @@ export function awsPackage(options: AwsPackageOptions): ProviderPackage {
         endpointServices: options.endpointServices,
         signal,
       });
-      return connection(callerWith, defaultTags);
+      return connection(callerWith, defaultTags, makings);
     },
   };
 }
@@ -84,38 +85,28 @@ function lookUp(type: string): { shape: ResourceShape; resource: AwsResource } {
   return { shape, resource };
 }
 
-function connection(callerWith: (signal: AbortSignal) => AwsCaller, defaultTags: Properties): Connection {
+/** What is in the making, by account, type and id. It goes on when the engine that asked for it goes away, as in AWS. */
+type Makings = Map<string, Promise<Properties>>;
+
+function connection(
+  callerWith: (signal: AbortSignal) => AwsCaller,
+  defaultTags: Properties,
+  makings: Makings,
+): Connection {
   const derive = (shape: ResourceShape, inputs: Properties, region: string): Properties => ({
     ...("region" in shape.inputs && { region: inputs.region ?? region }),
     ...(shape.outputs.includes("tagsAll") && { tagsAll: mergeTags(defaultTags, inputs.tags) }),
   });
   const { region } = callerWith(new AbortController().signal);
-  /** Ids that the engine has in its state, as far as it has spoken of them. */
-  const inState = new Set<string>();
-  const remember = (call: { type: string }, id: string) => inState.add(`${call.type} ${id}`);
-
-  /**
-   * What an engine made that was killed before it wrote its state: asked for the same again, by the same resource of the same stack, it is
-   * taken over. Real accounts need `pulumi import` here; a rehearsal has to come back by itself.
-   */
-  const findOrphan = (
-    caller: AwsCaller,
-    call: { type: string; urn: string },
-    shape: ResourceShape,
-    props: Properties,
-  ) =>
-    caller.store.list(call.type).find(
-      (found) =>
-        found.props[owner] === call.urn &&
-        !inState.has(`${call.type} ${found.id}`) &&
-        !lookUp(call.type).resource.gone?.(found.props) &&
-        Object.keys(shape.inputs)
-          .map((key) => key.replace("!", ""))
-          .every(
-            (name) => name === shape.name || shape.computed?.includes(name) || same(found.props[name], props[name]),
-          ),
-    );
-
+  const make = (resource: AwsResource, { type, id, props }: Written): Promise<Properties> => {
+    const caller = callerWith(new AbortController().signal);
+    const key = `${caller.account.accountId} ${type} ${id}`;
+    const running = makings.get(key);
+    if (running) return running;
+    const making = settle(resource, caller, { type, id, props, before: undefined }).finally(() => makings.delete(key));
+    makings.set(key, making);
+    return making;
+  };
   return {
     check(call, request): CheckResult {
       const { shape } = lookUp(call.type);
@@ -127,9 +118,8 @@ function connection(callerWith: (signal: AbortSignal) => AwsCaller, defaultTags:
       return result;
     },
 
-    diff(call, { id, oldInputs, oldOutputs, newInputs, ignoreChanges }) {
+    diff(call, { oldInputs, oldOutputs, newInputs, ignoreChanges }) {
       const { shape } = lookUp(call.type);
-      remember(call, id);
       const result = diffInputs(shape, oldInputs, newInputs, ignoreChanges);
       const wanted = derive(shape, newInputs, region);
       if (shape.outputs.includes("tagsAll") && !same(oldOutputs.tagsAll, wanted.tagsAll) && !result.detailed.tags)
@@ -146,23 +136,25 @@ function connection(callerWith: (signal: AbortSignal) => AwsCaller, defaultTags:
       const known = inputProps(shape, inputs, derive(shape, inputs, region));
       if (preview) return { id: "", outputs: { ...known, ...unknowns(shape, known) } };
       const caller = callerWith(call.signal);
-      const orphan = findOrphan(caller, call, shape, reveal(known));
-      const { id, computed } = orphan
-        ? { id: orphan.id, computed: orphan.props }
-        : resource.create(caller, reveal(inputs));
-      remember(call, id);
-      const props = { ...reveal(known), ...computed, [owner]: call.urn };
+      const { id, computed } = resource.create(caller, reveal(inputs));
+      const props = { ...reveal(known), ...computed };
       await caller.store.put({ type: call.type, id, props });
-      const outputs = await settle(resource, caller, { type: call.type, id, props, before: undefined }, shape, inputs);
+      const making = untilAborted(make(resource, { type: call.type, id, props }), call.signal);
+      const outputs = await making.catch((failure: Error) => {
+        throw new InitFailed(id, answer(props, inputs, shape), inputs, [failure.message]);
+      });
       return { id, outputs: answer(outputs, inputs, shape) };
     },
 
     async read(call, { id, inputs, state }) {
       const { shape, resource } = lookUp(call.type);
-      remember(call, id);
       const caller = callerWith(call.signal);
       const found = caller.store.get(call.type, id);
       if (!found || resource.gone?.(found.props)) return undefined;
+      if (found.props.status === "CREATING")
+        make(resource, found).catch(async () => {
+          await caller.store.put({ ...found, props: { ...found.props, status: "CREATE_FAILED" } });
+        });
       return {
         id,
         inputs: keepSecret(liveInputs(shape, { inputs, state, props: found.props }), inputs),
@@ -189,7 +181,9 @@ function connection(callerWith: (signal: AbortSignal) => AwsCaller, defaultTags:
       const computed = resource.update?.(caller, id, reveal(inputs), before) ?? {};
       const props = { ...kept, ...reveal(known), ...computed };
       await caller.store.put({ type: call.type, id, props });
-      const outputs = await settle(resource, caller, { type: call.type, id, props, before }, shape, inputs);
+      const outputs = await settle(resource, caller, { type: call.type, id, props, before }).catch((failure: Error) => {
+        throw new InitFailed(id, answer(props, inputs, shape), inputs, [failure.message]);
+      });
       return answer(outputs, inputs, shape);
     },
 
@@ -212,33 +206,32 @@ function connection(callerWith: (signal: AbortSignal) => AwsCaller, defaultTags:
   };
 }
 
+type Written = StoredResource & { before?: Properties | undefined };
+
 /** Runs what takes time. The resource is in the store already: if this fails it is in Pulumi's state too, marked as not initialised. */
 async function settle(
   resource: AwsResource,
   caller: AwsCaller,
-  written: { type: string; id: string; props: Properties; before: Properties | undefined },
-  shape: ResourceShape,
-  inputs: Properties,
+  { type, id, props, before }: Written,
 ): Promise<Properties> {
-  if (!resource.settle) return written.props;
-  const { type, id } = written;
-  try {
-    const added = await resource.settle(caller, id, written.props, written.before);
-    if (Object.keys(added).length === 0) return written.props;
-    const props = { ...written.props, ...added };
-    await caller.store.put({ type, id, props });
-    return props;
-  } catch (error) {
-    throw new InitFailed(id, answer(written.props, inputs, shape), inputs, [(error as Error).message]);
-  }
+  const added = await resource.settle?.(caller, id, props, before);
+  if (!added || Object.keys(added).length === 0) return props;
+  const settled = { ...props, ...added };
+  await caller.store.put({ type, id, props: settled });
+  return settled;
 }
 
-/** Field of the record, not of the resource: the URN that it was made for. */
-const owner = "__urn";
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return await new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}
 
 function answer(props: Properties, inputs: Properties, shape: ResourceShape): Properties {
-  const { [owner]: _bookkeeping, ...outputs } = props;
-  return keepSecret(outputs, inputs, shape.secrets);
+  return keepSecret(props, inputs, shape.secrets);
 }
 
 const isInput = (shape: ResourceShape, name: string) => name in shape.inputs || `${name}!` in shape.inputs;
@@ -269,6 +262,8 @@ function liveInputs(
   { inputs, state, props }: { inputs: Properties; state: Properties; props: Properties },
 ): Properties {
   const imported = Object.keys(inputs).length === 0 && Object.keys(state).length === 0;
+  // Of a state that was never read from the cloud nothing can have changed since: what AWS completes is no change.
+  const neverRead = !imported && Object.keys(state).every((name) => name in inputs || name === "status");
   const result: Properties = "__defaults" in inputs ? { __defaults: inputs.__defaults } : {};
   for (const key of Object.keys(shape.inputs)) {
     const name = key.replace("!", "");
@@ -276,14 +271,28 @@ function liveInputs(
     const old = inputs[name];
     if (old !== undefined) {
       // A spelling that says the same stays as the program has it; so does what AWS completes with its own defaults.
-      const equal = same(old, value) || sameDocument(old, value) || (same(state[name], value) && value !== undefined);
+      const equal =
+        (neverRead && covers(value, old)) ||
+        same(old, value) ||
+        sameDocument(old, value) ||
+        (same(state[name], value) && value !== undefined);
       if (equal) result[name] = old;
       else if (value !== undefined && value !== null) result[name] = value;
-    } else if (imported ? isWorthImporting(shape, name, value) : !same(state[name], value) && value !== undefined) {
+    } else if (
+      imported ? isWorthImporting(shape, name, value) : !neverRead && !same(state[name], value) && value !== undefined
+    ) {
       result[name] = value;
     }
   }
   return result;
+}
+
+/** Whether all that is asked for is there, whatever else is. */
+function covers(found: unknown, asked: unknown): boolean {
+  if (same(found, asked)) return true;
+  if (typeof asked !== "object" || asked === null || Array.isArray(asked)) return false;
+  const rest = record(found);
+  return Object.entries(asked).every(([name, value]) => covers(rest[name], value));
 }
 
 function isWorthImporting(shape: ResourceShape, name: string, value: unknown): boolean {
