@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from "node:child_process";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import { createOperatorFolder } from "./operator-folder.ts";
@@ -45,7 +45,9 @@ export class Operator implements AsyncDisposable {
   }
 
   async files(): Promise<string[]> {
-    return (await readdir(this.folder, { recursive: true })).filter((name) => !name.startsWith("node_modules/")).sort();
+    // Names alone would lead through links: into the checkout, and all that it has installed.
+    const entries = await readdir(this.folder, { recursive: true, withFileTypes: true });
+    return entries.map(({ parentPath, name }) => relative(this.folder, join(parentPath, name))).sort();
   }
 
   /** Runs a command that has to be refused: one error in four parts, exit code 2, not one file more than before. Gives back what it said. */
