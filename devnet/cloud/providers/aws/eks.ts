@@ -118,7 +118,7 @@ const cluster: AwsResource = {
         "Deletion protection is enabled for this cluster",
       );
     const group = caller.store.list(nodeGroupType).find((each) => each.props.clusterName === id);
-    if (group) throw awsError("EKS", "DeleteCluster", 409, "ResourceInUseException", "Cluster has nodegroups attached");
+    if (group) throw inUse("DeleteCluster", "Cluster has nodegroups attached");
     for (const type of [addonType, accessEntryType, accessPolicyType])
       for (const each of caller.store.list(type))
         if (each.props.clusterName === id) await caller.store.delete(type, each.id);
@@ -265,8 +265,7 @@ const addon: AwsResource = {
     const clusterName = text(inputs.clusterName);
     const name = text(inputs.addonName);
     const id = `${clusterName}:${name}`;
-    if (caller.store.get(addonType, id))
-      throw awsError("EKS", "CreateAddon", 409, "ResourceInUseException", "Addon already exists.");
+    if (caller.store.get(addonType, id)) throw inUse("CreateAddon", "Addon already exists.");
     const now = new Date().toISOString();
     return {
       id,
