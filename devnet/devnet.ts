@@ -172,15 +172,17 @@ async function startNew(
 ): Promise<DevnetdConfig> {
   const before = readState(files);
   if (before !== null && before.network !== topology.network) removeState(files, before);
+  const { ports } = topology.manifest;
+  const partyIds = topology.parties.map(({ id }) => id);
+  const taken = new Set<number>();
+  const findFree = () => findNumber(root, before?.k ?? null, partyIds, [ports.peer, ports.grpc, ports.metrics], taken);
+  // Before anything is made that a refusal would leave half-made.
+  let k = await findFree();
   settleFolders(files);
   const { root: attestationRoot, sha256 } = await settleAttestationRoot(files.pki);
   copyStacks(files, root, topology, sha256);
   const operators = settleOperators(files, topology);
-  const { ports } = topology.manifest;
-  const taken = new Set<number>();
   for (;;) {
-    const partyIds = topology.parties.map(({ id }) => id);
-    const k = await findNumber(root, before?.k ?? null, partyIds, [ports.peer, ports.grpc, ports.metrics], taken);
     const config = DevnetdConfig.parse({
       root,
       network: topology.network,
@@ -209,6 +211,7 @@ async function startNew(
     progress(`starting ${partyIds.length} control planes in 127.${k}.0.0/16`);
     if (await spawnDevnetd(files, config)) return config;
     taken.add(k);
+    k = await findFree();
   }
 }
 

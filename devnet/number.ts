@@ -6,8 +6,8 @@ import { OperatorError } from "../contract/operator-error.ts";
 import { type Addresses, addressesOf, ports } from "./addresses.ts";
 
 const numbers = 254;
-/** When the same port is taken under this many numbers, somebody holds it on every address. */
-const enoughNumbers = 3;
+/** An address that no devnet has: a port that is taken here too is held on every address. */
+const nobodysHost = "127.255.255.254";
 /** How long a number that we had is waited for: to keep it keeps every address that was handed out. */
 const patienceMs = 2_000;
 
@@ -26,19 +26,16 @@ export async function findNumber(
   skip: ReadonlySet<number> = new Set(),
 ): Promise<number> {
   const first = (createHash("sha256").update(root).digest().readUInt16BE(0) % numbers) + 1;
-  const candidates = [
+  const candidates = new Set([
     ...(preferred === null ? [] : [preferred]),
     ...Array.from({ length: numbers }, (_, index) => ((first - 1 + index) % numbers) + 1),
-  ];
-  const takenUnder = new Map<number, number>();
+  ]);
   for (const k of candidates) {
     if (skip.has(k)) continue;
     const endpoints = endpointsOf(addressesOf(k), parties, corePorts);
     const taken = await (k === preferred ? stillTaken(endpoints) : firstTaken(endpoints));
     if (taken === null) return k;
-    const times = (takenUnder.get(taken.port) ?? 0) + 1;
-    takenUnder.set(taken.port, times);
-    if (times >= enoughNumbers) throw portTaken(taken);
+    if (!(await canListen({ ...taken, host: nobodysHost }))) throw portTaken(taken);
   }
   throw new OperatorError({
     code: "DEVNET_NUMBER_MISSING",
@@ -135,6 +132,9 @@ function portTaken({ port, protocol }: Endpoint): OperatorError {
   });
 }
 
+/** As the kernel writes the address that stands for all: of IPv4, and of both. */
+const everyAddress = /^(0{8}|0{32}):/;
+
 /** The process that listens on a port of all addresses, where the kernel tells. */
 export function holderOf(port: number, protocol: "tcp" | "udp"): { pid: number; command: string } | null {
   if (process.platform !== "linux") return null;
@@ -143,7 +143,9 @@ export function holderOf(port: number, protocol: "tcp" | "udp"): { pid: number; 
   for (const table of [protocol, `${protocol}6`])
     for (const line of readTable(`/proc/net/${table}`)) {
       const fields = line.trim().split(/\s+/);
-      if (fields[1]?.endsWith(`:${portHex}`) && fields[9] !== undefined) inodes.add(`socket:[${fields[9]}]`);
+      const [, local = "", , , , , , , , inode] = fields;
+      if (everyAddress.test(local) && local.endsWith(`:${portHex}`) && inode !== undefined)
+        inodes.add(`socket:[${inode}]`);
     }
   for (const name of readdirSync("/proc")) {
     const pid = Number(name);

@@ -6,7 +6,7 @@ import { CloudConfig, CloudPorts } from "./config.ts";
 import { Credentials } from "./credentials.ts";
 import { serveHttp } from "./http.ts";
 import { expireKeys } from "./services/kms.ts";
-import { CloudStore } from "./store.ts";
+import { type AccountStore, CloudStore } from "./store.ts";
 
 /** What `./providers/servers.ts` has to export. */
 type StartProviders = (options: { store: CloudStore; config: ReturnType<typeof withEarlierPorts> }) => Promise<{
@@ -29,7 +29,10 @@ async function main(configPath: string): Promise<void> {
     process.exit(2);
   });
   const now = () => new Date();
-  for (const { accountId } of config.accounts) await expireKeys(store.account(accountId), now());
+  for (const { accountId, cluster } of config.accounts) {
+    await expireKeys(store.account(accountId), now());
+    await readdressClusters(store.account(accountId), cluster.endpoint);
+  }
   const credentials = new Credentials(config.dir, config.accounts, now);
   let isReady = false;
   const http = await serveHttp(
@@ -64,6 +67,12 @@ async function main(configPath: string): Promise<void> {
   process.on("SIGTERM", close);
   process.on("SIGINT", close);
   console.log(JSON.stringify({ ready: true, pid: process.pid, ...ports }));
+}
+
+/** A devnet whose number was taken meanwhile has another one now, and its API servers other addresses. */
+async function readdressClusters(account: AccountStore, endpoint: string): Promise<void> {
+  for (const { type, id, props } of account.list("aws:eks/cluster:Cluster"))
+    if (props.endpoint !== endpoint) await account.put({ type, id, props: { ...props, endpoint } });
 }
 
 /** Running engines hold on to the ports that they were given, so a restart tries those first. */

@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { cp, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -118,4 +120,20 @@ test("tools that are nowhere", async () => {
   expect(ended.stderr).toContain("npx quorate setup");
   expect(ended.code).toBe(2);
   expect(await operator.files()).toEqual(before);
+});
+
+test("a port that is taken leaves nothing half-made, and names who has it", async () => {
+  const holder = createServer().listen(0, "0.0.0.0");
+  await once(holder, "listening");
+  const { port } = holder.address() as AddressInfo;
+  await edit(manifest, "threshold: 1", `threshold: 1\nports: { peer: ${port} }`);
+  try {
+    const before = await operator.files();
+    const { code, stderr } = await operator.run(["devnet", "up"]);
+    expect({ code, head: stderr.split("  ")[0] }, stderr).toEqual({ code: 2, head: "PORT_TAKEN" });
+    expect(stderr).toContain(`process ${process.pid}`);
+    expect(await operator.files()).toEqual([".quorate", ...before]);
+  } finally {
+    holder.close();
+  }
 });

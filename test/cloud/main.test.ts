@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { DescribeClusterCommand } from "@aws-sdk/client-eks";
 import { CreateKeyCommand, DecryptCommand, EncryptCommand } from "@aws-sdk/client-kms";
 import {
   CreateBucketCommand,
@@ -132,4 +133,16 @@ test("a config that does not fit is one error that names the field", async () =>
   expect(stderr()).toContain("CLOUD_CONFIG_INVALID");
   expect(stderr()).toContain("controlToken");
   expect(stderr()).not.toContain(operatorKeys(1).secretAccessKey);
+});
+
+test("clusters have the addresses of the number that the devnet has now", async () => {
+  const config = cloudConfig(dir);
+  const store = await CloudStore.open(config.dir);
+  const props = { name: "kms", endpoint: "https://127.9.0.1:6443", status: "ACTIVE" };
+  await store.account(accountId).put({ type: "aws:eks/cluster:Cluster", id: "kms", props });
+  await store.close();
+  const { endpoint } = await start();
+  const { eks } = clients(endpoint, operatorKeys(1));
+  const { cluster } = await eks.send(new DescribeClusterCommand({ name: "kms" }));
+  expect(cluster?.endpoint).toBe(config.accounts[0]?.cluster.endpoint);
 });

@@ -123,6 +123,25 @@ test("a number with a taken port gives way to the next", async () => {
   }
 });
 
+test("numbers that others have are passed over, however many follow each other", async () => {
+  const first = await findNumber(folder, null, [1, 2], [50_001]);
+  const numbers = [0, 1, 2, 3].map((further) => ((first - 1 + further) % 254) + 1);
+  const servers = await Promise.all(
+    numbers.map(async (k) => {
+      const server = net.createServer().listen(6443, addressesOf(k).core(1));
+      await new Promise((resolve) => server.once("listening", resolve));
+      return server;
+    }),
+  );
+  try {
+    for (const preferred of [null, first])
+      expect(numbers).not.toContain(await findNumber(folder, preferred, [1, 2], [50_001]));
+    expect(holderOf(6443, "tcp")?.pid).not.toBe(process.pid);
+  } finally {
+    for (const server of servers) server.close();
+  }
+});
+
 test("a port that is taken on every address is an error with the port and the process", async () => {
   const port = 41_417;
   const server = net.createServer().listen(port, "0.0.0.0");
