@@ -100,6 +100,9 @@ export function writeEnvironment(files: DevnetFiles, config: DevnetdConfig, prov
         .join(","),
       // A second copy of the checkpoint at each of its hundreds of writes: a tenth of the time of an `up`, and nobody reads it.
       PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: "true",
+      // An engine here lives for seconds, and a sixth of its work is to collect garbage. Only here: elsewhere its providers, which are
+      // large, would inherit that; the devnet's are in a process of their own.
+      GOGC: "400",
       PULUMI_SKIP_UPDATE_CHECK: "true",
       PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
       QUORATE_STACKS_DIR: files.stacks,
