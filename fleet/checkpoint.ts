@@ -28,13 +28,8 @@ export interface StackState {
  * party, which an incident does not have. Undefined where only the engine can tell: another backend, or a compressed checkpoint.
  */
 export async function readCheckpoint(stackName: string): Promise<StackState | undefined> {
-  const backend = process.env.PULUMI_BACKEND_URL;
-  if (!backend?.startsWith("file://")) return undefined;
-  const folder = backend.startsWith("file:///")
-    ? fileURLToPath(backend)
-    : backend.slice("file://".length).split("?")[0];
-  if (folder === undefined) return undefined;
-  const file = join(folder, ".pulumi", "stacks", projectName, `${stackName}.json`);
+  const file = checkpointFile(stackName);
+  if (file === undefined) return undefined;
   try {
     const { checkpoint } = JSON.parse(await readFile(file, "utf8")) as { checkpoint?: { latest?: StackState } };
     return checkpoint?.latest ?? {};
@@ -42,4 +37,19 @@ export async function readCheckpoint(stackName: string): Promise<StackState | un
     if ((failure as NodeJS.ErrnoException).code !== "ENOENT") throw failure;
     return existsSync(`${file}.gz`) ? undefined : {};
   }
+}
+
+/** Whether the backend is a folder of this disk that has no checkpoint of the stack. */
+export function lacksCheckpoint(stackName: string): boolean {
+  const file = checkpointFile(stackName);
+  return file !== undefined && !existsSync(file) && !existsSync(`${file}.gz`);
+}
+
+function checkpointFile(stackName: string): string | undefined {
+  const backend = process.env.PULUMI_BACKEND_URL;
+  if (!backend?.startsWith("file://")) return undefined;
+  const folder = backend.startsWith("file:///")
+    ? fileURLToPath(backend)
+    : backend.slice("file://".length).split("?")[0];
+  return folder === undefined ? undefined : join(folder, ".pulumi", "stacks", projectName, `${stackName}.json`);
 }

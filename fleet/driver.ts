@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { EngineEvent, OpMap, PulumiCommand, Stack } from "@pulumi/pulumi/automation/index.js";
 import { OperatorError } from "../contract/operator-error.ts";
 import { partyTags, projectName } from "../stacks/project.ts";
-import { readCheckpoint } from "./checkpoint.ts";
+import { lacksCheckpoint, readCheckpoint } from "./checkpoint.ts";
 import { adoptInterruptedCreates, interruptedCreates, isInterrupted } from "./interrupted-creates.ts";
 import { engineStop, interrupted } from "./interruption.ts";
 import type { PartyStack } from "./party-stacks.ts";
@@ -168,6 +168,11 @@ export class Fleet {
 
   /** Selecting a stack first would cost one more start of the engine's CLI; only a stack that is not there yet pays for it. */
   async #whenStackExists(stack: Stack, party: PartyStack, act: () => Promise<void>): Promise<void> {
+    if (lacksCheckpoint(party.stackName))
+      await stack.workspace.createStack(party.stackName).catch((failure: unknown) => {
+        // In an older layout of the backend its checkpoint lies elsewhere; and another command may be faster.
+        if (!/already exists/i.test(String(failure))) throw failure;
+      });
     try {
       await act();
     } catch (failure) {
