@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
+import { flushCompileCache } from "node:module";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { parse } from "../../contract/parse.ts";
 import { CloudConfig, CloudPorts } from "./config.ts";
@@ -15,6 +16,9 @@ type StartProviders = (options: { store: CloudStore; config: ReturnType<typeof w
 }>;
 
 const next = "npx quorate devnet down, then npx quorate devnet up";
+
+/** By then an engine has worked, and all that there is to compile is compiled. */
+const flushAfterMs = 30_000;
 
 async function main(configPath: string): Promise<void> {
   const config = parse(CloudConfig, JSON.parse(readFileSync(configPath, "utf8")), {
@@ -67,6 +71,8 @@ async function main(configPath: string): Promise<void> {
   process.on("SIGTERM", close);
   process.on("SIGINT", close);
   console.log(JSON.stringify({ ready: true, pid: process.pid, ...ports }));
+  // Node would write what it has compiled when it exits, but a devnet whose state goes ends the cloud without a word.
+  setTimeout(flushCompileCache, flushAfterMs).unref();
 }
 
 /** A devnet whose number was taken meanwhile has another one now, and its API servers other addresses. */
