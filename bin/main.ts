@@ -38,14 +38,10 @@ export async function main(name: string, args: string[]): Promise<number> {
 
 function report(failure: unknown): number {
   terminal.endProgress();
-  const told = failure instanceof OperatorError ? failure : fileError(failure);
+  const told = failure instanceof OperatorError ? failure : (argumentError(failure) ?? fileError(failure));
   if (told) {
     process.stderr.write(`${told.render()}\n`);
     return told.problem.exitCode ?? exitCodes.usage;
-  }
-  if (isArgumentError(failure)) {
-    process.stderr.write(`ARGUMENT_INVALID  ${failure.message}\n  next      npx quorate --help\n`);
-    return exitCodes.usage;
   }
   const text = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
   process.stderr.write(`BUG  this should not have happened; please report it with the lines below\n${text}\n`);
@@ -53,6 +49,17 @@ function report(failure: unknown): number {
 }
 
 /** What node's own parseArgs throws for unknown or incomplete options. */
-function isArgumentError(failure: unknown): failure is Error {
-  return failure instanceof TypeError && String((failure as NodeJS.ErrnoException).code).startsWith("ERR_PARSE_ARGS");
+function argumentError(failure: unknown): OperatorError | undefined {
+  const { code, message } = failure as NodeJS.ErrnoException;
+  if (!(failure instanceof TypeError) || !code?.startsWith("ERR_PARSE_ARGS")) return undefined;
+  return new OperatorError(
+    {
+      code: "ARGUMENT_INVALID",
+      what: "the command was given something that it does not take, or lacks something",
+      found: message,
+      expected: "the words and options that its help lists",
+      next: "npx quorate --help",
+    },
+    { cause: failure },
+  );
 }

@@ -25,7 +25,7 @@ if (wantsHelp || (!ofRunbook && (rest.includes("--help") || rest.includes("-h"))
   const { suggest } = await import("./help.mjs");
   const near = suggest(name, Object.keys(commands));
   process.stderr.write(
-    `COMMAND_UNKNOWN  there is no command "${name}"\n${near ? `  expected  ${near}?\n` : ""}  next      npx quorate --help\n`,
+    `COMMAND_UNKNOWN  there is no command ${JSON.stringify(name)}\n${near ? `  expected  ${near}?\n` : ""}  next      npx quorate --help\n`,
   );
   process.exitCode = 2;
 } else if (name === "runbooks") {

@@ -1,4 +1,5 @@
 import { createColors } from "picocolors";
+import { printable, printableLine } from "../contract/printable.ts";
 import { hang } from "./help.mjs";
 
 const interactive = process.stderr.isTTY === true && process.env.TERM !== "dumb";
@@ -12,11 +13,13 @@ export const terminal = {
 
   print(text: string): void {
     this.endProgress();
-    process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+    const shown = printable(text, { colours: this.colour });
+    process.stdout.write(shown.endsWith("\n") ? shown : `${shown}\n`);
   },
 
   /** A step of long work: one line that is written over on a terminal, a line of its own elsewhere. */
-  progress(text: string): void {
+  progress(said: string): void {
+    const text = printableLine(said);
     if (interactive) {
       const room = (process.stderr.columns ?? 80) - 1;
       process.stderr.write(`\r\x1b[2K${text.length > room ? `${text.slice(0, room - 1)}…` : text}`);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AccountId, Digest, HostLabel, NetworkName, PartyId, Port, Region } from "./names.ts";
+import { printableLine } from "./printable.ts";
 import { TrustedRelease } from "./trusted-release.ts";
 
 /** Root certificate of AWS Nitro attestation, SHA-256 of its DER. @see https://docs.aws.amazon.com/enclaves/latest/user/verify-root.html */
@@ -11,7 +12,12 @@ export type Transport = z.infer<typeof Transport>;
 /** What all parties need to know of one party. The id is fixed for life; a newcomer inherits the leaver's. */
 export const ManifestParty = z.strictObject({
   id: PartyId.describe("Number of the party, from 1 to n. Fixed for life; a newcomer inherits the leaver's."),
-  name: z.string().min(1).max(60).describe("Who runs the party, for people."),
+  name: z
+    .string()
+    .min(1)
+    .max(60)
+    .refine((name) => printableLine(name) === name, "a name is for people to read: no control characters")
+    .describe("Who runs the party, for people."),
   host: HostLabel.optional().describe(
     "Service name of the party in every cluster, and the CN and SAN of its certificates. Left out: `mpc-node-<id>`.",
   ),

@@ -1,3 +1,5 @@
+import { printable, printableLine } from "./printable.ts";
+
 /** The four parts of an error that someone can act on. */
 export interface Problem {
   /** Stable, upper case: `MANIFEST_INVALID`. */
@@ -26,9 +28,12 @@ export class OperatorError extends Error {
   render(): string {
     const { code, what, found, expected, next } = this.problem;
     const part = (name: string, text?: string) =>
-      text === undefined ? [] : [`  ${name.padEnd(9)} ${text.trimEnd().replaceAll("\n", "\n            ")}`];
-    return [`${code}  ${what}`, ...part("found", found), ...part("expected", expected), ...part("next", next)].join(
-      "\n",
-    );
+      text === undefined ? [] : [`  ${name.padEnd(9)} ${printable(text).trimEnd().replaceAll("\n", "\n            ")}`];
+    return [
+      `${code}  ${printableLine(what)}`,
+      ...part("found", found),
+      ...part("expected", expected),
+      ...part("next", next),
+    ].join("\n");
   }
 }

@@ -120,17 +120,17 @@ export async function devnetFault(root: string, fault: Fault): Promise<DevnetSta
 }
 
 /** Environment in which `pulumi`, `kubectl` and `helm` work on one party of the devnet. */
-export function devnetEnv(root: string, party: number): Record<string, string> {
+export function devnetEnv(root: string, party: number | string): Record<string, string> {
   const files = devnetFiles(root);
   const state = readState(files);
   const overlay = state === null ? null : readEnvironment(files, state.network);
   if (overlay === null) throw notUp(root);
-  const own = overlay.parties[String(party)];
+  const own = Object.hasOwn(overlay.parties, party) ? overlay.parties[party] : undefined;
   if (own === undefined)
     throw new OperatorError({
       code: "PARTY_UNKNOWN",
       what: `the devnet has no party ${party}`,
-      found: String(party),
+      found: String(party) || "nothing",
       expected: Object.keys(overlay.parties).join(", "),
       next: "npx quorate devnet status",
     });

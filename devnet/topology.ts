@@ -30,6 +30,9 @@ export interface Topology {
   parties: PartyTopology[];
 }
 
+/** Far above what a thousand parties take; reading takes seconds for each megabyte. */
+const largestFile = 2_000_000;
+
 /** Party ids are the last byte of addresses, and 250 and up are taken. */
 const mostParties = 13;
 /** As Pulumi has it, with keys of other tools too. */
@@ -151,6 +154,14 @@ function readYaml(path: string, code: string, what: string): unknown {
       expected: `a ${what}`,
       next: `add ${path}, or name another network`,
     });
+  if (text.length > largestFile)
+    throw new OperatorError({
+      code: `${code}_UNREADABLE`,
+      what: `the ${what} ${path} is too large to be one`,
+      found: `${text.length} characters`,
+      expected: `at most ${largestFile}`,
+      next: `see what was written to ${path}`,
+    });
   const document = parseDocument(text, { prettyErrors: true });
   const problem = document.errors[0];
   if (problem !== undefined)
@@ -161,5 +172,19 @@ function readYaml(path: string, code: string, what: string): unknown {
       expected: "YAML 1.2",
       next: `correct line ${problem.linePos?.[0].line ?? "?"} of ${path}`,
     });
-  return document.toJS();
+  try {
+    return document.toJS();
+  } catch (cause) {
+    // Aliases of aliases: a few lines that would grow into more than the memory holds.
+    throw new OperatorError(
+      {
+        code: `${code}_UNREADABLE`,
+        what: `the ${what} ${path} can not be resolved`,
+        found: cause instanceof Error ? cause.message : String(cause),
+        expected: "YAML whose aliases do not multiply",
+        next: `write out what the aliases in ${path} stand for`,
+      },
+      { cause },
+    );
+  }
 }

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline";
+import { printable } from "../contract/printable.ts";
 
 /** How the engine talks with the person who runs it. */
 export interface Terminal {
@@ -22,7 +23,7 @@ export function openTerminal(
   const output = options.output ?? process.stdout;
   return {
     interactive: options.interactive ?? (input.isTTY === true && output.isTTY === true),
-    print: (text) => void output.write(`${text}\n`),
+    print: (text) => void output.write(`${printable(text, { colours: true })}\n`),
     ask: (question, signal) => ask(input, output, question, signal),
   };
 }

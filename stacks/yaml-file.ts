@@ -3,6 +3,9 @@ import { parseDocument } from "yaml";
 import { fileError } from "../contract/file-error.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 
+/** Far above what a thousand parties take; reading takes seconds for each megabyte. */
+const largestFile = 2_000_000;
+
 /** What one of our YAML files is, for the errors about it. */
 export interface YamlFile {
   path: string;
@@ -29,6 +32,14 @@ export async function readYamlFile({ path, code, what, whenMissing }: YamlFile):
       { cause },
     );
   });
+  if (text.length > largestFile)
+    throw new OperatorError({
+      code: `${code}_UNREADABLE`,
+      what: `the ${what} ${path} is too large to be one`,
+      found: `${text.length} characters`,
+      expected: `at most ${largestFile}`,
+      next: `see what was written to ${path}`,
+    });
   const document = parseDocument(text, { prettyErrors: true, strict: true, uniqueKeys: true });
   const problem = document.errors[0];
   if (problem)
@@ -39,5 +50,19 @@ export async function readYamlFile({ path, code, what, whenMissing }: YamlFile):
       expected: "YAML 1.2",
       next: `correct line ${problem.linePos?.[0].line ?? "?"} of ${path}`,
     });
-  return document.toJS();
+  try {
+    return document.toJS();
+  } catch (cause) {
+    // Aliases of aliases: a few lines that would grow into more than the memory holds.
+    throw new OperatorError(
+      {
+        code: `${code}_UNREADABLE`,
+        what: `the ${what} ${path} can not be resolved`,
+        found: cause instanceof Error ? cause.message : String(cause),
+        expected: "YAML whose aliases do not multiply",
+        next: `write out what the aliases in ${path} stand for`,
+      },
+      { cause },
+    );
+  }
 }

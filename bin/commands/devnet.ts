@@ -107,7 +107,7 @@ async function env(args: string[], root: string): Promise<number> {
       expected: "--party <id>",
       next: 'eval "$(npx quorate devnet env --party 1)"',
     });
-  const lines = Object.entries(devnetEnv(root, Number(values.party))).map(
+  const lines = Object.entries(devnetEnv(root, values.party)).map(
     ([name, value]) => `export ${name}=${shellQuote(value)}`,
   );
   terminal.print([...lines, `export PATH=${shellQuote(toolsFolder)}:"$PATH"`].join("\n"));

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { OperatorError } from "../../contract/operator-error.ts";
+import { printable } from "../../contract/printable.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { type Changes, Fleet, type FleetEvent } from "../../fleet/driver.ts";
 import { readOutputs } from "../../fleet/outputs.ts";
@@ -42,7 +43,9 @@ export async function up(args: string[]): Promise<number> {
     return exitCodes.ok;
   }
   if (!values.yes) {
-    process.stderr.write(`${renderChanges(session, "preview", planned, "table")}\n`);
+    process.stderr.write(
+      `${printable(renderChanges(session, "preview", planned, "table"), { colours: terminal.colour })}\n`,
+    );
     await confirm(session);
   }
   terminal.print(renderChanges(session, "up", await runFleet(session, parties, "up"), format));
@@ -101,7 +104,7 @@ export async function runFleet(
       if (process.stderr.isTTY) show();
     } else if (event.severity === "warning") {
       terminal.endProgress();
-      process.stderr.write(`party ${party.partyId}: ${event.message}\n`);
+      process.stderr.write(`party ${party.partyId}: ${printable(event.message)}\n`);
     }
   };
   show();

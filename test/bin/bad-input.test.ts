@@ -54,6 +54,23 @@ describe("a manifest", () => {
     for (const reader of readers) expect(await refused("MANIFEST_UNREADABLE", reader)).toMatch(/line \d+/);
   });
 
+  test("that multiplies itself, or is too large to be read", async () => {
+    const lines = ["a: &a [x, x, x, x, x, x, x, x, x]"];
+    for (const [index, name] of [..."bcdefgh"].entries())
+      lines.push(`${name}: &${name} [${Array(9).fill(`*${"abcdefg"[index]}`).join(", ")}]`);
+    await writeFile(manifest, lines.join("\n"));
+    for (const reader of readers) expect(await refused("MANIFEST_UNREADABLE", reader)).toContain("alias");
+    await writeFile(manifest, "- x\n".repeat(12_000_000));
+    for (const reader of readers) expect(await refused("MANIFEST_UNREADABLE", reader)).toContain("48000000 characters");
+  });
+
+  test("with something in it that would steer a terminal", async () => {
+    await edit(manifest, "threshold: 1", 'threshold: 1\n"\\e[2J\\nBUG  x": 1');
+    for (const reader of readers) expect(await refused("MANIFEST_INVALID", reader)).not.toContain("\u001b");
+    await edit(manifest, "name: party-1", 'name: "\\e[31mred"');
+    for (const reader of readers) expect(await refused("MANIFEST_INVALID", reader)).toContain("no control characters");
+  });
+
   test("that is not there", async () => {
     await rm(manifest);
     expect(await refused("NETWORK_UNKNOWN", ["preview", "--party", "1", "--network", "devnet"])).toContain(manifest);
@@ -137,3 +154,13 @@ test("a port that is taken leaves nothing half-made, and names who has it", asyn
     holder.close();
   }
 });
+
+test.each([["preview", "--party", "1\u001b[2J"], ["x\u001b[2J"], ["preview", "--\u001b[2J"], ["run", "\u001b[2J"]])(
+  "an argument that would steer a terminal: %j",
+  async (...args) => {
+    const { code, stdout, stderr } = await operator.run(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).not.toContain("\u001b");
+    expect(stderr).toContain("\\u001b[2J");
+  },
+);

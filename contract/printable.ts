@@ -1,0 +1,28 @@
+/** Colours are ours to set, and change no more than how a text looks; everything else that steers a terminal does. */
+const colour = String.raw`\u001b\[[0-9;]*m`;
+const steering = String.raw`[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]`;
+const steeringOrColour = new RegExp(`${colour}|${steering}`, "g");
+const isColour = new RegExp(`^${colour}$`);
+
+/**
+ * A text as it can be shown: what came from peers, files or arguments may hold characters that move the cursor, rewrite a line or turn the order
+ * of letters around, so those are spelled out. Line breaks and tabs stay; colours too, where `colours` says that they are ours.
+ */
+export function printable(text: string, options: { colours?: boolean } = {}): string {
+  return text
+    .replaceAll("\r\n", "\n")
+    .replace(steeringOrColour, (found) =>
+      options.colours && isColour.test(found) ? found : [...found].map(spelled).join(""),
+    );
+}
+
+/** The same in one line: nothing in it can pass for a line of ours. */
+export function printableLine(text: string): string {
+  return printable(text).replace(/[\n\t\u2028\u2029]/g, spelled);
+}
+
+function spelled(character: string): string {
+  const code = character.charCodeAt(0);
+  if (code >= 0x20 && code < 0x7f) return character;
+  return `\\u${code.toString(16).padStart(4, "0")}`;
+}
