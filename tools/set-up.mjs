@@ -15,7 +15,7 @@ import { withLock } from "./lock.mjs";
 import { tools } from "./pins.mjs";
 import { startProgress } from "./progress.mjs";
 import { besides, platformOf, provideTool, run } from "./provide-tool.mjs";
-import { SetupError } from "./setup-error.mjs";
+import { fileError, SetupError } from "./setup-error.mjs";
 import {
   binDir,
   cacheDir,
@@ -58,8 +58,9 @@ export async function setUp(root, { env = process.env, stream = process.stderr, 
     );
     return 0;
   } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
-    stream.write(`${error.render()}\n`);
+    const told = error instanceof SetupError ? error : fileError(error);
+    if (told === undefined) throw error;
+    stream.write(`${told.render()}\n`);
     return 2;
   } finally {
     for (const [signal, handler] of Object.entries(onSignal)) process.off(signal, handler);

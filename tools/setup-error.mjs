@@ -16,3 +16,20 @@ export class SetupError extends Error {
     return [`${code}  ${what}`, part("found", found), part("expected", expected), part("next", next)].join("\n");
   }
 }
+
+const ofFiles = ["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "ENOTDIR", "EEXIST", "ELOOP", "ENAMETOOLONG"];
+
+/** The operator's error behind what the operating system refused to do with a file; undefined where it is something else. */
+export function fileError(error) {
+  if (!ofFiles.includes(error?.code) || error.path === undefined) return undefined;
+  return new SetupError(
+    {
+      code: "FILE_UNUSABLE",
+      what: `set-up can not use ${error.path}`,
+      found: error.message,
+      expected: "a folder that can be written, with room for the tools",
+      next: `make room or give yourself the right to write there, or keep the tools elsewhere: XDG_CACHE_HOME=<folder>`,
+    },
+    { cause: error },
+  );
+}

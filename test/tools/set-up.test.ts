@@ -1,4 +1,13 @@
-import { existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
@@ -125,6 +134,22 @@ test("no Go and no network: one error in four parts that lists what was tried", 
   `);
   expect(stderr).not.toContain("    at ");
   expect(existsSync(join(machine.root, ".tools", "state.json"))).toBe(false);
+});
+
+test("a place that can not be used for tools is an error that names it, not a crash", async () => {
+  using machine = new Machine();
+  machine.go();
+  const taken = join(machine.base, "home", ".cache");
+  writeFileSync(taken, "");
+  const cache = await machine.setUp();
+  expect(cache.code).toBe(2);
+  expect(cache.stderr).toContain(`FILE_UNUSABLE  set-up can not use ${taken}`);
+  rmSync(join(machine.root, ".tools"), { recursive: true });
+  writeFileSync(join(machine.root, ".tools"), "");
+  const own = await machine.setUp();
+  expect(own.code).toBe(2);
+  expect(own.stderr).toMatch(/^FILE_UNUSABLE {2}set-up can not use \S+\/\.tools$/m);
+  for (const { stderr } of [cache, own]) expect(stderr).not.toContain("    at ");
 });
 
 test("a Go that is too old is named, and not used", async () => {
