@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { fileError } from "../contract/file-error.ts";
+import { OperatorError } from "../contract/operator-error.ts";
 import { projectName } from "../stacks/project.ts";
 
 /** A resource as the engine keeps it in its state; the fields that we read. */
@@ -34,9 +36,24 @@ export async function readCheckpoint(stackName: string): Promise<StackState | un
     const { checkpoint } = JSON.parse(await readFile(file, "utf8")) as { checkpoint?: { latest?: StackState } };
     return checkpoint?.latest ?? {};
   } catch (failure) {
-    if ((failure as NodeJS.ErrnoException).code !== "ENOENT") throw failure;
+    if (failure instanceof SyntaxError) throw stateDamaged(stackName, file, failure);
+    if ((failure as NodeJS.ErrnoException).code !== "ENOENT") throw fileError(failure, file) ?? failure;
     return existsSync(`${file}.gz`) ? undefined : {};
   }
+}
+
+function stateDamaged(stackName: string, file: string, cause: SyntaxError): OperatorError {
+  return new OperatorError(
+    {
+      code: "STATE_DAMAGED",
+      what: `the state of stack ${stackName} is not whole`,
+      // Not the parser's words: they quote the state, and secrets may be in it.
+      found: `${file} is not JSON to its end`,
+      expected: "the state as the engine wrote it",
+      next: `restore ${file} from your copy of the backend; what it was before may be in ${file}.bak`,
+    },
+    { cause },
+  );
 }
 
 /** Whether the backend is a folder of this disk that has no checkpoint of the stack. */

@@ -5,6 +5,7 @@ import type { EngineEvent, OpMap, PulumiCommand, Stack } from "@pulumi/pulumi/au
 import { OperatorError } from "../contract/operator-error.ts";
 import { partyTags, projectName } from "../stacks/project.ts";
 import { lacksCheckpoint, readCheckpoint } from "./checkpoint.ts";
+import { engineError } from "./engine-error.ts";
 import { adoptInterruptedCreates, interruptedCreates, isInterrupted } from "./interrupted-creates.ts";
 import { engineStop, interrupted } from "./interruption.ts";
 import type { PartyStack } from "./party-stacks.ts";
@@ -280,24 +281,4 @@ async function findEngine(): Promise<PulumiCommand> {
 /** The engine's own words, without its colour marks. */
 function plainText(message: string): string {
   return message.replace(/<\{%[a-z ]*%\}>/gi, "").trimEnd();
-}
-
-/** What the engine said before it began, without the automation API's account of how it was called. */
-function lastWords(message: string): string {
-  return /^\s*error: ([\s\S]+?)(?=\n\s*err\?: |$(?![\s\S]))/m.exec(message)?.[1] ?? message;
-}
-
-function engineError(operation: string, party: PartyStack, errors: string[], cause: unknown): OperatorError {
-  const own = errors.map((text) => text.replace(/^Running program '.*' failed with an unhandled exception:\n/, ""));
-  const said = own.length > 0 ? own.join("\n") : lastWords(cause instanceof Error ? cause.message : String(cause));
-  return new OperatorError(
-    {
-      code: "ENGINE_FAILED",
-      what: `party ${party.partyId}: pulumi ${operation} of stack ${party.stackName} failed`,
-      found: said,
-      next: `npx quorate preview --party ${party.partyId}`,
-      exitCode: 1,
-    },
-    { cause },
-  );
 }

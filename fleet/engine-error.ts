@@ -1,0 +1,39 @@
+import { OperatorError } from "../contract/operator-error.ts";
+import { exitCodes } from "../contract/verdict.ts";
+import type { PartyStack } from "./party-stacks.ts";
+
+/** What helps where the engine's own words name the trouble and not the way out. */
+const advice: readonly [RegExp, (party: PartyStack) => string][] = [
+  [/PULUMI_ACCESS_TOKEN|not logged in/i, () => "pulumi login, or set PULUMI_BACKEND_URL to where the stack's state is"],
+  [
+    /passphrase/i,
+    () => "set PULUMI_CONFIG_PASSPHRASE_FILE to a file that you can read and that holds the stack's passphrase",
+  ],
+  [
+    /AWS credentials|AWS account ID not allowed|InvalidClientTokenId|ExpiredToken|SignatureDoesNotMatch|AccessDenied|UnauthorizedOperation/i,
+    ({ config }) => `see who asks: aws sts get-caller-identity --profile ${config.awsProfile}`,
+  ],
+];
+
+/** What the engine said before it began, without the automation API's account of how it was called. */
+function lastWords(message: string): string {
+  return /^\s*error: ([\s\S]+?)(?=\n\s*err\?: |$(?![\s\S]))/m.exec(message)?.[1] ?? message;
+}
+
+/** A preview or an update that the engine ended, in its own words. */
+export function engineError(operation: string, party: PartyStack, errors: string[], cause: unknown): OperatorError {
+  const own = errors.map((text) => text.replace(/^Running program '.*' failed with an unhandled exception:\n/, ""));
+  const said = own.length > 0 ? own.join("\n") : lastWords(cause instanceof Error ? cause.message : String(cause));
+  const known = advice.find(([words]) => words.test(said))?.[1];
+  return new OperatorError(
+    {
+      code: "ENGINE_FAILED",
+      what: `party ${party.partyId}: pulumi ${operation} of stack ${party.stackName} failed`,
+      found: said,
+      expected: "an engine that comes to its end",
+      next: known?.(party) ?? `mend what it says, then: npx quorate preview --party ${party.partyId}`,
+      exitCode: exitCodes.failed,
+    },
+    { cause },
+  );
+}
