@@ -1,4 +1,9 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+
+// Each test file has a worker of its own, and many start processes: all of them load the same modules, compiled where Node keeps such things.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), "node-compile-cache");
 
 const base = { setupFiles: ["test/support/fail-on-console.ts"] };
 
