@@ -2,6 +2,11 @@ import { z } from "zod";
 import { AccountId, Arn, HostLabel, NetworkName, PartyId, Region } from "./names.ts";
 import { Pcr } from "./trusted-release.ts";
 
+/** @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+const RoleName = z
+  .string()
+  .regex(/^[A-Za-z0-9+=,.@_-]{1,64}$/, "an IAM role's name is at most 64 of A-Z, a-z, 0-9 and +=,.@_-");
+
 /** An EKS cluster of our own making, or one that exists. */
 export const ClusterChoice = z.union(
   [
@@ -40,6 +45,10 @@ export const ClusterChoice = z.union(
   { error: "cluster is either { create: … } or { existing: { name } }" },
 );
 export type ClusterChoice = z.infer<typeof ClusterChoice>;
+
+export function clusterNameOf(cluster: ClusterChoice): string {
+  return "create" in cluster ? cluster.create.name : cluster.existing.name;
+}
 
 export const EnclaveNodes = z.strictObject({
   instanceType: z
@@ -103,6 +112,14 @@ export const ZamaKmsStackConfig = z.strictObject({
         .describe("How the names of the vaults' buckets begin; the rest makes them unique."),
       publicPrefix: noSlash("PUB").describe("Prefix of all objects in the public vault. Left out: `PUB-p<id>`."),
       privatePrefix: noSlash("PRV").describe("Prefix of all objects in the private vault. Left out: `PRV-p<id>`."),
+      supersededVersionDays: z
+        .int()
+        .min(90, "90 days at least: an overwritten key share may be missed only at the next epoch")
+        .max(3650)
+        .default(365)
+        .describe(
+          "Days until a version that is no longer current may go. Current versions never do, nor the ten newest before them.",
+        ),
     })
     .optional()
     .describe("Names of the party's vaults, and of what is in them."),
@@ -123,6 +140,25 @@ export const ZamaKmsStackConfig = z.strictObject({
     })
     .prefault({})
     .describe("The KMS key that seals the private vault, for attested enclaves only."),
+  roles: z
+    .strictObject({
+      core: RoleName.optional().describe("Of the core. Left out: `mpc-<cluster>-party-<id>`."),
+      connector: RoleName.optional().describe("Of the connector. Left out: the core's, and `-connector`."),
+    })
+    .optional()
+    .describe("Names of the party's IAM roles. A backup account names the core's role before it exists."),
+  audit: z
+    .strictObject({
+      accessLog: z.boolean().default(true).describe("Whether S3 writes down every access to the vaults."),
+      retentionDays: z
+        .int()
+        .min(90, "90 days at least: an intrusion is often found only after months")
+        .max(3650)
+        .default(400)
+        .describe("Days until a log goes."),
+    })
+    .prefault({})
+    .describe("What is written down of who used vaults and keys."),
   proberImage: z
     .string()
     .regex(/@sha256:[0-9a-f]{64}$/, "pin the image by digest: name@sha256:…")

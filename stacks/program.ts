@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { PartyCluster } from "../components/aws/party-cluster.ts";
 import { Party } from "../components/zama-kms/party.ts";
 import { OperatorError } from "../contract/operator-error.ts";
+import { clusterNameOf } from "../contract/stack-config.ts";
 import { readPartySettings } from "./config.ts";
 import { kubeconfig } from "./kubeconfig.ts";
 import type { PartySettings } from "./party-settings.ts";
@@ -37,15 +38,11 @@ function build(settings: PartySettings) {
   const kubernetesProvider = new kubernetes.Provider("kubernetes", {
     kubeconfig: kubeconfig(cluster, config),
     // Otherwise a changed kubeconfig could mean another cluster, and everything in it would be replaced.
-    clusterIdentifier: `${config.accountId}/${config.region}/${clusterName(settings)}`,
+    clusterIdentifier: `${config.accountId}/${config.region}/${clusterNameOf(config.cluster)}`,
     enableConfigMapMutable: true,
   });
   const { outputs } = new Party(name, { ...settings, cluster }, { providers: [awsProvider, kubernetesProvider] });
   return outputs;
-}
-
-function clusterName({ config: { cluster } }: PartySettings): string {
-  return "create" in cluster ? cluster.create.name : cluster.existing.name;
 }
 
 /** The engine prints a RunError as it is, and anything else as a crash of the program. */

@@ -7,29 +7,40 @@ export interface PartyRoleArgs {
   serviceAccount: { namespace: string; name: string };
   /** The cluster's OIDC provider in IAM, and its issuer without `https://`. */
   oidc: { providerArn: pulumi.Input<string>; issuer: pulumi.Input<string> };
-  /**
-   * Buckets whose objects the role reads, writes and deletes. Access to the key is granted by the key's policy.
-   * @default none
-   */
-  bucketArns?: readonly pulumi.Input<string>[];
+  /** Physical name: whoever else names the role in a policy derives its ARN from it. */
+  roleName: string;
+  /** Vaults that the role may use. Access to a key is granted by the key's policy. @default none */
+  vaults?: VaultRights;
 }
 
-/** An IAM role for one service account (IRSA). Creates: role, and its policy where there are buckets. */
+/** The two vaults of a party, and under which prefix in them all that the party writes lies. */
+export interface VaultRights {
+  publicArn: pulumi.Input<string>;
+  privateArn: pulumi.Input<string>;
+  prefixes: { public: string; private: string };
+}
+
+/** An IAM role for one service account (IRSA). Creates: role, and its policy where there are vaults. */
 export class PartyRole extends pulumi.ComponentResource {
   readonly roleArn: pulumi.Output<string>;
+  readonly roleName: pulumi.Output<string>;
 
   constructor(name: string, args: PartyRoleArgs, opts?: pulumi.ComponentResourceOptions) {
     const { namespace, name: account } = args.serviceAccount;
     checkArgs(`party role ${name}`, [
       wildcard(namespace) && { propertyPath: "serviceAccount.namespace", reason: "has to be one exact namespace" },
       wildcard(account) && { propertyPath: "serviceAccount.name", reason: "has to be one exact service account" },
+      args.roleName.length > 64 && {
+        propertyPath: "roleName",
+        reason: `IAM allows 64 characters, found ${args.roleName.length}: ${args.roleName}`,
+      },
     ]);
     super("quorate:aws:PartyRole", name, {}, opts);
     const role = createRole(this, name, args);
-    const bucketArns = args.bucketArns ?? [];
-    if (bucketArns.length > 0) createBucketPolicy(this, name, role, bucketArns);
+    if (args.vaults) createVaultPolicy(this, name, role, args.vaults);
     this.roleArn = role.arn;
-    this.registerOutputs({ roleArn: this.roleArn });
+    this.roleName = role.name;
+    this.registerOutputs({ roleArn: this.roleArn, roleName: this.roleName });
   }
 }
 
@@ -37,7 +48,7 @@ function wildcard(text: string): boolean {
   return text === "" || /[*?]/.test(text);
 }
 
-function createRole(parent: PartyRole, name: string, { oidc, serviceAccount }: PartyRoleArgs) {
+function createRole(parent: PartyRole, name: string, { oidc, serviceAccount, roleName }: PartyRoleArgs) {
   const subject = `system:serviceaccount:${serviceAccount.namespace}:${serviceAccount.name}`;
   const trust = pulumi.all([oidc.providerArn, oidc.issuer]).apply(([providerArn, issuer]) =>
     JSON.stringify({
@@ -53,28 +64,22 @@ function createRole(parent: PartyRole, name: string, { oidc, serviceAccount }: P
       ],
     }),
   );
-  return new aws.iam.Role(`${name}-role`, { assumeRolePolicy: trust }, { parent });
+  return new aws.iam.Role(`${name}-role`, { name: roleName, assumeRolePolicy: trust }, { parent });
 }
 
-function createBucketPolicy(
-  parent: PartyRole,
-  name: string,
-  role: aws.iam.Role,
-  bucketArns: readonly pulumi.Input<string>[],
-) {
-  const policy = pulumi.all([...bucketArns]).apply((arns) =>
-    JSON.stringify({
+function createVaultPolicy(parent: PartyRole, name: string, role: aws.iam.Role, vaults: VaultRights) {
+  const { prefixes } = vaults;
+  const policy = pulumi.all([vaults.publicArn, vaults.privateArn]).apply(([publicArn, privateArn]) => {
+    const own = [`${publicArn}/${prefixes.public}/*`, `${privateArn}/${prefixes.private}/*`];
+    return JSON.stringify({
       Version: "2012-10-17",
       Statement: [
-        {
-          Sid: "AllowObjectActions",
-          Effect: "Allow",
-          Action: ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-          Resource: arns.map((arn) => `${arn}/*`),
-        },
-        { Sid: "AllowListBucket", Effect: "Allow", Action: "s3:ListBucket", Resource: arns },
+        // In the public vault also what lies under its peers' prefixes: their CA certificates.
+        { Sid: "Read", Effect: "Allow", Action: "s3:GetObject", Resource: [`${publicArn}/*`, own[1]] },
+        { Sid: "Write", Effect: "Allow", Action: ["s3:DeleteObject", "s3:PutObject"], Resource: own },
+        { Sid: "List", Effect: "Allow", Action: "s3:ListBucket", Resource: [publicArn, privateArn] },
       ],
-    }),
-  );
-  new aws.iam.RolePolicy(`${name}-bucket-policy`, { role: role.name, policy }, { parent });
+    });
+  });
+  return new aws.iam.RolePolicy(`${name}-vault-policy`, { role: role.name, policy }, { parent });
 }

@@ -2,10 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { partyHost } from "../../contract/network-manifest.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
+import { clusterNameOf } from "../../contract/stack-config.ts";
 import { accountRootArn } from "../aws/arn.ts";
 import { AttestedKey } from "../aws/attested-key.ts";
 import { EnclaveNodegroup, enclaveNodeKey } from "../aws/enclave-nodegroup.ts";
-import { PartyRole } from "../aws/party-role.ts";
+import { LogBucket } from "../aws/log-bucket.ts";
+import { PartyRole, type PartyRoleArgs } from "../aws/party-role.ts";
 import { PeerEndpoints } from "../aws/peer-endpoints.ts";
 import { Vault } from "../aws/vault.ts";
 import { EnclaveDevicePlugin } from "../kubernetes/enclave-device-plugin.ts";
@@ -17,6 +19,7 @@ import { CoreRelease } from "./core-release.ts";
 import { coreSelector } from "./core-values.ts";
 import type { PartyArgs } from "./party-args.ts";
 import { partyOutputs, type Roles, type Vaults } from "./party-outputs.ts";
+import { partyRoleNames } from "./party-role-names.ts";
 
 /**
  * One party of a Zama KMS network: its two vaults and the key that seals one of them, its enclave nodes, its way to
@@ -50,10 +53,26 @@ export class Party extends pulumi.ComponentResource {
 function createVaults(parent: Party, name: string, { config, party }: PartyArgs): Vaults {
   const suffix = new random.RandomId(`${name}-vault-suffix`, { byteLength: 4 }, { parent });
   const bucketPrefix = config.vaults?.bucketPrefix ?? "mpc-vault";
-  const vault = (role: "public" | "private") => {
-    const bucketName = pulumi.interpolate`${bucketPrefix}-${role}-${suffix.hex}`;
-    return new Vault(`${name}-${role}-vault`, { role, bucketName, region: config.region }, { parent });
-  };
+  const bucketName = (kind: string) => pulumi.interpolate`${bucketPrefix}-${kind}-${suffix.hex}`;
+  const logs = config.audit.accessLog
+    ? new LogBucket(
+        `${name}-logs`,
+        { bucketName: bucketName("logs"), accountId: config.accountId, retentionDays: config.audit.retentionDays },
+        { parent },
+      )
+    : undefined;
+  const vault = (role: "public" | "private") =>
+    new Vault(
+      `${name}-${role}-vault`,
+      {
+        role,
+        bucketName: bucketName(role),
+        region: config.region,
+        ...(logs ? { logBucketName: logs.bucketName } : {}),
+        ...(config.vaults ? { supersededVersionDays: config.vaults.supersededVersionDays } : {}),
+      },
+      { parent },
+    );
   const prefixes = {
     public: config.vaults?.publicPrefix ?? `PUB-p${party.id}`,
     private: config.vaults?.privatePrefix ?? `PRV-p${party.id}`,
@@ -61,17 +80,26 @@ function createVaults(parent: Party, name: string, { config, party }: PartyArgs)
   return { public: vault("public"), private: vault("private"), prefixes };
 }
 
-function createRoles(parent: Party, name: string, { manifest, cluster }: PartyArgs, vaults: Vaults): Roles {
+function createRoles(parent: Party, name: string, args: PartyArgs, vaults: Vaults): Roles {
+  const { manifest, config, party, cluster } = args;
+  const roleNames = partyRoleNames(clusterNameOf(config.cluster), party.id, config.roles);
   const oidc = { providerArn: cluster.oidcProviderArn, issuer: cluster.oidcIssuer };
   const accountOf = (kind: keyof Roles) => ({
     namespace: manifest.namespace,
     name: partyNames.serviceAccounts[kind],
   });
-  const bucketArns = [vaults.private.bucketArn, vaults.public.bucketArn];
-  return {
-    core: new PartyRole(`${name}-core`, { serviceAccount: accountOf("core"), oidc, bucketArns }, { parent }),
-    connector: new PartyRole(`${name}-connector`, { serviceAccount: accountOf("connector"), oidc }, { parent }),
+  const rights = {
+    publicArn: vaults.public.bucketArn,
+    privateArn: vaults.private.bucketArn,
+    prefixes: vaults.prefixes,
   };
+  const role = (kind: keyof Roles, more: Partial<PartyRoleArgs> = {}) =>
+    new PartyRole(
+      `${name}-${kind}`,
+      { roleName: roleNames[kind], serviceAccount: accountOf(kind), oidc, ...more },
+      { parent },
+    );
+  return { core: role("core", { vaults: rights }), connector: role("connector") };
 }
 
 function createKey(parent: Party, name: string, { manifest, config, party }: PartyArgs, core: PartyRole): AttestedKey {

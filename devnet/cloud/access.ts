@@ -61,7 +61,8 @@ export function requireAccess(
   options: { resource?: PolicyDocument | undefined; delegation?: "identity-or-resource" | "resource-only" } = {},
 ): void {
   const identity = identityPolicies(store, request.principal);
-  const complete = { ...request, context: { ...principalContext(request.principal), ...request.context } };
+  const owner = { "aws:resourceaccount": request.resourceAccountId };
+  const complete = { ...request, context: { ...principalContext(request.principal), ...owner, ...request.context } };
   const decision = authorize(complete, { identity, resource: options.resource }, options.delegation);
   if (!decision.allowed) throw new AwsError("AccessDenied", decision.reason, 403);
 }

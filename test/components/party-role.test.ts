@@ -6,15 +6,16 @@ const role = (args: Partial<PartyRoleArgs> = {}) =>
   onMockStack(
     () =>
       new PartyRole("r", {
+        roleName: "mpc-cluster-party-1",
         serviceAccount: { namespace: "kms-decentralized", name: "mpc-party" },
         oidc: { providerArn: "arn:aws:iam::1:oidc-provider/issuer/ABC", issuer: "issuer/ABC" },
         ...args,
       }),
   );
 
-test("a role without buckets has no policy at all", async () => {
+test("a role without vaults has no policy at all", async () => {
   const stack = await role();
-  expect(await settled(stack.result.roleArn)).toBe("arn:aws:iam::100000000001:role/r-role");
+  expect(await settled(stack.result.roleArn)).toBe("arn:aws:iam::100000000001:role/mpc-cluster-party-1");
   expect(stack.ofType("aws:iam/rolePolicy:RolePolicy")).toEqual([]);
 });
 
@@ -36,22 +37,26 @@ test("a role trusts one exact service account, for the audience of STS only", as
   ]);
 });
 
-test("a role with buckets reads, writes and deletes their objects, and lists them", async () => {
-  const stack = await role({ bucketArns: ["arn:aws:s3:::one", "arn:aws:s3:::two"] });
-  expect(JSON.parse(stack.get("r-bucket-policy").inputs.policy).Statement).toEqual([
-    {
-      Sid: "AllowObjectActions",
-      Effect: "Allow",
-      Action: ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-      Resource: ["arn:aws:s3:::one/*", "arn:aws:s3:::two/*"],
+test("a role with vaults reads them, and writes and deletes under its own prefixes only", async () => {
+  const stack = await role({
+    vaults: {
+      publicArn: "arn:aws:s3:::pub",
+      privateArn: "arn:aws:s3:::prv",
+      prefixes: { public: "PUB-p1", private: "PRV-p1" },
     },
-    {
-      Sid: "AllowListBucket",
-      Effect: "Allow",
-      Action: "s3:ListBucket",
-      Resource: ["arn:aws:s3:::one", "arn:aws:s3:::two"],
-    },
+  });
+  const own = ["arn:aws:s3:::pub/PUB-p1/*", "arn:aws:s3:::prv/PRV-p1/*"];
+  expect(JSON.parse(stack.get("r-vault-policy").inputs.policy).Statement).toEqual([
+    { Sid: "Read", Effect: "Allow", Action: "s3:GetObject", Resource: ["arn:aws:s3:::pub/*", own[1]] },
+    { Sid: "Write", Effect: "Allow", Action: ["s3:DeleteObject", "s3:PutObject"], Resource: own },
+    { Sid: "List", Effect: "Allow", Action: "s3:ListBucket", Resource: ["arn:aws:s3:::pub", "arn:aws:s3:::prv"] },
   ]);
+});
+
+test("a role has the name by which others know it, and IAM's length", async () => {
+  const stack = await role();
+  expect(stack.get("r-role").inputs.name).toBe("mpc-cluster-party-1");
+  await expect(role({ roleName: "m".repeat(65) })).rejects.toMatchObject({ errors: [{ propertyPath: "roleName" }] });
 });
 
 test("a role for any service account is refused", async () => {

@@ -31,6 +31,22 @@ test("a private vault is closed, versioned, encrypted, protected and never empti
   expect(stack.ofType("aws:s3/bucketCorsConfiguration:BucketCorsConfiguration")).toEqual([]);
 });
 
+test("the current version of an object never goes, and neither do the ten before it", async () => {
+  const { rules } = (await vault()).get("v-lifecycle").inputs;
+  expect(rules).toHaveLength(2);
+  for (const rule of rules) expect(rule).not.toHaveProperty("expiration");
+  expect(rules[1]).toMatchObject({
+    status: "Enabled",
+    noncurrentVersionExpiration: { noncurrentDays: 365, newerNoncurrentVersions: 10 },
+  });
+});
+
+test("accesses are written down in the log bucket, apart for each vault", async () => {
+  expect((await vault()).ofType("aws:s3/bucketLogging:BucketLogging")).toEqual([]);
+  const stack = await vault({ logBucketName: "logs" });
+  expect(stack.get("v-logging").inputs).toMatchObject({ targetBucket: "logs", targetPrefix: "access/private-vault/" });
+});
+
 test("a public vault lets everybody read and list, over TLS, and nobody write", async () => {
   const stack = await vault({ role: "public" });
   const { Statement } = JSON.parse(stack.get("v-policy").inputs.policy);

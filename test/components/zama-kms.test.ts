@@ -219,7 +219,7 @@ describe("Party", () => {
   test("the connector may take its role and has no bucket", async () => {
     const stack = await party();
     expect(stack.ofType("aws:iam/rolePolicy:RolePolicy").map(({ name }) => name)).toEqual([
-      "party-1-core-bucket-policy",
+      "party-1-core-vault-policy",
     ]);
   });
 

@@ -92,8 +92,8 @@ test("the program exports the party outputs, exactly", async () => {
         "version": "0.13.20",
       },
       "roles": {
-        "connector": "arn:aws:iam::100000000001:role/party-1-connector-role",
-        "core": "arn:aws:iam::100000000001:role/party-1-core-role",
+        "connector": "arn:aws:iam::100000000001:role/mpc-kms-party-1-party-1-connector",
+        "core": "arn:aws:iam::100000000001:role/mpc-kms-party-1-party-1",
       },
       "securityGroupIds": [
         "sg-0123456789abcdef0",
@@ -152,8 +152,8 @@ test("the program builds this graph", async () => {
       party-1-connector (quorate:aws:PartyRole)
         party-1-connector-role (aws:iam/role:Role)
       party-1-core (quorate:aws:PartyRole)
-        party-1-core-bucket-policy (aws:iam/rolePolicy:RolePolicy)
         party-1-core-role (aws:iam/role:Role)
+        party-1-core-vault-policy (aws:iam/rolePolicy:RolePolicy)
       party-1-device-plugin (quorate:kubernetes:EnclaveDevicePlugin)
         party-1-device-plugin-daemonset (kubernetes:apps/v1:DaemonSet)
       party-1-enclaves (quorate:aws:EnclaveNodegroup)
@@ -171,6 +171,14 @@ test("the program builds this graph", async () => {
         party-1-hosts-party-4 (kubernetes:core/v1:Service)
       party-1-kms (quorate:zama-kms:CoreRelease)
         party-1-kms-release (kubernetes:helm.sh/v3:Release)
+      party-1-logs (quorate:aws:LogBucket)
+        party-1-logs-access-block (aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock)
+        party-1-logs-bucket (aws:s3/bucket:Bucket)
+        party-1-logs-encryption (aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration)
+        party-1-logs-lifecycle (aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration)
+        party-1-logs-ownership (aws:s3/bucketOwnershipControls:BucketOwnershipControls)
+        party-1-logs-policy (aws:s3/bucketPolicy:BucketPolicy)
+        party-1-logs-versioning (aws:s3/bucketVersioning:BucketVersioning)
       party-1-peers (quorate:aws:PeerEndpoints)
         party-1-peers-group (aws:ec2/securityGroup:SecurityGroup)
         party-1-peers-party-2 (aws:ec2/vpcEndpoint:VpcEndpoint)
@@ -188,6 +196,7 @@ test("the program builds this graph", async () => {
         party-1-private-vault-bucket (aws:s3/bucket:Bucket) protected
         party-1-private-vault-encryption (aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration)
         party-1-private-vault-lifecycle (aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration)
+        party-1-private-vault-logging (aws:s3/bucketLogging:BucketLogging)
         party-1-private-vault-ownership (aws:s3/bucketOwnershipControls:BucketOwnershipControls)
         party-1-private-vault-policy (aws:s3/bucketPolicy:BucketPolicy)
         party-1-private-vault-versioning (aws:s3/bucketVersioning:BucketVersioning)
@@ -200,6 +209,7 @@ test("the program builds this graph", async () => {
         party-1-public-vault-cors (aws:s3/bucketCorsConfiguration:BucketCorsConfiguration)
         party-1-public-vault-encryption (aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration)
         party-1-public-vault-lifecycle (aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration)
+        party-1-public-vault-logging (aws:s3/bucketLogging:BucketLogging)
         party-1-public-vault-ownership (aws:s3/bucketOwnershipControls:BucketOwnershipControls)
         party-1-public-vault-policy (aws:s3/bucketPolicy:BucketPolicy)
         party-1-public-vault-versioning (aws:s3/bucketVersioning:BucketVersioning)

@@ -140,7 +140,10 @@ const computed: Record<string, (name: string, inputs: Record<string, unknown>) =
     keyId: "11111111-2222-3333-4444-555555555555",
     arn: `arn:aws:kms:eu-west-1:${account}:key/11111111-2222-3333-4444-555555555555`,
   }),
-  "aws:iam/role:Role": (name) => ({ name, arn: `arn:aws:iam::${account}:role/${name}` }),
+  "aws:iam/role:Role": (name, inputs) => ({
+    name: inputs.name ?? name,
+    arn: `arn:aws:iam::${account}:role/${inputs.name ?? name}`,
+  }),
   "aws:iam/openIdConnectProvider:OpenIdConnectProvider": (_name, { url }) => ({
     arn: `arn:aws:iam::${account}:oidc-provider/${String(url).replace("https://", "")}`,
   }),

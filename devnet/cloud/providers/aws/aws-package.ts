@@ -6,6 +6,7 @@ import { type CheckResult, type Connection, InitFailed, type ProviderPackage } f
 import { holdsUnknown, keepSecret, type Properties, reveal, same, unknown } from "../property-values.ts";
 import { type ResourceShape, resourceTable } from "../resource-table.ts";
 import { type AwsCaller, type AwsResource, record, text } from "./aws-resource.ts";
+import { cloudtrailResources } from "./cloudtrail.ts";
 import { ec2Resources } from "./ec2.ts";
 import { eksResources } from "./eks.ts";
 import { iamResources } from "./iam.ts";
@@ -19,6 +20,7 @@ const resources: { readonly [type: string]: AwsResource } = {
   ...iamResources,
   ...ec2Resources,
   ...eksResources,
+  ...cloudtrailResources,
 };
 
 export interface AwsPackageOptions {

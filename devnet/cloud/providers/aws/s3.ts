@@ -1,7 +1,7 @@
 import { operatorArn } from "../../credentials.ts";
 import { isPublic } from "../../policy.ts";
 import type { Properties } from "../property-values.ts";
-import { type AwsCaller, type AwsResource, awsError, text } from "./aws-resource.ts";
+import { type AwsCaller, type AwsResource, awsError, list, record, text } from "./aws-resource.ts";
 import { missingRole, resourcePolicy } from "./policy-document.ts";
 
 const bucketType = "aws:s3/bucket:Bucket";
@@ -118,6 +118,40 @@ function refusePolicy(caller: AwsCaller, inputs: Properties): void {
     );
 }
 
+/** The bucket that logs go to has to be there, and to let S3's log delivery in. */
+function refuseLogging(caller: AwsCaller, inputs: Properties): void {
+  const name = text(inputs.targetBucket);
+  const refused = (message: string) =>
+    awsError("S3", "PutBucketLogging", 400, "InvalidTargetBucketForLogging", message);
+  const target = caller.store.get(bucketType, name);
+  if (!target) throw refused("The target bucket for logging does not exist");
+  if (!allowsService(caller, name, "logging.s3.amazonaws.com"))
+    throw refused(
+      "You must either provide the necessary permissions to the logging service using a bucket policy or ACLs",
+    );
+}
+
+/** Whether a bucket's policy lets an AWS service put objects into it; conditions are left to AWS. */
+export function allowsService(caller: AwsCaller, name: string, service: string): boolean {
+  const policy = caller.store.get(policyType, name)?.props.policy;
+  if (policy === undefined) return false;
+  return resourcePolicy(policy, (message) => new Error(message)).Statement.some(
+    ({ Effect, Principal, Action }) =>
+      Effect === "Allow" && Principal?.Service.includes(service) && Action?.includes("s3:PutObject"),
+  );
+}
+
+function refuseReplication(caller: AwsCaller, inputs: Properties): void {
+  const refused = (message: string) => awsError("S3", "PutBucketReplication", 400, "InvalidRequest", message);
+  const isVersioned = (name: string) =>
+    record(caller.store.get("aws:s3/bucketVersioning:BucketVersioning", name)?.props.versioningConfiguration).status ===
+    "Enabled";
+  const destinations = list<Properties>(inputs.rules).map(({ destination }) => text(record(destination).bucket));
+  for (const name of [text(inputs.bucket), ...destinations.map((arn) => arn.split(":").at(-1) ?? "")])
+    if (!isVersioned(name))
+      throw refused(`Versioning must be 'Enabled' on the bucket ${name} to apply a replication configuration`);
+}
+
 export const s3Resources: { readonly [type: string]: AwsResource } = {
   [bucketType]: bucket,
   [accessBlockType]: bucketSetting(),
@@ -127,4 +161,6 @@ export const s3Resources: { readonly [type: string]: AwsResource } = {
   "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": bucketSetting(),
   "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": bucketSetting(),
   "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": bucketSetting(),
+  "aws:s3/bucketLogging:BucketLogging": bucketSetting(refuseLogging),
+  "aws:s3/bucketReplicationConfig:BucketReplicationConfig": bucketSetting(refuseReplication),
 };
