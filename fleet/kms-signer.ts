@@ -1,0 +1,47 @@
+import { createHash, createPublicKey } from "node:crypto";
+import { GetPublicKeyCommand, KMSClient, SignCommand } from "@aws-sdk/client-kms";
+import type { Arn } from "../contract/names.ts";
+import { CardHeader } from "../contract/party-card.ts";
+import { awsFailure } from "./aws-failure.ts";
+import { clientOptions, type Profile } from "./aws-profile.ts";
+import type { CardSigner, PublicJwk } from "./card-signature.ts";
+
+/** A party's signing key in AWS KMS. The private half never leaves it. */
+export class KmsSigner implements CardSigner {
+  readonly id: Arn;
+  readonly #owner: Profile & { partyId: number; accountId: string };
+  #client: Promise<KMSClient> | undefined;
+
+  constructor(id: Arn, owner: Profile & { partyId: number; accountId: string }) {
+    this.id = id;
+    this.#owner = owner;
+  }
+
+  async publicJwk(): Promise<PublicJwk> {
+    const { PublicKey } = await this.#ask("kms:GetPublicKey", (client) =>
+      client.send(new GetPublicKeyCommand({ KeyId: this.id })),
+    );
+    const key = createPublicKey({ key: Buffer.from(PublicKey ?? []), format: "der", type: "spki" });
+    return CardHeader.shape.jwk.parse(key.export({ format: "jwk" }));
+  }
+
+  async sign(message: Uint8Array): Promise<Uint8Array> {
+    // KMS takes no more than 4096 bytes of a message, and a card may be longer.
+    const digest = createHash("sha256").update(message).digest();
+    const { Signature } = await this.#ask("kms:Sign", (client) =>
+      client.send(
+        new SignCommand({ KeyId: this.id, Message: digest, MessageType: "DIGEST", SigningAlgorithm: "ECDSA_SHA_256" }),
+      ),
+    );
+    return Signature ?? new Uint8Array();
+  }
+
+  async #ask<T>(action: string, send: (client: KMSClient) => Promise<T>): Promise<T> {
+    this.#client ??= clientOptions(this.#owner).then((options) => new KMSClient(options));
+    try {
+      return await send(await this.#client);
+    } catch (failure) {
+      throw awsFailure({ ...this.#owner, action, of: this.id }, failure);
+    }
+  }
+}
