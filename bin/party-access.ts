@@ -84,7 +84,7 @@ function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {
         if (!(failure instanceof OperatorError)) throw failure;
         // One line: it becomes the reason of a "could not tell".
         const { message, problem } = failure;
-        const why = `${message}: ${(problem.found ?? problem.next).split("\n", 1)[0]}`;
+        const why = `${message}: ${problem.found.split("\n", 1)[0]}`;
         return { stdout: "", stderr: why, exitCode: 1, durationMs: 0, ended: "not-started" };
       }
       return await runCommand("kubectl", ["--kubeconfig", path, "--namespace", outputs.namespace, ...args], options);

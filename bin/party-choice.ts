@@ -13,6 +13,8 @@ export async function chooseParties(
     throw new OperatorError({
       code: "PARTY_CHOICE",
       what: "--all and --party exclude each other",
+      found: `--all --party ${choice.party}`,
+      expected: "--party <id>, or --all",
       next: "give one of the two",
     });
   if (stacks.length === 0)

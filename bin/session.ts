@@ -143,6 +143,7 @@ async function networkEnvironment(root: string, network: string): Promise<z.infe
         code: "ENVIRONMENT_INVALID",
         what: `${file} is not JSON`,
         found: String(cause),
+        expected: "what `npx quorate devnet up` writes there",
         next: `remove ${file}, or mend it`,
       },
       { cause },

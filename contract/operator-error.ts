@@ -6,8 +6,8 @@ export interface Problem {
   code: string;
   /** Party and resource, in one sentence. */
   what: string;
-  found?: string;
-  expected?: string;
+  found: string;
+  expected: string;
   /** The command or edit to do next. */
   next: string;
   /** @default 2 */
@@ -27,13 +27,13 @@ export class OperatorError extends Error {
   /** The text for a terminal, without colour. */
   render(): string {
     const { code, what, found, expected, next } = this.problem;
-    const part = (name: string, text?: string) =>
-      text === undefined ? [] : [`  ${name.padEnd(9)} ${printable(text).trimEnd().replaceAll("\n", "\n            ")}`];
+    const part = (name: string, text: string) =>
+      `  ${name.padEnd(9)} ${printable(text).trimEnd().replaceAll("\n", "\n            ")}`;
     return [
       `${code}  ${printableLine(what)}`,
-      ...part("found", found),
-      ...part("expected", expected),
-      ...part("next", next),
+      part("found", found),
+      part("expected", expected),
+      part("next", next),
     ].join("\n");
   }
 }

@@ -353,7 +353,7 @@ class Run {
       error instanceof OperatorError
         ? { exitCode: exitCodes.failed, ...error.problem }
         : { ...bugProblem(step, error), exitCode: exitCodes.bug };
-    const failure = { code, what, found: found ?? null, expected: expected ?? null, next };
+    const failure = { code, what, found, expected, next };
     await this.append({ kind: "failed", step: step.id, durationMs, failure });
     this.say(index, "FAIL", `${code}  ${what}`, true);
     if (error instanceof OperatorError) this.print(error.render());

@@ -144,6 +144,8 @@ async function confirm(session: Session): Promise<void> {
     throw new OperatorError({
       code: "NOT_CONFIRMED",
       what: "nothing was changed",
+      found: answer?.trim() ? `the answer ${JSON.stringify(answer.trim())}` : "no answer",
+      expected: "y or yes",
       next: "repeat the command when you are sure",
       exitCode: exitCodes.refused,
     });

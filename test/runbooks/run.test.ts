@@ -185,7 +185,13 @@ describe("a run", () => {
   });
 
   test("that fails at a step leaves evidence, what is left to do, and the command to go on", async () => {
-    const fail = new OperatorError({ code: "KEY_BUSY", what: "the key is in use", next: "wait for it" });
+    const fail = new OperatorError({
+      code: "KEY_BUSY",
+      what: "the key is in use",
+      found: "the key is in use",
+      expected: "the step done",
+      next: "wait for it",
+    });
     const failing = { afterAct: (id: string) => (id === "label" ? Promise.reject(fail) : undefined) };
     const result = await run(failing);
     expect([result.verdict, result.exitCode]).toEqual(["FAIL", 1]);
@@ -218,6 +224,8 @@ describe("a run", () => {
     const lost = new OperatorError({
       code: "NO_ANSWER",
       what: "the cluster is silent",
+      found: "nothing",
+      expected: "an answer",
       next: "ask again",
       exitCode: 5,
     });
@@ -270,6 +278,7 @@ describe("a run", () => {
       code: "LEAKY",
       what: `said ${secret}`,
       found: `${base64} ${JSON.stringify({ secret })}`,
+      expected: "silence",
       next: `k8s-aws-v1.aHR0cHM6 ${encodeURIComponent(secret)}`,
     });
     const result = await run({ afterAct: () => Promise.reject(leak) }, { secrets: [secret] });
