@@ -22,8 +22,8 @@ if (wantsHelp || (!ofRunbook && (rest.includes("--help") || rest.includes("-h"))
   const { default: manifest } = await import("../package.json", { with: { type: "json" } });
   process.stdout.write(`${manifest.version}\n`);
 } else if (commands[name] === undefined && name !== "eks-token") {
-  const { suggest } = await import("./help.mjs");
-  const near = suggest(name, Object.keys(commands));
+  const { nearestWord } = await import("../contract/nearest-word.mjs");
+  const near = nearestWord(name, Object.keys(commands));
   process.stderr.write(
     `COMMAND_UNKNOWN  there is no command ${JSON.stringify(name)}\n${near ? `  expected  ${near}?\n` : ""}  next      npx quorate --help\n`,
   );

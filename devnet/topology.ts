@@ -5,8 +5,9 @@ import { parseDocument } from "yaml";
 import { z } from "zod";
 import { NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
-import { parse } from "../contract/parse.ts";
+import { parse, type Source } from "../contract/parse.ts";
 import { StackConfig } from "../contract/stack-config.ts";
+import { yamlLines } from "../contract/yaml-lines.ts";
 import { readIfThere } from "./files.ts";
 
 /** One party as the devnet has to play its surroundings. */
@@ -87,10 +88,12 @@ export function readTopology(root: string, network: string): Topology {
 
 /** Reads and checks a manifest, wherever it lies. */
 export function readManifestFile(path: string): NetworkManifest {
-  return parse(NetworkManifest, readYaml(path, "MANIFEST", "network manifest"), {
+  const { value, lineOf } = readYaml(path, "MANIFEST", "network manifest");
+  return parse(NetworkManifest, value, {
     code: "MANIFEST_INVALID",
     what: `the network manifest ${path} breaks its contract`,
     next: `correct the fields named above in ${path}`,
+    lineOf,
   });
 }
 
@@ -102,7 +105,8 @@ export function stackFilesOf(folder: string, network: string): { file: string; s
       const stack = stackFilePattern.exec(name)?.[1];
       if (stack === undefined) return [];
       const file = join(folder, name);
-      const { config } = parse(StackFile, readYaml(file, "STACK", "stack file") ?? {}, {
+      const { value, lineOf } = readYaml(file, "STACK", "stack file");
+      const { config } = parse(StackFile, value ?? {}, {
         code: "STACK_INVALID",
         what: `the stack file ${file} holds no configuration`,
         next: `write the party's configuration into ${file}`,
@@ -115,6 +119,7 @@ export function stackFilesOf(folder: string, network: string): { file: string; s
         code: "STACK_INVALID",
         what: `the stack file ${file} breaks its contract`,
         next: `correct the fields named above in ${file}`,
+        lineOf: ([key, ...rest]) => lineOf(["config", `quorate:${String(key)}`, ...rest]),
       });
       return [{ file, stack, config: settings }];
     });
@@ -144,7 +149,7 @@ function clusterAndNetworkOf(config: StackConfig): Pick<PartyTopology, "cluster"
   };
 }
 
-function readYaml(path: string, code: string, what: string): unknown {
+function readYaml(path: string, code: string, what: string): { value: unknown; lineOf: NonNullable<Source["lineOf"]> } {
   const text = readIfThere(path);
   if (text === null)
     throw new OperatorError({
@@ -173,7 +178,7 @@ function readYaml(path: string, code: string, what: string): unknown {
       next: `correct line ${problem.linePos?.[0].line ?? "?"} of ${path}`,
     });
   try {
-    return document.toJS();
+    return { value: document.toJS(), lineOf: yamlLines(document, text) };
   } catch (cause) {
     // Aliases of aliases: a few lines that would grow into more than the memory holds.
     throw new OperatorError(

@@ -15,7 +15,7 @@ export interface ManifestFile {
 
 /** Reads and checks one network manifest. */
 export async function readManifest(path: string): Promise<ManifestFile> {
-  const value = await readYamlFile({
+  const { value, lineOf } = await readYamlFile({
     path,
     code: "MANIFEST",
     what: "network manifest",
@@ -25,6 +25,7 @@ export async function readManifest(path: string): Promise<ManifestFile> {
     code: "MANIFEST_INVALID",
     what: `the network manifest ${path} breaks its contract`,
     next: `correct the fields named above in ${path}`,
+    lineOf,
   });
   if (manifest.network !== basename(path, ".yaml"))
     throw new OperatorError({

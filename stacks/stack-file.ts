@@ -1,5 +1,5 @@
 import { OperatorError } from "../contract/operator-error.ts";
-import { parse } from "../contract/parse.ts";
+import { parse, type Source } from "../contract/parse.ts";
 import { StackConfig } from "../contract/stack-config.ts";
 import { projectName } from "./project.ts";
 import { readYamlFile } from "./yaml-file.ts";
@@ -9,7 +9,7 @@ import { readYamlFile } from "./yaml-file.ts";
  * `pulumi.Config`.
  */
 export async function readStackConfig(path: string): Promise<StackConfig> {
-  const file = await readYamlFile({
+  const { value: file, lineOf } = await readYamlFile({
     path,
     code: "STACK",
     what: "stack file",
@@ -27,16 +27,23 @@ export async function readStackConfig(path: string): Promise<StackConfig> {
   const own = Object.entries(config)
     .filter(([key]) => key.startsWith(`${projectName}:`))
     .map(([key, value]) => [key.slice(projectName.length + 1), value]);
-  return parseStackConfig(Object.fromEntries(own), path);
+  return parseStackConfig(Object.fromEntries(own), path, ([key, ...rest]) =>
+    lineOf(["config", `${projectName}:${String(key)}`, ...rest]),
+  );
 }
 
 /** Checks the values of one stack, by whichever way they came. */
-export function parseStackConfig(values: Record<string, unknown>, source: string): StackConfig {
+export function parseStackConfig(
+  values: Record<string, unknown>,
+  source: string,
+  lineOf?: Source["lineOf"],
+): StackConfig {
   // `pulumi config set` writes every scalar as text.
   const party = typeof values.party === "string" && /^\d+$/.test(values.party) ? Number(values.party) : values.party;
   return parse(StackConfig, party === undefined ? values : { ...values, party }, {
     code: "STACK_INVALID",
     what: `the stack configuration in ${source} breaks its contract`,
     next: `correct the fields named above in ${source}`,
+    ...(lineOf && { lineOf }),
   });
 }

@@ -2,6 +2,8 @@ import { readFile } from "node:fs/promises";
 import { parseDocument } from "yaml";
 import { fileError } from "../contract/file-error.ts";
 import { OperatorError } from "../contract/operator-error.ts";
+import type { Source } from "../contract/parse.ts";
+import { yamlLines } from "../contract/yaml-lines.ts";
 
 /** Far above what a thousand parties take; reading takes seconds for each megabyte. */
 const largestFile = 2_000_000;
@@ -17,8 +19,13 @@ export interface YamlFile {
   whenMissing: string;
 }
 
-/** The plain value of a YAML file; a file that is missing or does not parse is an OperatorError with the line. */
-export async function readYamlFile({ path, code, what, whenMissing }: YamlFile): Promise<unknown> {
+/** The plain value of a YAML file, and the lines that it is written on; a file that is missing or does not parse is an OperatorError with the line. */
+export async function readYamlFile({
+  path,
+  code,
+  what,
+  whenMissing,
+}: YamlFile): Promise<{ value: unknown; lineOf: NonNullable<Source["lineOf"]> }> {
   const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== "ENOENT") throw fileError(cause, path) ?? cause;
     throw new OperatorError(
@@ -51,7 +58,7 @@ export async function readYamlFile({ path, code, what, whenMissing }: YamlFile):
       next: `correct line ${problem.linePos?.[0].line ?? "?"} of ${path}`,
     });
   try {
-    return document.toJS();
+    return { value: document.toJS(), lineOf: yamlLines(document, text) };
   } catch (cause) {
     // Aliases of aliases: a few lines that would grow into more than the memory holds.
     throw new OperatorError(

@@ -1,10 +1,10 @@
 import { parseArgs } from "node:util";
+import { nearestWord } from "../../contract/nearest-word.mjs";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { devnetDown, devnetEnv, devnetFault, devnetStatus, devnetUp } from "../../devnet/devnet.ts";
 import { faultText, parseFault } from "../../devnet/fault.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
-import { suggest } from "../help.mjs";
 import { projectRoot, toolsFolder, useTools } from "../session.ts";
 import { colours, renderTable, terminal } from "../terminal.ts";
 import { chooseFormat } from "./stacks.ts";
@@ -19,7 +19,7 @@ export async function devnet(args: string[]): Promise<number> {
       code: "ARGUMENT_INVALID",
       what: name === undefined ? "devnet what?" : `devnet has no action "${name}"`,
       found: name ?? "nothing",
-      expected: (name && suggest(name, Object.keys(actions))) ?? Object.keys(actions).join(", "),
+      expected: (name && nearestWord(name, Object.keys(actions))) ?? Object.keys(actions).join(", "),
       next: "npx quorate devnet --help",
     });
   const root = projectRoot();

@@ -1,5 +1,6 @@
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
+import { nearestWord } from "../../contract/nearest-word.mjs";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { catalogue } from "../../runbooks/catalogue.mjs";
@@ -7,7 +8,6 @@ import { interruptSignal } from "../../runbooks/interrupt.ts";
 import { executeRun, planRunbook, type RunHost, type RunResult, resumeRun } from "../../runbooks/run.ts";
 import type { Runbook } from "../../runbooks/runbook.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
-import { suggest } from "../help.mjs";
 import { openPartyAccess } from "../party-access.ts";
 import { renderRunbookHelp } from "../runbook-help.ts";
 import { parseInputs } from "../runbook-inputs.ts";
@@ -103,7 +103,7 @@ async function loadRunbook(name: string | undefined): Promise<Runbook> {
       code: "RUNBOOK_UNKNOWN",
       what: name === undefined ? "which runbook?" : `there is no runbook "${name}"`,
       found: name ?? "none named",
-      expected: (name && suggest(name, names)) ?? names.join(", "),
+      expected: (name && nearestWord(name, names)) ?? names.join(", "),
       next: "npx quorate runbooks",
     });
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";

@@ -106,6 +106,19 @@ describe("a stack file", () => {
     for (const reader of readers) expect(await refused(code, reader)).toContain("Pulumi.party-1.yaml");
   });
 
+  test("with a mistyped key names its line, and the key that is meant", async () => {
+    const stack = join(folder, "stacks/Pulumi.party-1.yaml");
+    await edit(stack, "quorate:region:", "quorate:regoin:");
+    await edit(stack, /accountId: "1/, 'accountId: "');
+    const lineOf = async (key: string) =>
+      (await readFile(stack, "utf8")).split("\n").findIndex((line) => line.includes(key)) + 1;
+    for (const reader of readers) {
+      const said = await refused("STACK_INVALID", reader);
+      expect(said).toContain(`"regoin" (line ${await lineOf("regoin")}): did you mean region?`);
+      expect(said).toContain(`(line ${await lineOf("accountId")})`);
+    }
+  });
+
   test("whose account is not the one agreed on", async () => {
     await edit(join(folder, "stacks/Pulumi.party-1.yaml"), /accountId: "1/, 'accountId: "2');
     expect(await refused("MANIFEST_MISMATCH", ["preview", "--party", "1"])).toContain("accountId");

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { commands } from "../../bin/command-table.mjs";
-import { renderHelp, suggest } from "../../bin/help.mjs";
+import { renderHelp } from "../../bin/help.mjs";
+import { nearestWord } from "../../contract/nearest-word.mjs";
 
 const quorate = fileURLToPath(new URL("../../bin/quorate.mjs", import.meta.url));
 let folder: string;
@@ -41,9 +42,12 @@ test.each([
   ["validat", "validate"],
   ["devent", "devnet"],
   ["ouputs", "outputs"],
+  ["valid", "validate"],
+  ["kube", "kubeconfig"],
+  ["r", undefined],
   ["xyzzy", undefined],
 ])("a mistyped %s suggests %s", (typed, meant) => {
-  expect(suggest(typed, Object.keys(commands))).toBe(meant);
+  expect(nearestWord(typed, Object.keys(commands))).toBe(meant);
 });
 
 test("an unknown command is a usage error with a suggestion, and prints nothing on standard output", async () => {

@@ -31,3 +31,16 @@ test("a value that does not fit is left out of the error: it may be a secret", (
     expect((error as OperatorError).render()).not.toContain("hunter2");
   }
 });
+
+test("a mistyped key is told with the one that it may stand for, at any depth", () => {
+  const schema = z.strictObject({
+    region: z.string().default(""),
+    parties: z.array(z.strictObject({ name: z.string() })),
+  });
+  const source = { code: "STACK_INVALID", what: "stack.yaml", next: "correct it" };
+  const read = () => parse(schema, { regoin: "", colour: 1, parties: [{ naem: "a", name: "b" }] }, source);
+  const found = expect.stringMatching(
+    /"regoin", "colour": did you mean region\?\n[\s\S]*"naem": did you mean name\?\n.*parties\[0\]/,
+  );
+  expect(read).toThrow(expect.objectContaining({ problem: expect.objectContaining({ found }) }));
+});
