@@ -18,20 +18,15 @@ import { terminal } from "./terminal.ts";
 
 /** Access to every party whose stack lies here and was brought up. Disposing it removes the short-lived kubeconfigs. */
 export async function openPartyAccess(session: Session): Promise<AsyncDisposable & { parties: PartyAccess[] }> {
+  const everyone = await everyOutputs(session);
   const parent = join(session.root, ".quorate", "access");
   await mkdir(parent, { recursive: true, mode: 0o700 });
   await sweep(parent);
   const folder = await mkdtemp(join(parent, `${session.network}-`));
-  try {
-    const parties = await everyOutputs(session);
-    return {
-      parties: parties.map((outputs) => partyAccess(outputs, folder)),
-      [Symbol.asyncDispose]: async () => await rm(folder, { recursive: true, force: true }),
-    };
-  } catch (failure) {
-    await rm(folder, { recursive: true, force: true });
-    throw failure;
-  }
+  return {
+    parties: everyone.map((outputs) => partyAccess(outputs, folder)),
+    [Symbol.asyncDispose]: async () => await rm(folder, { recursive: true, force: true }),
+  };
 }
 
 /** Removes what commands that were killed left behind, once no token in it can be of use. */

@@ -18,6 +18,8 @@ export interface Session {
   stacksDir: string;
   manifest: NetworkManifest;
   manifestDigest: Digest;
+  /** Throws unless what the network stands on is there. To be waited for before any engine starts. */
+  ready(): Promise<void>;
   /** Environment of one party's commands, beyond what all share. */
   partyEnv(partyId: number): Record<string, string>;
 }
@@ -107,6 +109,7 @@ export async function openSession(
     stacksDir,
     manifest,
     manifestDigest: digest,
+    ready: async () => await (await import("../devnet/ready.ts")).devnetReady(root, manifest),
     partyEnv: (partyId) => environment.parties[String(partyId)] ?? {},
   };
 }

@@ -17,6 +17,7 @@ import {
   writeEnvironment,
 } from "./hand-out.ts";
 import { findNumber } from "./number.ts";
+import { devnetDownError } from "./ready.ts";
 import { DevnetdConfig } from "./supervision/config.ts";
 import { askDevnetd } from "./supervision/control-client.ts";
 import { tail } from "./supervision/keeper.ts";
@@ -115,7 +116,7 @@ export async function devnetStatus(root: string): Promise<DevnetStatus> {
 export async function devnetFault(root: string, fault: Fault): Promise<DevnetStatus> {
   const state = readState(devnetFiles(root));
   const status = state === null ? null : await askDevnetd<DevnetdStatus>(state, "fault", fault);
-  if (status === null) throw notUp(root);
+  if (status === null) throw devnetDownError(root, "no devnetd that answers", state?.network);
   return status;
 }
 
@@ -124,7 +125,7 @@ export function devnetEnv(root: string, party: number | string): Record<string, 
   const files = devnetFiles(root);
   const state = readState(files);
   const overlay = state === null ? null : readEnvironment(files, state.network);
-  if (overlay === null) throw notUp(root);
+  if (overlay === null) throw devnetDownError(root, "no devnet was started", state?.network);
   const own = Object.hasOwn(overlay.parties, party) ? overlay.parties[party] : undefined;
   if (own === undefined)
     throw new OperatorError({
@@ -360,16 +361,6 @@ function handleOf(root: string, config: DevnetdConfig): DevnetHandle {
     down,
     [Symbol.asyncDispose]: () => down(),
   };
-}
-
-function notUp(root: string): OperatorError {
-  return new OperatorError({
-    code: "DEVNET_DOWN",
-    what: `no devnet is up in ${root}`,
-    found: "no devnetd that answers",
-    expected: "a running devnet",
-    next: "npx quorate devnet up",
-  });
 }
 
 /** Where Node itself keeps what it has compiled, and so does the command: only the first devnet of a machine compiles. */

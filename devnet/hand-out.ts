@@ -95,9 +95,7 @@ export function writeEnvironment(files: DevnetFiles, config: DevnetdConfig, prov
       PULUMI_BACKEND_URL: backendUrl(files),
       PULUMI_HOME: files.pulumiHome,
       PULUMI_CONFIG_PASSPHRASE_FILE: files.passphrase,
-      PULUMI_DEBUG_PROVIDERS: Object.entries(providers)
-        .map(([name, port]) => `${name}:${port}`)
-        .join(","),
+      PULUMI_DEBUG_PROVIDERS: debugProviders(providers),
       // A second copy of the checkpoint at each of its hundreds of writes: a tenth of the time of an `up`, and nobody reads it.
       PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: "true",
       // An engine here lives for seconds, and a sixth of its work is to collect garbage. Only here: elsewhere its providers, which are
@@ -123,6 +121,13 @@ export function writeEnvironment(files: DevnetFiles, config: DevnetdConfig, prov
   };
   writeWhole(files.environmentOf(config.network), `${JSON.stringify(overlay, undefined, 2)}\n`);
   writeWhole(files.current, `${config.network}\n`, 0o644);
+}
+
+/** Where the engine finds the devnet's providers, as its environment says it. */
+export function debugProviders(providers: ProviderPorts): string {
+  return Object.entries(providers)
+    .map(([name, port]) => `${name}:${port}`)
+    .join(",");
 }
 
 /**

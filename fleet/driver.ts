@@ -36,6 +36,8 @@ export interface FleetOptions {
   width?: number;
   /** Stops the engine in order: what it has begun is finished and written down. */
   signal?: AbortSignal;
+  /** Throws unless what the network stands on is there; asked before anything is made or started. */
+  ready?(): Promise<void>;
 }
 
 /** How long to wait for another engine of this machine on the same stack. */
@@ -204,6 +206,7 @@ export class Fleet {
 
   /** The engine's working folder of one network: its project file points to wherever the network's stack files lie. */
   async #prepareWorkDir(): Promise<string> {
+    await this.#options.ready?.();
     const workDir = join(this.#options.root, ".quorate", "engine", this.#options.network);
     const file = join(workDir, "Pulumi.yaml");
     const program = resolve(dirname(fileURLToPath(import.meta.url)), "..", "stacks");

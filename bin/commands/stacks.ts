@@ -84,6 +84,8 @@ export async function runFleet(
   operation: "preview" | "up",
 ): Promise<Changes[]> {
   await checkParties(session, parties);
+  // Fleet asks too; here before the first word about an engine.
+  await session.ready();
   const interrupt = interruptSignal();
   interrupt.signal.addEventListener("abort", () =>
     terminal.progress("stopping: the engine finishes what it has begun; once more to stop at once"),

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmod, mkdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -18,11 +18,25 @@ afterEach(async () => {
 });
 
 const refused = async (args: string[]) => await operator.refused("FILE_UNUSABLE", args);
-const writers = [["use", "devnet"], ["preview", "--party", "1"], ["validate"], ["devnet", "up"]];
+// A network that needs no devnet, so that its commands come as far as writing.
+const preview = ["preview", "--party", "1", "--network", "testnet"];
+const writers = [["use", "devnet"], preview, ["validate", "--network", "testnet"], ["devnet", "up"]];
 const readers = [
-  ["preview", "--party", "1"],
+  ["preview", "--party", "1", "--network", "devnet"],
   ["devnet", "up"],
 ];
+
+async function addTestnet(): Promise<void> {
+  const stacks = join(operator.folder, "stacks");
+  const copy = async (from: string, to: string, edit: (text: string) => string) =>
+    await writeFile(join(stacks, to), edit(await readFile(join(stacks, from), "utf8")));
+  await copy("networks/devnet.yaml", "networks/testnet.yaml", (text) =>
+    text.replace("network: devnet", "network: testnet").replace("environment: devnet", "environment: testnet"),
+  );
+  await copy("Pulumi.party-1.yaml", "Pulumi.testnet-party-1.yaml", (text) =>
+    text.replace("quorate:network: devnet", "quorate:network: testnet"),
+  );
+}
 
 /** All of them at once: what is refused leaves nothing behind that another could meet. */
 async function allRefused(commands: string[][], words: string): Promise<void> {
@@ -31,6 +45,7 @@ async function allRefused(commands: string[][], words: string): Promise<void> {
 
 describe("a .quorate", () => {
   test("that can not be written stops whoever would write there, and says how to open it", async () => {
+    await addTestnet();
     await mkdir(quorate, { mode: 0o500 });
     await allRefused(writers, `next      chmod u+rwX ${quorate}\n`);
   });
@@ -46,11 +61,12 @@ describe("a .quorate", () => {
   });
 
   test("that is a file, or a link to nowhere or to itself", async () => {
+    await addTestnet();
     await writeFile(quorate, "");
     await allRefused(readers, `move ${quorate} away`);
     await rm(quorate);
     await symlink(join(operator.folder, "nowhere"), quorate);
-    await allRefused(readers, quorate);
+    await allRefused([preview, ["devnet", "up"]], quorate);
     await rm(quorate);
     await symlink(".quorate", quorate);
     await allRefused([["use", "devnet"]], `remove ${quorate}`);
@@ -60,12 +76,14 @@ describe("a .quorate", () => {
     await operator.run(["use", "devnet"]);
     expect((await stat(quorate)).mode & 0o777).toBe(0o700);
     await rm(quorate, { recursive: true });
-    await operator.run(["preview", "--party", "1"]);
+    await addTestnet();
+    await operator.run(preview);
     expect((await stat(quorate)).mode & 0o777).toBe(0o700);
   });
 });
 
 test("a project that can not be written", async () => {
+  await addTestnet();
   await chmod(operator.folder, 0o500);
   await allRefused(writers, `next      chmod u+rwX ${operator.folder}\n`);
 });

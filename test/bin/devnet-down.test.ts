@@ -1,0 +1,74 @@
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { delimiter, dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { toolsFolder } from "../../bin/session.ts";
+import { Operator } from "../support/refusal.ts";
+
+// Without a devnet, an engine would take a rehearsal's stacks for what lies in the operator's own backend.
+let operator: Operator;
+let engine: string;
+beforeEach(async () => {
+  operator = await Operator.create();
+  engine = join(operator.folder, "tools", "pulumi");
+  await mkdir(dirname(engine));
+  await writeFile(engine, `#!/bin/sh\necho started >> ${engine}.log\nexit 1\n`);
+  await chmod(engine, 0o755);
+});
+afterEach(async () => {
+  await operator[Symbol.asyncDispose]();
+});
+
+/** An environment in which an engine that is started leaves a trace, and has credentials for the wrong place. */
+const environment = () => ({
+  PATH: [dirname(engine), toolsFolder, process.env.PATH].join(delimiter),
+  PULUMI_ACCESS_TOKEN: "pul-0123456789abcdef",
+});
+const commands = [
+  ["preview", "--party", "1"],
+  ["up", "--all", "--yes"],
+  ["outputs", "--all"],
+  ["kubeconfig", "--party", "2"],
+  ["validate"],
+  ["run", "validate", "--plan"],
+];
+
+async function allRefused(found: string): Promise<void> {
+  for (const args of commands) {
+    const said = await operator.refused("DEVNET_DOWN", args, environment());
+    expect(said).toContain(`  found     ${found}\n`);
+    expect(said).toContain("  next      npx quorate devnet up\n");
+  }
+}
+
+test("right after a clone, or after `devnet down`, no command starts an engine", async () => {
+  await allRefused("no devnet was started");
+});
+
+test("what a devnet that was killed has left is no devnet", async () => {
+  const quorate = join(operator.folder, ".quorate");
+  await mkdir(join(quorate, "env"), { recursive: true });
+  await mkdir(join(quorate, "devnet"));
+  const state = {
+    contract: "devnet-state/v1",
+    network: "devnet",
+    k: 253,
+    token: "t".repeat(32),
+    mark: "m".repeat(32),
+    devnetd: { pid: 1, started: "long ago" },
+    children: [],
+  };
+  await writeFile(join(quorate, "devnet", "state.json"), JSON.stringify(state));
+  const common = { PULUMI_BACKEND_URL: `file://${quorate}`, PULUMI_DEBUG_PROVIDERS: "aws:1" };
+  await writeFile(join(quorate, "env", "devnet.json"), JSON.stringify({ common, parties: {} }));
+  await allRefused("no devnetd that answers");
+  await writeFile(join(quorate, "devnet", "state.json"), JSON.stringify({ ...state, network: "other" }));
+  await allRefused("a devnet of network other");
+});
+
+test("of a network that is no rehearsal, no devnet is asked for", async () => {
+  const file = join(operator.folder, "stacks/networks/devnet.yaml");
+  await writeFile(file, (await readFile(file, "utf8")).replace("environment: devnet", "environment: testnet"));
+  const { stderr } = await operator.run(["preview", "--party", "1"], environment());
+  expect(stderr).not.toContain("DEVNET_DOWN");
+  expect(await readFile(`${engine}.log`, "utf8")).toContain("started");
+});
