@@ -7,6 +7,12 @@ const RoleName = z
   .string()
   .regex(/^[A-Za-z0-9+=,.@_-]{1,64}$/, "an IAM role's name is at most 64 of A-Z, a-z, 0-9 and +=,.@_-");
 
+/** By its id, and never by an alias: whoever moves an alias would move the vault to another key. */
+const KeyArn = Arn.refine(
+  (arn) => /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/.test(arn),
+  "a key's ARN looks like arn:aws:kms:eu-west-1:111122223333:key/…",
+);
+
 /** An EKS cluster of our own making, or one that exists. */
 export const ClusterChoice = z.union(
   [
@@ -125,6 +131,15 @@ export const ZamaKmsStackConfig = z.strictObject({
     .describe("Names of the party's vaults, and of what is in them."),
   partyKey: z
     .strictObject({
+      spec: z
+        .enum(["symm", "asymm"])
+        .default("symm")
+        .describe(
+          "`symm` seals with the key itself, `asymm` with its public half. A key that is there can not change.",
+        ),
+      arn: KeyArn.optional().describe(
+        "A key of another account, which its owner manages. Left out: this stack makes one.",
+      ),
       deletionWindowDays: z
         .int()
         .min(7)
@@ -137,6 +152,10 @@ export const ZamaKmsStackConfig = z.strictObject({
         .describe(
           "Who may manage the key; none of them can decrypt with it. Left out: whom the account's own IAM policies allow.",
         ),
+    })
+    .refine(({ arn, administratorArns }) => arn === undefined || administratorArns === undefined, {
+      path: ["administratorArns"],
+      error: "a key of another account has its administrators there; remove this or arn",
     })
     .prefault({})
     .describe("The KMS key that seals the private vault, for attested enclaves only."),

@@ -27,7 +27,8 @@ export async function settleParty(config: StackConfig, file: ManifestFile, sourc
   checkTransport(file);
   const party = ownEntry(config, file, source);
   const release = ownRelease(config, file, source);
-  checkMeasurements(config, release, source);
+  checkMeasurements(config, release, file, source);
+  checkPartyKey(config, source);
   checkAmiRelease(config, source);
   return {
     config,
@@ -90,14 +91,43 @@ function ownRelease(config: StackConfig, { manifest, path }: ManifestFile, sourc
   });
 }
 
-function checkMeasurements(config: StackConfig, release: TrustedRelease, source: string): void {
-  if (config.allowedPcr0 === undefined || config.allowedPcr0.includes(release.pcr0)) return;
+function checkMeasurements(
+  config: StackConfig,
+  release: TrustedRelease,
+  { manifest, path }: ManifestFile,
+  source: string,
+): void {
+  if (config.allowedPcr0 === undefined) return;
+  const stranger = config.allowedPcr0.find((pcr) => !manifest.trustedReleases.some(({ pcr0 }) => pcr0 === pcr));
+  if (stranger !== undefined)
+    throw new OperatorError({
+      code: "MEASUREMENT_NOT_TRUSTED",
+      what: `party ${config.party} (${config.network}): an enclave that no release of the network has could unseal its private vault`,
+      found: `${stranger}, quorate:allowedPcr0 in ${source}`,
+      expected: `PCR0 of releases ${manifest.trustedReleases.map(({ version }) => version).join(", ")}, trusted in ${path}`,
+      next: `remove it from quorate:allowedPcr0 in ${source}, or have all parties trust its release first`,
+    });
+  if (config.allowedPcr0.includes(release.pcr0)) return;
   throw new OperatorError({
     code: "RELEASE_LOCKED_OUT",
     what: `party ${config.party} (${config.network}): the release that it runs could not unseal its own private vault`,
     found: `quorate:allowedPcr0 in ${source} leaves it out`,
     expected: `PCR0 of release ${release.version}, ${release.pcr0}`,
     next: `add it to quorate:allowedPcr0 in ${source}, or remove the key to allow every trusted release`,
+  });
+}
+
+/** A key of another account is none that this stack could make, and lies where the core looks for it. */
+function checkPartyKey(config: StackConfig, source: string): void {
+  const { arn } = config.partyKey;
+  const [, , , region, accountId] = arn?.split(":") ?? [];
+  if (arn === undefined || (region === config.region && accountId !== config.accountId)) return;
+  throw new OperatorError({
+    code: "PARTY_KEY_MISPLACED",
+    what: `party ${config.party} (${config.network}): the key that is to seal its private vault is not one of another account in the party's region`,
+    found: `quorate:partyKey.arn: ${arn} in ${source}`,
+    expected: `a key in ${config.region}, of an account other than ${config.accountId}`,
+    next: `correct quorate:partyKey.arn in ${source}, or remove it to have the key made in the party's own account`,
   });
 }
 

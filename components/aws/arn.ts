@@ -18,6 +18,11 @@ export function managedPolicyArn(region: string, name: string): string {
   return `arn:${partitionOf(region)}:iam::aws:policy/${name}`;
 }
 
+/** ARN of a role by its name, whether it exists yet or not. */
+export function roleArn(region: string, accountId: string, name: string): string {
+  return `arn:${partitionOf(region)}:iam::${accountId}:role/${name}`;
+}
+
 /** ARN of an account's root: in a policy, "whoever the account's own IAM lets". */
 export function accountRootArn(region: string, accountId: string): string {
   return `arn:${partitionOf(region)}:iam::${accountId}:root`;

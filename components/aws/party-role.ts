@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { checkArgs } from "../check-args.ts";
+import type { Statement } from "./key-policy.ts";
 
 export interface PartyRoleArgs {
   /** The one service account whose pods may take the role. */
@@ -11,6 +12,8 @@ export interface PartyRoleArgs {
   roleName: string;
   /** Vaults that the role may use. Access to a key is granted by the key's policy. @default none */
   vaults?: VaultRights;
+  /** Further rights, by what they are for: of things in other accounts, whose own policies can't be enough. @default none */
+  rights?: Readonly<Record<string, readonly Statement[]>>;
 }
 
 /** The two vaults of a party, and under which prefix in them all that the party writes lies. */
@@ -38,6 +41,12 @@ export class PartyRole extends pulumi.ComponentResource {
     super("quorate:aws:PartyRole", name, {}, opts);
     const role = createRole(this, name, args);
     if (args.vaults) createVaultPolicy(this, name, role, args.vaults);
+    for (const [kind, statements] of Object.entries(args.rights ?? {}))
+      new aws.iam.RolePolicy(
+        `${name}-${kind}-policy`,
+        { role: role.name, policy: JSON.stringify({ Version: "2012-10-17", Statement: statements }) },
+        { parent: this },
+      );
     this.roleArn = role.arn;
     this.roleName = role.name;
     this.registerOutputs({ roleArn: this.roleArn, roleName: this.roleName });

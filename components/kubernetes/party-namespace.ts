@@ -15,7 +15,12 @@ export interface PartyNamespaceArgs {
   partyLabel: string;
   roles: { core: pulumi.Input<string>; connector: pulumi.Input<string> };
   publicVault: { url: pulumi.Input<string>; bucketName: pulumi.Input<string>; prefix: string };
-  privateVault: { bucketName: pulumi.Input<string>; prefix: string; keyId: pulumi.Input<string> };
+  privateVault: {
+    bucketName: pulumi.Input<string>;
+    prefix: string;
+    keyId: pulumi.Input<string>;
+    keySpec: "symm" | "asymm";
+  };
 }
 
 /**
@@ -110,7 +115,7 @@ function partyConfig({ partyId, publicVault, privateVault }: PartyNamespaceArgs)
     KMS_CORE__PRIVATE_VAULT__STORAGE__S3__BUCKET: privateVault.bucketName,
     KMS_CORE__PRIVATE_VAULT__STORAGE__S3__PREFIX: privateVault.prefix,
     KMS_CORE__PRIVATE_VAULT__KEYCHAIN__AWS_KMS__ROOT_KEY_ID: privateVault.keyId,
-    KMS_CORE__PRIVATE_VAULT__KEYCHAIN__AWS_KMS__ROOT_KEY_SPEC: "symm",
+    KMS_CORE__PRIVATE_VAULT__KEYCHAIN__AWS_KMS__ROOT_KEY_SPEC: privateVault.keySpec,
     KMS_CORE__BACKUP_VAULT__STORAGE__S3__BUCKET: "",
     KMS_CORE__BACKUP_VAULT__STORAGE__S3__PREFIX: "backup",
     KMS_CORE__BACKUP_VAULT__KEYCHAIN__AWS_KMS__ROOT_KEY_ID: "",

@@ -18,7 +18,7 @@ export interface CoreSettings {
   /** Label and taint of the enclave nodes. */
   nodeKey: string;
   publicVault: { bucketName: Input<string>; prefix: string };
-  privateVault: { bucketName: Input<string>; prefix: string; keyId: Input<string> };
+  privateVault: { bucketName: Input<string>; prefix: string; keyId: Input<string>; keySpec: "symm" | "asymm" };
 }
 
 /** Values of the kms-core chart that we set. Names and nesting are the chart's. */
@@ -47,7 +47,7 @@ export interface CoreValues {
     publicVault: { s3: { enabled: true; bucket: Input<string>; prefix: string } };
     privateVault: {
       s3: { enabled: true; bucket: Input<string>; prefix: string };
-      awskms: { enabled: true; rootKeyId: Input<string>; rootKeySpec: "symm" };
+      awskms: { enabled: true; rootKeyId: Input<string>; rootKeySpec: "symm" | "asymm" };
     };
     aws: { region: string };
     ports: { client: number; peer: number; metrics: number };
@@ -84,7 +84,7 @@ export function coreValues(manifest: NetworkManifest, settings: CoreSettings): C
       publicVault: { s3: { enabled: true, bucket: publicVault.bucketName, prefix: publicVault.prefix } },
       privateVault: {
         s3: { enabled: true, bucket: privateVault.bucketName, prefix: privateVault.prefix },
-        awskms: { enabled: true, rootKeyId: privateVault.keyId, rootKeySpec: "symm" },
+        awskms: { enabled: true, rootKeyId: privateVault.keyId, rootKeySpec: privateVault.keySpec },
       },
       aws: { region: settings.region },
       ports: { client: manifest.ports.grpc, peer: manifest.ports.peer, metrics: manifest.ports.metrics },

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type NetworkManifest, partyHost } from "../../contract/network-manifest.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
-import type { AttestedKey } from "../aws/attested-key.ts";
+import type { RootKeySpec } from "../aws/key-policy.ts";
 import type { PartyRole } from "../aws/party-role.ts";
 import type { PeerEndpoints } from "../aws/peer-endpoints.ts";
 import type { Vault } from "../aws/vault.ts";
@@ -23,11 +23,19 @@ export interface Roles {
   connector: PartyRole;
 }
 
+/** The key that seals the private vault, and how programs name it. */
+export interface PartyKey {
+  keyArn: pulumi.Output<string>;
+  /** Of a key in another account, its ARN. */
+  keyId: pulumi.Output<string>;
+  spec: RootKeySpec;
+}
+
 /** What a party is made of, once all of it is declared. */
 export interface PartyParts {
   vaults: Vaults;
   roles: Roles;
-  key: AttestedKey;
+  key: PartyKey;
   endpoints: PeerEndpoints;
   place: PartyNamespace;
   prober: Prober;

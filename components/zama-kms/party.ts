@@ -3,9 +3,11 @@ import * as random from "@pulumi/random";
 import { partyHost } from "../../contract/network-manifest.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { clusterNameOf } from "../../contract/stack-config.ts";
-import { accountRootArn } from "../aws/arn.ts";
+import type { Pcr } from "../../contract/trusted-release.ts";
+import { accountRootArn, roleArn } from "../aws/arn.ts";
 import { AttestedKey } from "../aws/attested-key.ts";
 import { EnclaveNodegroup, enclaveNodeKey } from "../aws/enclave-nodegroup.ts";
+import { coreStatements, type Statement } from "../aws/key-policy.ts";
 import { LogBucket } from "../aws/log-bucket.ts";
 import { PartyRole, type PartyRoleArgs } from "../aws/party-role.ts";
 import { PeerEndpoints } from "../aws/peer-endpoints.ts";
@@ -18,7 +20,7 @@ import type { Outputs } from "../outputs.ts";
 import { CoreRelease } from "./core-release.ts";
 import { coreSelector } from "./core-values.ts";
 import type { PartyArgs } from "./party-args.ts";
-import { partyOutputs, type Roles, type Vaults } from "./party-outputs.ts";
+import { type PartyKey, partyOutputs, type Roles, type Vaults } from "./party-outputs.ts";
 import { partyRoleNames } from "./party-role-names.ts";
 
 /**
@@ -34,7 +36,7 @@ export class Party extends pulumi.ComponentResource {
     super("quorate:zama-kms:Party", name, {}, opts);
     const vaults = createVaults(this, name, args);
     const roles = createRoles(this, name, args, vaults);
-    const key = createKey(this, name, args, roles.core);
+    const key = settleKey(this, name, args, roles.core);
     const nodegroup = createNodegroup(this, name, args);
     const endpoints = createEndpoints(this, name, args);
     const place = createNamespace(this, name, args, vaults, roles, key);
@@ -99,21 +101,52 @@ function createRoles(parent: Party, name: string, args: PartyArgs, vaults: Vault
       { roleName: roleNames[kind], serviceAccount: accountOf(kind), oidc, ...more },
       { parent },
     );
-  return { core: role("core", { vaults: rights }), connector: role("connector") };
+  return {
+    core: role("core", { vaults: rights, rights: coreRights(args) }),
+    connector: role("connector"),
+  };
 }
 
-function createKey(parent: Party, name: string, { manifest, config, party }: PartyArgs, core: PartyRole): AttestedKey {
-  return new AttestedKey(
+/** What the core may do in other accounts: there both sides have to allow it. */
+function coreRights(args: PartyArgs): Record<string, Statement[]> {
+  const { spec, arn } = args.config.partyKey;
+  return arn === undefined ? {} : { "party-key": coreStatements(spec, allowedPcr0(args), arn) };
+}
+
+function allowedPcr0({ config, manifest }: PartyArgs): readonly Pcr[] {
+  return config.allowedPcr0 ?? manifest.trustedReleases.map((release) => release.pcr0);
+}
+
+/** The key that seals the private vault: of our own making, or the one of another account that was named. */
+function settleKey(parent: Party, name: string, args: PartyArgs, core: PartyRole): PartyKey {
+  const { manifest, config, party, release } = args;
+  const { spec, arn, deletionWindowDays } = config.partyKey;
+  if (arn !== undefined) {
+    void pulumi.log.info(
+      `the party's key is another account's: its policy has to let role ${roleArnOf(args)} decrypt, for enclaves with PCR0 ${allowedPcr0(args).join(", ")} only`,
+      parent,
+    );
+    return { keyArn: pulumi.output<string>(arn), keyId: pulumi.output<string>(arn), spec };
+  }
+  const { keyArn, keyId } = new AttestedKey(
     `${name}-vault`,
     {
       alias: `quorate-${manifest.network}-party-${party.id}`,
       coreRoleArn: core.roleArn,
-      allowedPcr0: config.allowedPcr0 ?? manifest.trustedReleases.map((release) => release.pcr0),
+      spec,
+      allowedPcr0: allowedPcr0(args),
+      runningPcr0: release.pcr0,
       administratorArns: config.partyKey.administratorArns ?? [accountRootArn(config.region, config.accountId)],
-      deletionWindowDays: config.partyKey.deletionWindowDays,
+      deletionWindowDays,
     },
     { parent },
   );
+  return { keyArn, keyId, spec };
+}
+
+function roleArnOf({ config, party }: PartyArgs): string {
+  const { core } = partyRoleNames(clusterNameOf(config.cluster), party.id, config.roles);
+  return roleArn(config.region, config.accountId, core);
 }
 
 function createNodegroup(parent: Party, name: string, { config, cluster, allocator }: PartyArgs): EnclaveNodegroup {
@@ -169,7 +202,7 @@ function createNamespace(
   { manifest, party }: PartyArgs,
   vaults: Vaults,
   roles: Roles,
-  key: AttestedKey,
+  key: PartyKey,
 ): PartyNamespace {
   return new PartyNamespace(
     `${name}-place`,
@@ -183,7 +216,12 @@ function createNamespace(
         bucketName: vaults.public.bucketName,
         prefix: vaults.prefixes.public,
       },
-      privateVault: { bucketName: vaults.private.bucketName, prefix: vaults.prefixes.private, keyId: key.keyId },
+      privateVault: {
+        bucketName: vaults.private.bucketName,
+        prefix: vaults.prefixes.private,
+        keyId: key.keyId,
+        keySpec: key.spec,
+      },
     },
     { parent },
   );
@@ -231,7 +269,7 @@ function createCore(
   name: string,
   { manifest, config, party, release, chart }: PartyArgs,
   vaults: Vaults,
-  key: AttestedKey,
+  key: PartyKey,
   place: PartyNamespace,
   dependsOn: pulumi.Resource[],
 ): CoreRelease {
@@ -252,6 +290,7 @@ function createCore(
         bucketName: vaults.private.bucketName,
         prefix: vaults.prefixes.private,
         keyId: key.keyId,
+        keySpec: key.spec,
       },
     },
     { parent, dependsOn: [...dependsOn, place] },

@@ -15,6 +15,7 @@ const key = (args: Partial<AttestedKeyArgs> = {}) =>
         alias: "party-1",
         coreRoleArn: core,
         allowedPcr0: [newer, older],
+        runningPcr0: newer,
         administratorArns: [root],
         deletionWindowDays: 30,
         ...args,
@@ -28,8 +29,8 @@ interface Statement {
   Condition?: object;
 }
 
-async function statements(): Promise<Statement[]> {
-  return JSON.parse((await key()).get("k-key").inputs.policy).Statement;
+async function statements(args?: Partial<AttestedKeyArgs>): Promise<Statement[]> {
+  return JSON.parse((await key(args)).get("k-key").inputs.policy).Statement;
 }
 
 test("a key has an alias, an ARN and a deletion window", async () => {
@@ -58,6 +59,23 @@ test("only the core decrypts, and only in an enclave with an accepted PCR0, old 
       Condition: { StringEqualsIgnoreCase: { "kms:RecipientAttestation:ImageSha384": [older, newer] } },
     },
   ]);
+});
+
+test("an asymmetric key seals with its public half, so the core has nothing to generate", async () => {
+  expect((await key()).get("k-key").inputs).toMatchObject({ customerMasterKeySpec: "SYMMETRIC_DEFAULT" });
+  const stack = await key({ spec: "asymm" });
+  expect(stack.get("k-key").inputs).toMatchObject({ customerMasterKeySpec: "RSA_4096", keyUsage: "ENCRYPT_DECRYPT" });
+  const unseals = (await statements({ spec: "asymm" })).find(({ Sid }) => Sid === "AttestedCoreUnseals");
+  expect(unseals).toMatchObject({ Action: ["kms:Decrypt"], Condition: expect.anything() });
+});
+
+test("the measurement of the release that runs can't be taken away, and debug mode's is never let in", async () => {
+  await expect(key({ allowedPcr0: [older] })).rejects.toMatchObject({
+    errors: [{ propertyPath: "allowedPcr0", reason: expect.stringContaining(newer) }],
+  });
+  await expect(key({ allowedPcr0: [newer, hex(96, "0") as Pcr] })).rejects.toMatchObject({
+    errors: [{ propertyPath: "allowedPcr0", reason: expect.stringContaining("debug mode") }],
+  });
 });
 
 test("administrators have no wildcard, no use of the key and no grant to hand out", async () => {

@@ -17,7 +17,7 @@ describe("PartyNamespace", () => {
           partyLabel: "party-3",
           roles: { core: "arn:core", connector: "arn:connector" },
           publicVault: { url: "https://pub", bucketName: "pub", prefix: "PUB-p3" },
-          privateVault: { bucketName: "prv", prefix: "PRV-p3", keyId: "key" },
+          privateVault: { bucketName: "prv", prefix: "PRV-p3", keyId: "key", keySpec: "symm" },
           ...args,
         }),
     );

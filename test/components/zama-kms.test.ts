@@ -24,7 +24,7 @@ function coreArgs({ manifest, party, release: running, chart, config }: PartySet
     configMapName: "mpc-party",
     nodeKey: "node.kubernetes.io/enclave-enabled",
     publicVault: { bucketName: "pub", prefix: "PUB-p1" },
-    privateVault: { bucketName: "prv", prefix: "PRV-p1", keyId: "key" },
+    privateVault: { bucketName: "prv", prefix: "PRV-p1", keyId: "key", keySpec: "symm" as const },
   };
 }
 
@@ -214,6 +214,38 @@ describe("Party", () => {
     const stack = await party();
     const policy = stack.get("party-1-vault-key").inputs.policy;
     for (const { pcr0 } of exampleSettings().manifest.trustedReleases) expect(policy).toContain(pcr0);
+  });
+
+  test("a key of another account is used by its ARN, under the same condition, and none is made", async () => {
+    const arn = "arn:aws:kms:eu-west-1:200000000001:key/11111111-2222-3333-4444-555555555555";
+    const info = vi.spyOn(log, "info").mockResolvedValue();
+    const stack = await party(exampleSettings({}, { partyKey: { arn, spec: "asymm" } }));
+    expect(stack.ofType("aws:kms/key:Key")).toEqual([]);
+    expect(JSON.parse(stack.get("party-1-core-party-key-policy").inputs.policy).Statement[1]).toEqual({
+      Sid: "AttestedCoreUnseals",
+      Effect: "Allow",
+      Action: ["kms:Decrypt"],
+      Resource: arn,
+      Condition: {
+        StringEqualsIgnoreCase: {
+          "kms:RecipientAttestation:ImageSha384": exampleSettings().manifest.trustedReleases.map(({ pcr0 }) => pcr0),
+        },
+      },
+    });
+    expect(stack.get("party-1-place-config").inputs.data).toMatchObject({
+      KMS_CORE__PRIVATE_VAULT__KEYCHAIN__AWS_KMS__ROOT_KEY_ID: arn,
+      KMS_CORE__PRIVATE_VAULT__KEYCHAIN__AWS_KMS__ROOT_KEY_SPEC: "asymm",
+    });
+    expect(stack.get("party-1-kms-release").inputs.values.kmsCore.privateVault.awskms).toMatchObject({
+      rootKeyId: arn,
+      rootKeySpec: "asymm",
+    });
+    expect(await settled(stack.result.outputs.partyKeyArn)).toBe(arn);
+    expect(info).toHaveBeenCalledExactlyOnceWith(
+      expect.stringContaining("role/mpc-kms-party-1-party-1 "),
+      stack.result,
+    );
+    info.mockRestore();
   });
 
   test("the connector may take its role and has no bucket", async () => {

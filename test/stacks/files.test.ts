@@ -175,6 +175,28 @@ describe("a stack that does not fit its network is refused:", () => {
     });
   });
 
+  test("a measurement that no trusted release has", async () => {
+    expect(
+      await problem((config) => {
+        config.allowedPcr0 = [hex(96, "2"), hex(96, "7")];
+      }),
+    ).toMatchObject({
+      code: "MEASUREMENT_NOT_TRUSTED",
+      found: expect.stringContaining(hex(96, "7")),
+    });
+  });
+
+  test.each([
+    ["of the party's own account", "arn:aws:kms:eu-west-1:100000000001:key/1"],
+    ["of another region", "arn:aws:kms:eu-central-1:200000000001:key/1"],
+  ])("a named key %s", async (_what, arn) => {
+    expect(
+      await problem((config) => {
+        config.partyKey = { arn };
+      }),
+    ).toMatchObject({ code: "PARTY_KEY_MISPLACED", found: expect.stringContaining(arn) });
+  });
+
   test("an allocator smaller than the enclave", async () => {
     expect(
       await problem((config) => {
