@@ -9,9 +9,12 @@ import { type AwsCaller, type AwsResource, record, text } from "./aws-resource.t
 import { cloudtrailResources } from "./cloudtrail.ts";
 import { ec2Resources } from "./ec2.ts";
 import { eksResources } from "./eks.ts";
+import { endpointServiceResources } from "./endpoint-service.ts";
 import { iamResources } from "./iam.ts";
 import { invokes } from "./invokes.ts";
 import { kmsResources } from "./kms.ts";
+import { rdsResources } from "./rds.ts";
+import { route53Resources } from "./route53.ts";
 import { s3Resources } from "./s3.ts";
 
 const resources: { readonly [type: string]: AwsResource } = {
@@ -21,6 +24,9 @@ const resources: { readonly [type: string]: AwsResource } = {
   ...ec2Resources,
   ...eksResources,
   ...cloudtrailResources,
+  ...endpointServiceResources,
+  ...rdsResources,
+  ...route53Resources,
 };
 
 export interface AwsPackageOptions {

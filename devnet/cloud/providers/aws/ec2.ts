@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Properties } from "../property-values.ts";
 import { same } from "../property-values.ts";
 import { type AwsCaller, type AwsResource, awsError, hexId, list, text } from "./aws-resource.ts";
+import { openEndpointService, serviceLabel } from "./endpoint-service.ts";
 
 const templateType = "aws:ec2/launchTemplate:LaunchTemplate";
 /** Versions of a launch template stay as they were; this type is the store's own, Pulumi has none for it. */
@@ -167,15 +168,7 @@ const vpcEndpoint: AwsResource = {
   create(caller, inputs) {
     requireVpc(caller, "CreateVpcEndpoint", inputs.vpcId);
     const serviceName = text(inputs.serviceName);
-    const ofPeer = serviceName in caller.endpointServices;
-    if (!ofPeer && !/^(com\.amazonaws|aws\.api)\.[a-z0-9-]+\.(?!vpce)/.test(serviceName))
-      throw awsError(
-        "EC2",
-        "CreateVpcEndpoint",
-        400,
-        "InvalidServiceName",
-        `The Vpc Endpoint Service '${serviceName}' does not exist`,
-      );
+    const state = openEndpointService(caller, serviceName, text(inputs.serviceRegion ?? caller.region));
     const subnetIds = list<string>(inputs.subnetIds);
     requireSubnets(caller, "CreateVpcEndpoint", subnetIds);
     const id = hexId("vpce");
@@ -186,7 +179,7 @@ const vpcEndpoint: AwsResource = {
         arn: arn(caller, `vpc-endpoint/${id}`),
         ownerId: caller.account.accountId,
         requesterManaged: false,
-        state: "available",
+        state,
         policy: inputs.policy ?? "",
         ipAddressType: inputs.ipAddressType ?? "ipv4",
         cidrBlocks: [],
@@ -211,7 +204,7 @@ const vpcEndpoint: AwsResource = {
 
 /** Regional name first, then one per zone, as AWS lists them. */
 function dnsEntries(caller: AwsCaller, id: string, serviceName: string, subnetIds: string[]): Properties[] {
-  const service = serviceName.split(".").at(-1) ?? "";
+  const service = serviceLabel(serviceName);
   const suffix = createHash("sha256").update(id).digest("hex").slice(0, 8);
   const domain = `${service}.${caller.region}.vpce.amazonaws.com`;
   const hostedZoneId = "Z38GZ743OKFT7T";

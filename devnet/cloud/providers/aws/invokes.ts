@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { operatorArn } from "../../credentials.ts";
 import type { Properties } from "../property-values.ts";
 import { type AwsCaller, awsError, list, record, text } from "./aws-resource.ts";
+import { loadBalancerType } from "./endpoint-service.ts";
 import { instanceType } from "./instance-types.ts";
 import { renderPolicyDocument } from "./policy-document.ts";
 
@@ -18,7 +19,7 @@ function subnetResult(caller: AwsCaller, subnet: Subnet): Properties {
     arn: `arn:aws:ec2:${caller.region}:${accountId}:subnet/${subnet.id}`,
     assignIpv6AddressOnCreation: false,
     availabilityZone: subnet.az,
-    availabilityZoneId: "",
+    availabilityZoneId: zoneId(subnet.az),
     availableIpAddressCount: 251,
     cidrBlock: subnet.cidr,
     customerOwnedIpv4Pool: "",
@@ -41,6 +42,35 @@ function subnetResult(caller: AwsCaller, subnet: Subnet): Properties {
     vpcId: vpc.vpcId,
   };
 }
+
+/** `euw1-az1` for `eu-west-1a`. Real accounts each have an order of their own; here all zones are named alike. */
+function zoneId(zone: string): string {
+  const [, area = "", place = "", number = "", letter = "a"] = /^([a-z]+)-([a-z-]+)-(\d)([a-z])$/.exec(zone) ?? [];
+  const short = place.replace(
+    /^(north|south|central)?(east|west)?.*$/,
+    (_all, one = "", two = "") => `${one[0] ?? ""}${two[0] ?? ""}`,
+  );
+  return `${area}${short}${number}-az${letter.charCodeAt(0) - 96}`;
+}
+
+/** The load balancer of an account that has all the given tags, or the given ARN or name. Its controller made it, not Pulumi. */
+const getLoadBalancer: Invoke = (caller, args) => {
+  const tags = Object.entries(record(args.tags));
+  const found = caller.store
+    .list(loadBalancerType)
+    .filter(
+      ({ props }) =>
+        (args.arn === undefined || props.arn === args.arn) &&
+        (args.name === undefined || props.name === args.name) &&
+        tags.every(([key, value]) => record(props.tags)[key] === value),
+    );
+  const [balancer] = found;
+  if (!balancer || found.length > 1)
+    throw new Error(
+      `Search returned ${found.length} results, please revise so only one is returned: reading ELBv2 Load Balancers`,
+    );
+  return { ...balancer.props, id: balancer.id, region: caller.region };
+};
 
 /** Filters that the simulated VPC can answer; another one is an error, not an empty answer. */
 function matches(caller: AwsCaller, subnet: Subnet, args: Properties): boolean {
@@ -231,6 +261,7 @@ export const invokes: { readonly [token: string]: Invoke } = {
     tags: record(args.tags),
   }),
   "aws:ec2/getVpc:getVpc": getVpc,
+  "aws:lb/getLoadBalancer:getLoadBalancer": getLoadBalancer,
   "aws:ec2/getInstanceType:getInstanceType": getInstanceType,
   "aws:iam/getPolicyDocument:getPolicyDocument": (_caller, args) => {
     const json = renderPolicyDocument(args);
