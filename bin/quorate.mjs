@@ -83,6 +83,15 @@ async function runWithPinnedNode() {
     return;
   }
   const child = spawn(node, process.argv.slice(1), { stdio: "inherit" });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-  process.exitCode = await new Promise((resolve) => child.on("exit", (code, signal) => resolve(signal ? 128 : code)));
+  // What a terminal or a process group got has reached the child as well, which takes the two for one.
+  const pass = (signal) => child.kill(signal);
+  const passed = ["SIGINT", "SIGTERM", "SIGHUP"];
+  for (const signal of passed) process.on(signal, pass);
+  const { code, signal } = await new Promise((resolve) =>
+    child.on("exit", (code, signal) => resolve({ code, signal })),
+  );
+  for (const name of passed) process.off(name, pass);
+  process.exitCode = code ?? 128;
+  // Whoever waits for this process is to see how the child ended.
+  if (signal !== null) process.kill(process.pid, signal);
 }
