@@ -1,6 +1,7 @@
 import { fileError } from "../contract/file-error.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { exitCodes } from "../contract/verdict.ts";
+import { argumentError } from "./argument-error.ts";
 import { terminal } from "./terminal.ts";
 
 /** A command: its arguments after the name, to an exit code. */
@@ -30,15 +31,15 @@ export async function main(name: string, args: string[]): Promise<number> {
     if (load === undefined) throw new Error(`command ${name} is in the table and has no handler`);
     return await (await load())(args);
   } catch (failure) {
-    return report(failure);
+    return report(failure, name, args);
   } finally {
     terminal.endProgress();
   }
 }
 
-function report(failure: unknown): number {
+function report(failure: unknown, name: string, args: readonly string[]): number {
   terminal.endProgress();
-  const told = failure instanceof OperatorError ? failure : (argumentError(failure) ?? fileError(failure));
+  const told = failure instanceof OperatorError ? failure : (argumentError(failure, name, args) ?? fileError(failure));
   if (told) {
     process.stderr.write(`${told.render()}\n`);
     return told.problem.exitCode ?? exitCodes.usage;
@@ -46,20 +47,4 @@ function report(failure: unknown): number {
   const text = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
   process.stderr.write(`BUG  this should not have happened; please report it with the lines below\n${text}\n`);
   return exitCodes.bug;
-}
-
-/** What node's own parseArgs throws for unknown or incomplete options. */
-function argumentError(failure: unknown): OperatorError | undefined {
-  const { code, message } = failure as NodeJS.ErrnoException;
-  if (!(failure instanceof TypeError) || !code?.startsWith("ERR_PARSE_ARGS")) return undefined;
-  return new OperatorError(
-    {
-      code: "ARGUMENT_INVALID",
-      what: "the command was given something that it does not take, or lacks something",
-      found: message,
-      expected: "the words and options that its help lists",
-      next: "npx quorate --help",
-    },
-    { cause: failure },
-  );
 }

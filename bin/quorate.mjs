@@ -23,9 +23,18 @@ if (wantsHelp || (!ofRunbook && (rest.includes("--help") || rest.includes("-h"))
   process.stdout.write(`${manifest.version}\n`);
 } else if (commands[name] === undefined && name !== "eks-token") {
   const { nearestWord } = await import("../contract/nearest-word.mjs");
-  const near = nearestWord(name, Object.keys(commands));
+  const isOption = name.startsWith("-");
+  const near = isOption ? undefined : nearestWord(name, Object.keys(commands));
+  // Its name may hold anything, also what would steer a terminal.
+  const typed = JSON.stringify(name);
   process.stderr.write(
-    `COMMAND_UNKNOWN  there is no command ${JSON.stringify(name)}\n${near ? `  expected  ${near}?\n` : ""}  next      npx quorate --help\n`,
+    [
+      isOption ? `ARGUMENT_INVALID  there is no option ${typed}` : `COMMAND_UNKNOWN  there is no command ${typed}`,
+      `  found     ${typed}`,
+      `  expected  ${near === undefined ? "a command that the help lists" : `${near}?`}`,
+      "  next      npx quorate --help",
+      "",
+    ].join("\n"),
   );
   process.exitCode = 2;
 } else if (name === "runbooks") {

@@ -1,23 +1,12 @@
-import { z } from "zod";
+import type { z } from "zod";
 import type { Runbook } from "../runbooks/runbook.ts";
 import { commands, commonOptions } from "./command-table.mjs";
 import { hang, renderOptions } from "./help.mjs";
-import { kebab } from "./runbook-inputs.ts";
-
-interface Property {
-  type?: string;
-  enum?: unknown[];
-  description?: string;
-  default?: unknown;
-  minimum?: number;
-  maximum?: number;
-}
+import { type InputProperty, inputProperties, kebab, limitsOf } from "./runbook-inputs.ts";
 
 /** Help of one runbook: its inputs as it declares them, then what every runbook takes. */
 export function renderRunbookHelp(runbook: Runbook): string {
-  // Coercion takes anything in; what comes out of it is what an operator is to type.
-  const { properties = {} } = z.toJSONSchema(runbook.inputs, { unrepresentable: "any" });
-  const inputs = Object.entries(properties as Record<string, Property>).map(([name, property]): [string, string] => [
+  const inputs = Object.entries(inputProperties(runbook)).map(([name, property]): [string, string] => [
     `--${kebab(name)}${typed(property)}`,
     meaningOf(property, (runbook.inputs as z.ZodObject).shape[name]?.safeParse(undefined).success === false),
   ]);
@@ -35,20 +24,18 @@ export function renderRunbookHelp(runbook: Runbook): string {
   ].join("\n");
 }
 
-function typed(property: Property): string {
+function typed(property: InputProperty): string {
   if (property.type === "boolean") return "";
   if (property.enum) return ` <${property.enum.join("|")}>`;
   if (property.type === "array") return " <a,b,…>";
   return property.type === "integer" || property.type === "number" ? " <n>" : " <text>";
 }
 
-function meaningOf(property: Property, required: boolean): string {
-  const { minimum, maximum } = property;
-  const least = minimum === undefined || minimum <= Number.MIN_SAFE_INTEGER ? undefined : `at least ${minimum}`;
-  const most = maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? undefined : `at most ${maximum}`;
+function meaningOf(property: InputProperty, required: boolean): string {
+  const { least, most } = limitsOf(property);
   const notes = [
-    least,
-    most,
+    least === undefined ? undefined : `at least ${least}`,
+    most === undefined ? undefined : `at most ${most}`,
     required ? "required" : undefined,
     property.default === undefined ? undefined : `default ${JSON.stringify(property.default).replaceAll('"', "")}`,
   ].filter((note) => note !== undefined);

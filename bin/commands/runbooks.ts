@@ -10,7 +10,7 @@ import type { Runbook } from "../../runbooks/runbook.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
 import { openPartyAccess } from "../party-access.ts";
 import { renderRunbookHelp } from "../runbook-help.ts";
-import { parseInputs } from "../runbook-inputs.ts";
+import { parseInputs, type Spelling } from "../runbook-inputs.ts";
 import { openSession, type Session } from "../session.ts";
 import { terminal } from "../terminal.ts";
 import { chooseFormat } from "./stacks.ts";
@@ -26,17 +26,23 @@ const formats = ["table", "json", "markdown", "junit"] as const;
 
 /** `quorate validate` is short for `quorate run validate`. */
 export async function validate(args: string[]): Promise<number> {
-  return await run(["validate", ...args.flatMap((arg) => (arg === "--timeout" ? ["--timeout-ms"] : [arg]))]);
+  return await runRunbook(await loadRunbook("validate"), args, {
+    command: "validate",
+    options: { timeout: "timeout-ms", party: "parties" },
+  });
 }
 
 export async function run(args: string[]): Promise<number> {
   const [name, ...rest] = args;
-  const runbook = await loadRunbook(name);
+  return await runRunbook(await loadRunbook(name), rest);
+}
+
+async function runRunbook(runbook: Runbook, rest: string[], spelling?: Spelling): Promise<number> {
   if (rest.includes("--help") || rest.includes("-h")) {
     terminal.print(renderRunbookHelp(runbook));
     return exitCodes.ok;
   }
-  const { values, inputs } = parseInputs(runbook, rest, commonOptions);
+  const { values, inputs } = parseInputs(runbook, rest, commonOptions, spelling);
   const format = chooseFormat(String(values.format ?? "table"), formats);
   const session = await openSession({ network: values.network as string | undefined });
   const interrupt = interruptSignal();

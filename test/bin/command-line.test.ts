@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -97,4 +97,37 @@ test("a shell takes the bash completion and offers what fits", async () => {
     execFile("bash", ["-c", script], (failure, out) => (failure ? reject(failure) : resolve(out)));
   });
   expect(offered).toBe("devnet\nfault\n");
+});
+
+test.each([
+  [["validate", "--timeout", "abc"], "--timeout abc", "a whole number from 50 to 60000", "validate"],
+  [["validate", "--timeout=10"], "--timeout 10", "a whole number from 50 to 60000", "validate"],
+  [["run", "validate", "--timeout-ms", "61000"], "--timeout-ms 61000", "from 50 to 60000", "run validate"],
+  [["validate", "--stage", "both"], "--stage both", "link or network", "validate"],
+  [["run", "validate", "--parties", "1,x"], "--parties 1,x", "a whole number from 1, or several", "run validate"],
+])("an input that is wrong is told as it was typed: %j", async (args, found, expected, command) => {
+  const { code, stdout, stderr } = await run(args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain("INPUTS_INVALID  ");
+  expect(stderr).toContain(`  found     ${found}\n`);
+  expect(stderr).toContain(expected);
+  expect(stderr).toContain(`  next      npx quorate ${command} --help\n`);
+});
+
+test.each([
+  [["--foo"], 'there is no option "--foo"', "--foo", "a command", "--help"],
+  [["preview", "--partty", "1"], "preview has no option --partty", "--partty", "--party?", "preview --help"],
+  [["run", "validate", "--xyz"], "run validate has no option --xyz", "--xyz", "its help lists", "run validate --help"],
+  [["devnet", "down", "--kepe"], "devnet down has no option --kepe", "--kepe", "--keep?", "devnet --help"],
+  [["outputs", "3"], "outputs does not take the word 3", "3", "its help lists", "outputs --help"],
+  [["up", "--party"], "--party of up lacks its value", "--party", "--party <value>", "up --help"],
+  [["up", "--yes=no"], "--yes of up takes no value", "--yes=no", "--yes", "up --help"],
+])("what a command does not take is told in four parts: %j", async (args, what, found, expected, help) => {
+  await mkdir(join(folder, "stacks", "networks"), { recursive: true });
+  const { code, stdout, stderr } = await run(args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain(`ARGUMENT_INVALID  ${what}\n`);
+  expect(stderr).toMatch(new RegExp(`^ {2}found +"?${found}"?$`, "m"));
+  expect(stderr).toMatch(new RegExp(`^ {2}expected .*${expected.replace("?", "\\?")}`, "m"));
+  expect(stderr).toContain(`next      npx quorate ${help}\n`);
 });
