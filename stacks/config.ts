@@ -3,6 +3,7 @@ import { allConfig } from "@pulumi/pulumi/runtime/config.js";
 import { StackConfig } from "../contract/stack-config.ts";
 import { readManifest } from "./manifest-file.ts";
 import { type PartySettings, settleParty } from "./party-settings.ts";
+import { readPeerCards } from "./peer-cards.ts";
 import { manifestPath, projectName, stacksDir } from "./project.ts";
 import { parseStackConfig } from "./stack-file.ts";
 
@@ -11,7 +12,8 @@ export async function readPartySettings(): Promise<PartySettings> {
   const source = `Pulumi.${pulumi.getStack()}.yaml`;
   const config = parseStackConfig(stackValues(), source);
   const manifest = await readManifest(manifestPath(stacksDir(), config.network));
-  return await settleParty(config, manifest, source);
+  const peers = await readPeerCards(stacksDir(), manifest, config.party);
+  return await settleParty(config, manifest, source, peers);
 }
 
 /** Every key of our namespace, known or not. The engine hands structured values over as JSON, and scalars as text. */

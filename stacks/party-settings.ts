@@ -5,16 +5,24 @@ import { fileError } from "../contract/file-error.ts";
 import type { Digest } from "../contract/names.ts";
 import type { ManifestParty, NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
+import type { PartyCard } from "../contract/party-card.ts";
 import type { StackConfig } from "../contract/stack-config.ts";
 import type { TrustedRelease } from "../contract/trusted-release.ts";
 import { chartDigest } from "./chart-digest.ts";
 import type { ManifestFile } from "./manifest-file.ts";
+import { joinCards, noPeerCards, type PeerCards } from "./peer-cards.ts";
 
 /** Everything plain that one party is built from: its own configuration, checked against what the network agreed on. */
 export interface PartySettings {
   config: StackConfig;
+  /** What the network agreed on, and the endpoint services that only the peers' cards name. */
   manifest: NetworkManifest;
+  /** Of the manifest as it lies in its file. */
   manifestDigest: Digest;
+  /** Cards of the peers, as far as they were accepted. */
+  peerCards: ReadonlyMap<number, PartyCard>;
+  /** What is to be said about them before an update. */
+  peerNotes: readonly string[];
   party: ManifestParty;
   release: TrustedRelease;
   allocator: AllocatorSize;
@@ -22,8 +30,13 @@ export interface PartySettings {
   proberSource: string;
 }
 
-/** Joins a stack's configuration with its network's manifest. `source` names the stack file in errors. */
-export async function settleParty(config: StackConfig, file: ManifestFile, source: string): Promise<PartySettings> {
+/** Joins a stack's configuration with its network's manifest and its peers' cards. `source` names the stack file in errors. */
+export async function settleParty(
+  config: StackConfig,
+  file: ManifestFile,
+  source: string,
+  peers: PeerCards = noPeerCards,
+): Promise<PartySettings> {
   checkTransport(file);
   const party = ownEntry(config, file, source);
   const release = ownRelease(config, file, source);
@@ -32,8 +45,10 @@ export async function settleParty(config: StackConfig, file: ManifestFile, sourc
   checkAmiRelease(config, source);
   return {
     config,
-    manifest: file.manifest,
+    manifest: joinCards(file.manifest, peers),
     manifestDigest: file.digest,
+    peerCards: peers.cards,
+    peerNotes: peers.notes,
     party,
     release,
     allocator: allocatorSize(config, file, source),

@@ -14,6 +14,7 @@ import { partyTags } from "./project.ts";
 export async function program(): Promise<Record<string, unknown>> {
   try {
     const settings = await readPartySettings();
+    for (const note of settings.peerNotes) void pulumi.log.warn(note);
     return { ...build(settings) };
   } catch (failure) {
     throw forOperator(failure);

@@ -10,16 +10,15 @@ import { interruptSignal } from "../../runbooks/interrupt.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
 import { settleParty } from "../../stacks/party-settings.ts";
+import { readPeerCards } from "../../stacks/peer-cards.ts";
 import { manifestPath } from "../../stacks/project.ts";
-import { chooseParties } from "../party-choice.ts";
+import { chooseParties, partyOptions } from "../party-choice.ts";
 import { openSession, type Session } from "../session.ts";
 import { colours, renderTable, terminal } from "../terminal.ts";
 
 const options = {
   network: { type: "string" },
-  party: { type: "string" },
-  all: { type: "boolean" },
-  yes: { type: "boolean" },
+  ...partyOptions,
   format: { type: "string", default: "table" },
 } as const;
 
@@ -33,7 +32,7 @@ export async function preview(args: string[]): Promise<number> {
 }
 
 export async function up(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options });
+  const { values } = parseArgs({ args, options: { ...options, yes: { type: "boolean" } } });
   const session = await openSession({ network: values.network });
   const format = chooseFormat(values.format, ["table", "json"]);
   const parties = await chooseParties(session, values);
@@ -124,7 +123,10 @@ export async function runFleet(
 async function checkParties(session: Session, parties: PartyStack[]): Promise<void> {
   const { manifest, manifestDigest: digest, stacksDir, network } = session;
   const file = { manifest, digest, path: manifestPath(stacksDir, network) };
-  for (const party of parties) await settleParty(party.config, file, party.configPath);
+  for (const party of parties) {
+    const peers = await readPeerCards(stacksDir, file, party.partyId);
+    await settleParty(party.config, file, party.configPath, peers);
+  }
 }
 
 async function confirm(session: Session): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Digest } from "../../contract/names.ts";
 import type { ManifestParty, NetworkManifest } from "../../contract/network-manifest.ts";
+import type { PartyCard } from "../../contract/party-card.ts";
 import type { StackConfig } from "../../contract/stack-config.ts";
 import type { TrustedRelease } from "../../contract/trusted-release.ts";
 import type { AllocatorSize } from "../aws/enclave-user-data.ts";
@@ -8,6 +9,8 @@ import type { PartyCluster } from "../aws/party-cluster.ts";
 export interface PartyArgs {
   manifest: NetworkManifest;
   manifestDigest: Digest;
+  /** What the peers say of themselves, by party, as far as it was accepted. */
+  peerCards: ReadonlyMap<number, PartyCard>;
   config: StackConfig;
   /** This party's entry in the manifest. */
   party: ManifestParty;

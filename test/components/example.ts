@@ -15,6 +15,8 @@ export function exampleSettings(manifestFields: object = {}, configFields: objec
     config,
     manifest,
     manifestDigest: manifestDigest(manifest),
+    peerCards: new Map(),
+    peerNotes: [],
     party,
     release,
     allocator: { cpuCount: 48, memoryMib: 98_304 },

@@ -49,7 +49,7 @@ function valuesOf(code: ts.Expression): string[] {
   if (ts.isStringLiteral(code)) return [code.text];
   if (ts.isTemplateExpression(code)) {
     const ending = code.templateSpans.map((span) => span.literal.text).join("");
-    return ["MANIFEST", "STACK"].map((document) => `${document}${ending}`);
+    return ["MANIFEST", "STACK", "CARD_TRUST"].map((document) => `${document}${ending}`);
   }
   return [];
 }

