@@ -59,12 +59,19 @@ export class MockStack<T> {
 /** Builds something on a fresh mock stack and waits until every resource is registered. */
 export async function onMockStack<T>(
   build: () => T | Promise<T>,
-  { calls = {}, preview = false }: { calls?: Record<string, object>; preview?: boolean } = {},
+  {
+    calls = {},
+    states = {},
+    preview = false,
+  }: { calls?: Record<string, object>; states?: Record<string, object>; preview?: boolean } = {},
 ): Promise<MockStack<T>> {
   const resources: Registered[] = [];
   await pulumi.runtime.setMocks(
     {
-      newResource: (args) => ({ id: args.custom === false ? undefined : `${args.name}-id`, state: stateOf(args) }),
+      newResource: (args) => ({
+        id: args.custom === false ? undefined : `${args.name}-id`,
+        state: { ...stateOf(args), ...states[args.type] },
+      }),
       call: (args) => {
         const answer = { ...callAnswers, ...calls }[args.token];
         if (answer) return { ...args.inputs, ...answer };
@@ -140,6 +147,11 @@ const computed: Record<string, (name: string, inputs: Record<string, unknown>) =
     keyId: "11111111-2222-3333-4444-555555555555",
     arn: `arn:aws:kms:eu-west-1:${account}:key/11111111-2222-3333-4444-555555555555`,
   }),
+  "aws:kms/externalKey:ExternalKey": (name) => ({
+    arn: `arn:aws:kms:eu-west-1:${account}:key/${name}-id`,
+    keyState: "PendingImport",
+  }),
+  "aws:kms/replicaKey:ReplicaKey": (_name, { region }) => ({ arn: `arn:aws:kms:${region}:${account}:key/mrk-1` }),
   "aws:iam/role:Role": (name, inputs) => ({
     name: inputs.name ?? name,
     arn: `arn:aws:iam::${account}:role/${inputs.name ?? name}`,
@@ -150,6 +162,14 @@ const computed: Record<string, (name: string, inputs: Record<string, unknown>) =
   "aws:ec2/launchTemplate:LaunchTemplate": () => ({ latestVersion: 1 }),
   "aws:ec2/vpcEndpoint:VpcEndpoint": (name) => ({
     dnsEntries: [{ dnsName: `vpce-${name}.vpce.amazonaws.com`, hostedZoneId: "Z1" }],
+  }),
+  "aws:ec2/vpcEndpointService:VpcEndpointService": (name) => ({
+    serviceName: `com.amazonaws.vpce.eu-west-1.vpce-svc-${name}`,
+  }),
+  "aws:rds/instance:Instance": (_name, { identifier, port }) => ({
+    address: `${identifier}.rds.amazonaws.com`,
+    endpoint: `${identifier}.rds.amazonaws.com:${port}`,
+    masterUserSecrets: [{ secretArn: `arn:aws:secretsmanager:eu-west-1:${account}:secret:rds!${identifier}` }],
   }),
   "aws:eks/nodeGroup:NodeGroup": (name) => ({ nodeGroupName: name }),
   "random:index/randomId:RandomId": () => ({ hex: "0a1b2c3d" }),
