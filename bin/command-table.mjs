@@ -2,7 +2,7 @@
 
 /** @typedef {{ usage: string, summary: string, options?: Record<string, string>, examples?: string[], words?: string[], network?: boolean }} Command */
 
-const party = { "--party <id>": "one party", "--all": "every party whose stack file lies here" };
+const party = { "--party <id>[,…]": "one party, or several", "--all": "every party whose stack file lies here" };
 const format = { "--format <f>": "table (default) or json" };
 
 /** @type {Record<string, Command>} */
@@ -13,11 +13,13 @@ export const commands = {
     examples: ["npm run demo"],
   },
   validate: {
-    usage: "npx quorate validate [--stage link|network] [--timeout <ms>] [--format table|json|markdown|junit]",
+    usage:
+      "npx quorate validate [--stage link|network] [--party <id>] [--timeout <ms>] [--format table|json|markdown|junit]",
     summary:
       "Prove every directed link of the network: path, certificate, release, and what each core says of the others.",
     options: {
       "--stage <s>": "link (default), or network: before any core runs",
+      "--party <id>[,…]": "ask only these parties (default: all whose stack files lie here)",
       "--timeout <ms>": "deadline of one link for DNS, TCP and TLS together (default 5000)",
       "--format <f>": "table (default), json, markdown or junit",
     },

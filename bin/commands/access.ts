@@ -6,15 +6,15 @@ import { exitCodes } from "../../contract/verdict.ts";
 import { tokenFor, writeKubeconfig } from "../../fleet/cluster-access.ts";
 import { Fleet } from "../../fleet/driver.ts";
 import { readOutputs } from "../../fleet/outputs.ts";
-import { chooseParties } from "../party-choice.ts";
+import { chooseParties, partyOptions } from "../party-choice.ts";
 import { openSession } from "../session.ts";
 import { terminal } from "../terminal.ts";
 
 /** Writes a kubeconfig of 14 minutes and prints its path; the current context is neither read nor changed. */
 export async function kubeconfig(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: { network: { type: "string" }, party: { type: "string" } } });
+  const { values } = parseArgs({ args, options: { network: { type: "string" }, party: partyOptions.party } });
   const session = await openSession({ network: values.network });
-  const [party] = await chooseParties(session, values);
+  const [party] = await chooseParties(session, values, "one");
   if (party === undefined) throw new Error("a choice of parties is never empty");
   const outputs = await readOutputs(await new Fleet(session).workDir(), party);
   const folder = join(session.root, ".quorate", "access", session.network);

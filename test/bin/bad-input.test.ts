@@ -5,6 +5,9 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { chooseParties } from "../../bin/party-choice.ts";
+import { parseInputs } from "../../bin/runbook-inputs.ts";
+import { openSession } from "../../bin/session.ts";
 import { Operator } from "../support/refusal.ts";
 
 // Every case through the real command: one error in four parts, exit code 2, and not one file more than before.
@@ -177,3 +180,32 @@ test.each([["preview", "--party", "1\u001b[2J"], ["x\u001b[2J"], ["preview", "--
     expect(stderr).toContain("\\u001b[2J");
   },
 );
+
+describe("a choice of parties", () => {
+  test.each([
+    [["outputs", "--party", "1,x"], "ARGUMENT_INVALID", "--party 1,x"],
+    [["preview", "--party", "1", "--party", "0"], "ARGUMENT_INVALID", "--party 1,0"],
+    [["preview", "--party", ""], "ARGUMENT_INVALID", "--party 3"],
+    [["kubeconfig", "--party", "1,2"], "ARGUMENT_INVALID", "one id"],
+    [["outputs", "--party", "2,7", "--party", "8"], "PARTY_UNKNOWN", "party 7, 8"],
+    [["preview", "--all", "--party", "1"], "PARTY_CHOICE", "--all --party 1"],
+    [["preview"], "PARTY_NOT_CHOSEN", "--party <id>,…, or --all"],
+  ])("that can not be meant is refused: %j", async (args, code, words) => {
+    expect(await refused(code, args)).toContain(words);
+  });
+
+  test("names no option that the command does not take", async () => {
+    expect(await refused("PARTY_NOT_CHOSEN", ["kubeconfig"])).not.toContain("--all");
+  });
+
+  test("may be a list, an option for each, or both, for every command about parties", async () => {
+    const session = await openSession({ root: folder, network: "devnet" });
+    const chosen = async (party: string[]) => (await chooseParties(session, { party })).map(({ partyId }) => partyId);
+    expect(await chosen(["3,1"])).toEqual([1, 3]);
+    expect(await chosen(["4", "1, 3", "4"])).toEqual([1, 3, 4]);
+    const validate = (await import("../../runbooks/network/validate.ts")).default;
+    const spelling = { command: "validate", options: { party: "parties" } };
+    const { inputs } = parseInputs(validate, ["--party", "1,3", "--party=4"], {}, spelling);
+    expect(inputs).toEqual({ parties: [1, 3, 4] });
+  });
+});
