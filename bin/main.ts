@@ -31,20 +31,27 @@ export async function main(name: string, args: string[]): Promise<number> {
     if (load === undefined) throw new Error(`command ${name} is in the table and has no handler`);
     return await (await load())(args);
   } catch (failure) {
-    return report(failure, name, args);
+    return await report(failure, name, args);
   } finally {
     terminal.endProgress();
   }
 }
 
-function report(failure: unknown, name: string, args: readonly string[]): number {
+async function report(failure: unknown, name: string, args: readonly string[]): Promise<number> {
   terminal.endProgress();
   const told = failure instanceof OperatorError ? failure : (argumentError(failure, name, args) ?? fileError(failure));
   if (told) {
-    process.stderr.write(`${told.render()}\n`);
+    process.stderr.write(`${await byOriginals(told.render())}\n`);
     return told.problem.exitCode ?? exitCodes.usage;
   }
   const text = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
   process.stderr.write(`BUG  this should not have happened; please report it with the lines below\n${text}\n`);
   return exitCodes.bug;
+}
+
+/** A devnet works on copies of the stack files; what an operator mends is what they were copied from. */
+async function byOriginals(text: string): Promise<string> {
+  if (!text.includes("/.quorate/devnet/")) return text;
+  const [{ projectRoot }, { devnetFiles }] = await Promise.all([import("./session.ts"), import("../devnet/files.ts")]);
+  return text.replaceAll(`${devnetFiles(projectRoot()).stacks}/`, "stacks/");
 }

@@ -8,6 +8,7 @@ import type { Digest } from "../contract/names.ts";
 import type { NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { parse } from "../contract/parse.ts";
+import { printable } from "../contract/printable.ts";
 import { listNetworks, readManifest } from "../stacks/manifest-file.ts";
 
 /** What all commands about one network start from. */
@@ -85,6 +86,8 @@ export async function openSession(
   const root = choice.root ?? projectRoot();
   useTools();
   const network = choice.network ?? (await chosenNetwork(root));
+  const { takeOverEdits } = await import("../devnet/edited-stacks.ts");
+  for (const said of takeOverEdits(root, network)) process.stderr.write(`${printable(said)}\n`);
   const environment = await networkEnvironment(root, network);
   Object.assign(process.env, environment.common);
   const stacksDir = process.env.QUORATE_STACKS_DIR || join(root, "stacks");

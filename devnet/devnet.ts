@@ -18,7 +18,7 @@ import {
 } from "./hand-out.ts";
 import { findNumber } from "./number.ts";
 import { devnetDownError } from "./ready.ts";
-import { DevnetdConfig } from "./supervision/config.ts";
+import { DevnetdConfig, readConfig } from "./supervision/config.ts";
 import { askDevnetd } from "./supervision/control-client.ts";
 import { tail } from "./supervision/keeper.ts";
 import { isAlive, markVariable, reap, signalProcess } from "./supervision/processes.ts";
@@ -72,7 +72,8 @@ export async function devnetUp(options: DevnetUpOptions): Promise<DevnetHandle> 
   using _lock = takeStartLock(files.lock, `devnet up of ${options.network}`);
   const running = await findRunning(files, topology, progress);
   // Whoever edited a stack file and says `devnet up` again means the edit.
-  if (running !== null) copyStacks(files, options.root, topology, running.attestationRootSha256);
+  if (running !== null)
+    for (const said of copyStacks(files, options.root, topology, running.attestationRootSha256)) progress(said);
   const config = running ?? (await startNew(files, options.root, topology, progress));
   const status = await waitUntilReady(files, config, progress);
   if (status.providers === null) throw new Error("devnetd is ready without provider ports");
@@ -339,11 +340,6 @@ function settleOperators(files: DevnetFiles, topology: Topology): DevnetdConfig[
       },
     ]),
   );
-}
-
-function readConfig(files: DevnetFiles): DevnetdConfig | null {
-  const text = readIfThere(files.devnetdConfig);
-  return text === null ? null : (DevnetdConfig.safeParse(JSON.parse(text)).data ?? null);
 }
 
 function handleOf(root: string, config: DevnetdConfig): DevnetHandle {

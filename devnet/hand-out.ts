@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseDocument, stringify } from "yaml";
 import { z } from "zod";
@@ -32,17 +32,26 @@ export function settleFolders(files: DevnetFiles): void {
 
 /**
  * Copies the network's manifest and stack files into the devnet, so that nothing committed changes. A copy is made again
- * only when its source has changed: what was changed in the copy since (by `pulumi config set`, by a runbook) stays.
+ * only when its source has changed: what was changed in the copy since (by `pulumi config set`, by a runbook) stays. Gives
+ * a line for each copy that was made again or removed.
  */
-export function copyStacks(files: DevnetFiles, root: string, topology: Topology, attestationRootSha256: string): void {
-  const digestsFile = join(files.stacks, ".sources.json");
-  const digests = z.record(z.string(), z.string()).parse(JSON.parse(readIfThere(digestsFile) ?? "{}"));
+export function copyStacks(
+  files: DevnetFiles,
+  root: string,
+  topology: Topology,
+  attestationRootSha256: string,
+): string[] {
+  const before = readDigests(files);
+  const digests: Record<string, string> = {};
+  const said: string[] = [];
   const copy = (source: string, target: string, edit: (text: string) => string) => {
     const text = readFileSync(source, "utf8");
-    const digest = createHash("sha256").update(`${attestationRootSha256} ${source} ${text}`).digest("hex");
-    if (digests[basename(target)] === digest && readIfThere(target) !== null) return;
+    const name = basename(target);
+    digests[name] = sourceDigest(attestationRootSha256, source, text);
+    if (before[name] === digests[name] && readIfThere(target) !== null) return;
     writeWhole(target, edit(text));
-    digests[basename(target)] = digest;
+    if (before[name] !== undefined)
+      said.push(`${relative(root, source)} was edited: the devnet goes by it from now on`);
   };
   copy(topology.manifestFile, manifestCopy(files, topology.network), (text) => {
     const document = parseDocument(text);
@@ -54,7 +63,35 @@ export function copyStacks(files: DevnetFiles, root: string, topology: Topology,
     const target = join(files.stacks, basename(file));
     copy(file, target, (text) => withKeysOfPulumi(text, readIfThere(target)));
   }
-  writeWhole(digestsFile, `${JSON.stringify(digests, undefined, 2)}\n`);
+  for (const name of Object.keys(before).filter((name) => digests[name] === undefined)) {
+    // Under its old name it would be a second stack of the same party.
+    rmSync(join(files.stacks, name), { force: true });
+    said.push(`${join("stacks", name)} is gone, and so is it from the devnet`);
+  }
+  writeWhole(digestsFile(files), `${JSON.stringify(digests, undefined, 2)}\n`);
+  return said;
+}
+
+/** Whether these sources, and no others, are what the devnet's copies were made of. */
+export function hasCurrentCopies(files: DevnetFiles, sources: string[], attestationRootSha256: string): boolean {
+  const digests = readDigests(files);
+  return (
+    Object.keys(digests).length === sources.length &&
+    sources.every((source) => {
+      const text = readIfThere(source);
+      return text !== null && digests[basename(source)] === sourceDigest(attestationRootSha256, source, text);
+    })
+  );
+}
+
+const digestsFile = (files: DevnetFiles) => join(files.stacks, ".sources.json");
+
+function readDigests(files: DevnetFiles): Record<string, string> {
+  return z.record(z.string(), z.string()).parse(JSON.parse(readIfThere(digestsFile(files)) ?? "{}"));
+}
+
+function sourceDigest(attestationRootSha256: string, source: string, text: string): string {
+  return createHash("sha256").update(`${attestationRootSha256} ${source} ${text}`).digest("hex");
 }
 
 /** Where the devnet's own copy of the manifest is. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type DevnetFiles, readIfThere } from "../files.ts";
 import { PartyTopology } from "../topology.ts";
 
 const Pair = z.strictObject({ cert: z.string(), key: z.string() });
@@ -20,3 +21,9 @@ export const DevnetdConfig = z.strictObject({
   attestationRootSha256: z.string(),
 });
 export type DevnetdConfig = z.infer<typeof DevnetdConfig>;
+
+/** What devnetd was started with last, or null where nothing that can be read says it. */
+export function readConfig(files: DevnetFiles): DevnetdConfig | null {
+  const text = readIfThere(files.devnetdConfig);
+  return text === null ? null : (DevnetdConfig.safeParse(JSON.parse(text)).data ?? null);
+}

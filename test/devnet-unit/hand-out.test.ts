@@ -1,10 +1,12 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseDocument } from "yaml";
 import { settleAttestationRoot, settleEtcdPki, settlePartyPki } from "../../devnet/clusters/pki.ts";
-import { devnetFiles } from "../../devnet/files.ts";
+import { takeOverEdits } from "../../devnet/edited-stacks.ts";
+import { devnetFiles, writeWhole } from "../../devnet/files.ts";
 import { copyStacks, manifestCopy, settleFolders } from "../../devnet/hand-out.ts";
+import type { DevnetdConfig } from "../../devnet/supervision/config.ts";
 import { copyProject } from "../../devnet/temporary.ts";
 import { readTopology } from "../../devnet/topology.ts";
 
@@ -81,4 +83,48 @@ test("the attestation root is made once: the manifest names it", async () => {
   const { sha256 } = await settleAttestationRoot(join(root, "pki"));
   expect(sha256).toMatch(/^[0-9a-f]{64}$/);
   expect((await settleAttestationRoot(join(root, "pki"))).sha256).toBe(sha256);
+});
+
+test("an edit counts at once, is told, and leaves what others wrote into the copies", async () => {
+  const files = devnetFiles(root);
+  const source = (name: string) => join(root, "stacks", name);
+  const edit = (name: string, from: string, to: string) =>
+    writeFileSync(source(name), readFileSync(source(name), "utf8").replace(from, to));
+  const copied = (name: string) => readFileSync(join(files.stacks, name), "utf8");
+  expect(takeOverEdits(root, "devnet")).toEqual([]);
+  settleFolders(files);
+  expect(copyStacks(files, root, readTopology(root, "devnet"), digest)).toEqual([]);
+  const pair = { cert: "", key: "" };
+  const config: DevnetdConfig = {
+    ...{ root, network: "devnet", k: 7, token: "", mark: "", operators: {}, manifestFile: "" },
+    ports: { grpc: 1, peer: 2, metrics: 3 },
+    parties: readTopology(root, "devnet").parties,
+    attestationRoot: pair,
+    attestationRootSha256: digest,
+  };
+  writeFileSync(files.devnetdConfig, JSON.stringify(config));
+  writeWhole(files.environmentOf("devnet"), "{}");
+  expect(takeOverEdits(root, "devnet")).toEqual([]);
+
+  edit("Pulumi.party-3.yaml", "0.13.20", "0.13.10");
+  writeFileSync(source("networks/devnet.yaml"), `${readFileSync(source("networks/devnet.yaml"), "utf8")}# new\n`);
+  expect(takeOverEdits(root, "devnet")).toEqual(
+    ["stacks/networks/devnet.yaml", "stacks/Pulumi.party-3.yaml"].map(
+      (file) => `${file} was edited: the devnet goes by it from now on`,
+    ),
+  );
+  expect(copied("Pulumi.party-3.yaml")).toContain("0.13.10");
+  expect(parseDocument(copied("networks/devnet.yaml")).get("attestationRootSha256")).toBe(digest);
+  expect(takeOverEdits(root, "devnet")).toEqual([]);
+  expect(takeOverEdits(root, "testnet")).toEqual([]);
+
+  renameSync(source("Pulumi.party-3.yaml"), source("Pulumi.third.yaml"));
+  expect(takeOverEdits(root, "devnet")).toEqual([
+    "stacks/Pulumi.party-3.yaml is gone, and so is it from the devnet",
+    "the devnet was started for other parties, accounts or clusters; to fit it: npx quorate devnet up",
+  ]);
+  expect(existsSync(join(files.stacks, "Pulumi.party-3.yaml"))).toBe(false);
+
+  edit("Pulumi.party-1.yaml", "quorate:region", "quorate:regoin");
+  expect(() => takeOverEdits(root, "devnet")).toThrow(source("Pulumi.party-1.yaml"));
 });
