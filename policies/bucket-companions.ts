@@ -1,0 +1,20 @@
+import { ofType, refersTo, type StackRule, type Subject, type Violation } from "./rule.ts";
+
+/** Check of a rule that every bucket needs a resource beside it which says something. */
+export function besideEveryBucket(
+  types: readonly string[],
+  missing: Violation,
+  problem: (companion: Subject) => Violation | undefined,
+): StackRule["checkStack"] {
+  return (subjects, tell, each) => {
+    const companions = ofType(subjects, ...types);
+    each(ofType(subjects, "aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2"), (bucket) => {
+      const companion = companions.find((one) => refersTo(one, "bucket", bucket));
+      if (!companion) return tell(bucket, missing);
+      each([companion], () => {
+        const violation = problem(companion);
+        if (violation) tell(companion, violation);
+      });
+    });
+  };
+}

@@ -1,0 +1,20 @@
+import { helmTypes } from "./core-release.ts";
+import type { ResourceRule } from "./rule.ts";
+
+export const chartsPinned: ResourceRule = {
+  id: "charts-pinned",
+  severity: "mandatory",
+  guarantees: "Every Helm chart has one version, and one from a registry its digest.",
+  why: "All parties agree on a chart's bytes in the manifest; a range of versions is a different chart for each.",
+  source: "mpc-operator mainnet/helmfile.yaml: one version for each release",
+  fix: "chart.ref, chart.version, chart.digest in the manifest",
+  types: helmTypes,
+  check({ props }, tell) {
+    const version = props.version;
+    if (typeof version !== "string" || !/^v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/.test(version))
+      tell({ field: "version", found: String(version ?? "none"), expected: "one exact version, such as 1.9.1" });
+    const chart = String(props.chart ?? "");
+    if (chart.startsWith("oci://") && !/@sha256:[0-9a-f]{64}$/.test(chart))
+      tell({ field: "chart", found: chart, expected: "oci://…@sha256:…" });
+  },
+};

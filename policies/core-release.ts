@@ -1,0 +1,20 @@
+import { ifKnown, ofType, type Subject } from "./rule.ts";
+
+export const helmTypes = [
+  "kubernetes:helm.sh/v3:Release",
+  "kubernetes:helm.sh/v3:Chart",
+  "kubernetes:helm.sh/v4:Chart",
+];
+
+/** Helm releases that run a core: those whose values have the chart's threshold mode. */
+export function coreRelease(subjects: readonly Subject[]): Subject[] {
+  return ofType(subjects, ...helmTypes).filter((subject) => ifKnown(() => isCore(subject)));
+}
+
+export function isCore({ props }: Subject): boolean {
+  return props.values?.kmsCore?.thresholdMode !== undefined;
+}
+
+export function trustedReleases({ props }: Subject): { pcr0?: unknown; pcr1?: unknown; pcr2?: unknown }[] {
+  return props.values?.kmsCore?.thresholdMode?.tls?.trustedReleases ?? [];
+}

@@ -1,0 +1,63 @@
+import { allows, conditionsOn, covered, type Statement } from "./policy-document.ts";
+import type { Subject } from "./rule.ts";
+
+/** Types whose `policy` is a KMS key's. */
+export const keyTypes = [
+  "aws:kms/key:Key",
+  "aws:kms/externalKey:ExternalKey",
+  "aws:kms/replicaKey:ReplicaKey",
+  "aws:kms/replicaExternalKey:ReplicaExternalKey",
+  "aws:kms/keyPolicy:KeyPolicy",
+] as const;
+
+/** What brings plaintext out of a key, or lets somebody else do it. A grant knows no attestation. */
+export const decrypting = [
+  "kms:Decrypt",
+  "kms:GenerateDataKey",
+  "kms:GenerateDataKeyPair",
+  "kms:ReEncryptFrom",
+  "kms:DeriveSharedSecret",
+  "kms:CreateGrant",
+] as const;
+
+export function unseals({ props }: Subject): boolean {
+  return !["SIGN_VERIFY", "GENERATE_VERIFY_MAC"].includes(props.keyUsage ?? "ENCRYPT_DECRYPT");
+}
+
+const measurement = /^[0-9a-f]{96}$/i;
+
+/**
+ * Whether KMS asks for an attestation document with one of these measurements. `…IfExists` asks nobody, and an
+ * all-zero PCR0 is what an enclave in debug mode reports, whatever runs in it.
+ */
+export function acceptedPcr0(statement: Statement): string[] | undefined {
+  const [condition] = conditionsOn(statement, /^kms:RecipientAttestation:(ImageSha384|PCR0)$/i).filter(({ operator }) =>
+    /^StringEquals(IgnoreCase)?$/.test(operator),
+  );
+  const isBound =
+    condition &&
+    condition.values.length > 0 &&
+    condition.values.every((value) => measurement.test(value) && !/^0+$/.test(value));
+  return isBound ? condition.values.map((value) => value.toLowerCase()) : undefined;
+}
+
+/** Whether only an AWS service can use the statement, on behalf of the account. */
+export function isForService(statement: Statement): boolean {
+  return (
+    statement.principals.every(({ kind }) => kind === "Service") ||
+    conditionsOn(statement, /^kms:ViaService$/i).some(
+      ({ operator, values }) => operator === "StringEquals" && values.every((value) => !/^[*?]/.test(value)),
+    ) ||
+    conditionsOn(statement, /^kms:GrantIsForAWSResource$/i).some(
+      ({ operator, values }) => operator === "Bool" && values.join() === "true",
+    )
+  );
+}
+
+/** Statements that let plaintext out, with the actions that do. */
+export function decryptingStatements(statements: Statement[]): { statement: Statement; actions: string[] }[] {
+  return statements
+    .filter(allows)
+    .map((statement) => ({ statement, actions: covered(statement, decrypting) }))
+    .filter(({ actions }) => actions.length > 0);
+}

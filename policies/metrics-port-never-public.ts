@@ -1,0 +1,36 @@
+import { includes, ingressesOf, ingressTypes, isOneAddress } from "./ingress-rules.ts";
+import type { ResourceRule } from "./rule.ts";
+import { isInternal, openedPorts } from "./service-ports.ts";
+
+const metricsPort = 9_646;
+const privateRanges = /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd])/i;
+
+export const metricsPortNeverPublic: ResourceRule = {
+  id: "metrics-port-never-public",
+  severity: "mandatory",
+  guarantees: "Metrics are read from private networks, or by single peers.",
+  why: "9646 prints the core's configuration and its health without asking who reads.",
+  source: "terraform-mpc-modules modules/vpc-endpoint-consumer: 9646 from 0.0.0.0/0 by default",
+  fix: "ports.metrics in the manifest; quorate:cluster in the stack file",
+  types: [...ingressTypes, "kubernetes:core/v1:Service"],
+  check(subject, tell) {
+    if (subject.type === "kubernetes:core/v1:Service") {
+      if (openedPorts(subject).includes(metricsPort) && !isInternal(subject))
+        tell({
+          field: "metadata.annotations",
+          found: `${metricsPort} by a ${subject.props.spec.type} that is not internal`,
+          expected: "an internal load balancer, or a ClusterIP",
+        });
+      return;
+    }
+    for (const ingress of ingressesOf(subject)) {
+      const wide = ingress.cidrs.filter((cidr) => !privateRanges.test(cidr) && !isOneAddress(cidr));
+      if (includes(ingress, metricsPort) && wide.length > 0)
+        tell({
+          field: ingress.field,
+          found: `${metricsPort} from ${wide.join(", ")}`,
+          expected: "a security group, a private range, or a peer's /32",
+        });
+    }
+  },
+};
