@@ -1,8 +1,9 @@
 // Plain data in plain JavaScript: help, suggestions and completion answer from here, before anything else is loaded.
 
-/** @typedef {{ usage: string, summary: string, options?: Record<string, string>, examples?: string[], words?: string[], network?: boolean }} Command */
+/** @typedef {{ usage: string, summary: string, options?: Record<string, string>, examples?: string[], words?: string[] }} Command */
 
 const party = { "--party <id>[,…]": "one party, or several", "--all": "every party whose stack file lies here" };
+const network = { "--network <name>": "which network (else QUORATE_NETWORK, else the one chosen by `use`)" };
 const format = { "--format <f>": "table (default) or json" };
 
 /** @type {Record<string, Command>} */
@@ -22,6 +23,7 @@ export const commands = {
       "--party <id>[,…]": "ask only these parties (default: all whose stack files lie here)",
       "--timeout <ms>": "deadline of one link for DNS, TCP and TLS together (default 5000)",
       "--format <f>": "table (default), json, markdown or junit",
+      ...network,
     },
     examples: [
       "npx quorate validate",
@@ -32,19 +34,19 @@ export const commands = {
   preview: {
     usage: "npx quorate preview (--party <id> | --all) [--format table|json|markdown]",
     summary: "Show what `up` would change. Changes nothing.",
-    options: { ...party, "--format <f>": "table (default), json or markdown" },
+    options: { ...party, "--format <f>": "table (default), json or markdown", ...network },
     examples: ["npx quorate preview --party 1", "npx quorate preview --all --format markdown"],
   },
   up: {
     usage: "npx quorate up (--party <id> | --all) [--yes]",
     summary: "Preview, ask, then bring the parties to what their stack files say.",
-    options: { ...party, "--yes": "do not ask: the preview is the plan", ...format },
+    options: { ...party, "--yes": "do not ask: the preview is the plan", ...format, ...network },
     examples: ["npx quorate up --party 3", "npx quorate up --all --yes"],
   },
   outputs: {
     usage: "npx quorate outputs (--party <id> | --all) [--format table|json]",
     summary: "Print what the parties export: names and addresses, never a secret.",
-    options: { ...party, ...format },
+    options: { ...party, ...format, ...network },
     examples: ["npx quorate outputs --party 1", "npx quorate outputs --all --format json"],
   },
   runbooks: {
@@ -60,6 +62,7 @@ export const commands = {
       "--plan": "stop after the plan",
       "--confirm <digest>": "run only the plan that was reviewed",
       "--format <f>": "table (default), json or markdown",
+      ...network,
     },
     examples: ["npx quorate run validate --plan", "npx quorate run validate --stage network"],
   },
@@ -73,7 +76,7 @@ export const commands = {
     summary: "A whole network on this machine: real control planes, simulated cloud, simulated cores.",
     words: ["up", "down", "status", "fault", "env"],
     options: {
-      up: "start it, or bring it back from wherever it was killed",
+      "up [--network <name>]": "start it (default: network devnet), or bring it back from wherever it was killed",
       "down [--keep]": "stop every process; the state goes too, unless --keep",
       status: "processes, addresses and faults",
       "fault cut <i> <j>": "cut the link from i to j (one direction)",
@@ -95,7 +98,7 @@ export const commands = {
   kubeconfig: {
     usage: "npx quorate kubeconfig --party <id>",
     summary: "Write a kubeconfig of 14 minutes for one party's cluster, and print its path.",
-    options: { "--party <id>": "one party" },
+    options: { "--party <id>": "one party", ...network },
     examples: ['KUBECONFIG="$(npx quorate kubeconfig --party 2)" kubectl get pods'],
   },
   use: {
@@ -123,7 +126,4 @@ export const commands = {
 };
 
 /** Options that every command takes. */
-export const commonOptions = {
-  "--network <name>": "which network (else QUORATE_NETWORK, else the one chosen by `use`)",
-  "--help": "this text",
-};
+export const commonOptions = { "--help": "this text" };

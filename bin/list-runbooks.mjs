@@ -2,9 +2,8 @@ import { catalogue } from "../runbooks/catalogue.mjs";
 import { hang } from "./help.mjs";
 
 /** `quorate runbooks`, in plain JavaScript: someone looks for the right one in a hurry. */
-export function listRunbooks(args) {
-  const json = args.includes("--format=json") || args[args.indexOf("--format") + 1] === "json";
-  if (json) return `${JSON.stringify({ schema: "quorate/runbooks/v1", runbooks: catalogue }, null, 2)}\n`;
+export function listRunbooks(format) {
+  if (format === "json") return `${JSON.stringify({ schema: "quorate/runbooks/v1", runbooks: catalogue }, null, 2)}\n`;
   const rows = [
     ["runbook", "systems", "risk", "what it does"],
     ...catalogue.map((row) => [row.name, row.systems.join(","), row.risk, row.summary]),

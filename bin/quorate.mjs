@@ -37,16 +37,22 @@ if (wantsHelp || (!ofRunbook && (rest.includes("--help") || rest.includes("-h"))
     ].join("\n"),
   );
   process.exitCode = 2;
-} else if (name === "runbooks") {
+} else if (name === "runbooks" && listFormat(rest) !== undefined) {
   const { listRunbooks } = await import("./list-runbooks.mjs");
-  process.stdout.write(listRunbooks(rest));
-} else if (name === "setup") {
+  process.stdout.write(listRunbooks(listFormat(rest)));
+} else if (name === "setup" && rest.length === 0) {
   await import(sourceOrBuilt("tools/setup.mjs").href);
 } else if (Number(process.versions.node.split(".")[0]) < 24) {
   await runWithPinnedNode();
 } else {
   const { main } = await import(sourceOrBuilt("bin/main.ts").href);
   process.exitCode = await main(name, rest);
+}
+
+/** The format of a list that was asked for in so many words; anything else is for the command's own reading of its options. */
+function listFormat(args) {
+  if (args.length === 0) return "table";
+  return /^--format[= ](table|json)$/.exec(args.join(" "))?.[1];
 }
 
 /**

@@ -1,3 +1,4 @@
+import { parseArgs } from "node:util";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { commands, commonOptions } from "../command-table.mjs";
@@ -5,13 +6,13 @@ import { terminal } from "../terminal.ts";
 
 /** Prints a completion script made from the command table. */
 export async function completion(args: string[]): Promise<number> {
-  const shell = args[0];
+  const [shell, ...more] = parseArgs({ args, options: {}, allowPositionals: true }).positionals;
   const render = { bash: renderBash, zsh: renderZsh, fish: renderFish }[shell ?? ""];
-  if (render === undefined)
+  if (render === undefined || more.length > 0)
     throw new OperatorError({
       code: "ARGUMENT_INVALID",
       what: "completion of which shell?",
-      found: shell ?? "none named",
+      found: [shell, ...more].join(" ") || "none named",
       expected: "bash, zsh or fish",
       next: 'eval "$(npx quorate completion bash)"',
     });

@@ -1,5 +1,6 @@
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { nearestWord } from "../../contract/nearest-word.mjs";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
@@ -8,6 +9,7 @@ import { interruptSignal } from "../../runbooks/interrupt.ts";
 import { executeRun, planRunbook, type RunHost, type RunResult, resumeRun } from "../../runbooks/run.ts";
 import type { Runbook } from "../../runbooks/runbook.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
+import { listRunbooks } from "../list-runbooks.mjs";
 import { openPartyAccess } from "../party-access.ts";
 import { renderRunbookHelp } from "../runbook-help.ts";
 import { parseInputs, type Spelling } from "../runbook-inputs.ts";
@@ -35,6 +37,13 @@ export async function validate(args: string[]): Promise<number> {
 export async function run(args: string[]): Promise<number> {
   const [name, ...rest] = args;
   return await runRunbook(await loadRunbook(name), rest);
+}
+
+/** The list of the runbooks, where it was not asked for in the words that are answered before anything is loaded. */
+export async function list(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: { format: { type: "string", default: "table" } } });
+  terminal.print(listRunbooks(chooseFormat(values.format, ["table", "json"])));
+  return exitCodes.ok;
 }
 
 async function runRunbook(runbook: Runbook, rest: string[], spelling?: Spelling): Promise<number> {

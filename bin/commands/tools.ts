@@ -4,6 +4,13 @@ import { exitCodes } from "../../contract/verdict.ts";
 import { renderTable, terminal } from "../terminal.ts";
 import { chooseFormat } from "./stacks.ts";
 
+/** Set-up takes no option; without one it is started before any of this is loaded. */
+export async function setup(args: string[]): Promise<number> {
+  parseArgs({ args, options: {} });
+  await import("../../tools/setup.mjs");
+  return Number(process.exitCode ?? exitCodes.ok);
+}
+
 /** Lists each tool with its version and where it came from. */
 export async function tools(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { format: { type: "string", default: "table" } } });

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { commands } from "../../bin/command-table.mjs";
 import { renderHelp } from "../../bin/help.mjs";
 import { nearestWord } from "../../contract/nearest-word.mjs";
@@ -68,6 +68,41 @@ test("the help of one runbook has its inputs with their choices, limits and defa
   ])
     expect(stdout).toContain(line);
   expect((await run(["run", "validat", "--help"])).stderr).toContain("RUNBOOK_UNKNOWN");
+});
+
+describe("--network is an option of a command", () => {
+  test.each(Object.entries(commands))(
+    "that lists it, and of no other: %s",
+    async (name, { options = {}, words = [] }) => {
+      const { code, stdout, stderr } = await run([
+        name,
+        ...(name === "run" ? ["validate"] : []),
+        ...words.slice(0, 1),
+        "--network",
+        "x",
+      ]);
+      const isListed = Object.keys(options).some((usage) => usage.includes("--network"));
+      // Without a project, that is what is said of options that are taken.
+      expect({ code, stdout, head: stderr.split("  ")[0] }, stderr).toEqual({
+        code: 2,
+        stdout: "",
+        head: isListed ? "PROJECT_MISSING" : "ARGUMENT_INVALID",
+      });
+      expect(stderr.includes("--network"), stderr).toBe(!isListed);
+    },
+  );
+});
+
+test.each([
+  [["setup", "now"], "setup does not take the word now"],
+  [["runbooks", "--format", "yaml"], 'there is no format "yaml"'],
+  [["runbooks", "--all"], "runbooks has no option --all"],
+  [["completion", "bash", "zsh"], "completion of which shell?"],
+  [["preview", "--yes"], "preview has no option --yes"],
+])("nothing that is typed is passed over: %j", async (args, words) => {
+  const { code, stdout, stderr } = await run(args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain(words);
 });
 
 test("an unknown option is a usage error without a stack", async () => {
