@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { nearestWord } from "../contract/nearest-word.mjs";
 import { OperatorError } from "../contract/operator-error.ts";
 
 const Party = z.int().min(1);
@@ -35,21 +36,49 @@ const usage: Record<Fault["kind"], string> = {
   heal: "heal",
 };
 
+/** A call of each fault that is right, as the docs have it. */
+const example: Record<Fault["kind"], string> = {
+  cut: "cut 2 3",
+  slow: "slow 2 3 200",
+  reset: "reset 2 3",
+  kill: "kill 4",
+  hang: "hang 4",
+  "expire-cert": "expire-cert 3",
+  "wrong-release": "wrong-release 2",
+  heal: "heal",
+};
+
 /** Reads a fault from the words of a command line: `["cut", "2", "3"]`. */
 export function parseFault(words: readonly string[]): Fault {
-  const [kind = "", ...rest] = words;
-  if (!Object.hasOwn(usage, kind)) throw invalid(words, Object.values(usage).join(" | "));
-  const names = [...(usage[kind as Fault["kind"]] ?? "").matchAll(/<(\w+)>/g)].map((match) => match[1] ?? "");
-  if (names.length !== rest.length) throw invalid(words, usage[kind as Fault["kind"]]);
+  const [typed = "", ...rest] = words;
+  if (!Object.hasOwn(usage, typed)) {
+    const near = nearestWord(typed, Object.keys(usage)) as Fault["kind"] | undefined;
+    throw new OperatorError({
+      code: "FAULT_INVALID",
+      what: typed === "" ? "which fault?" : `a devnet has no fault ${JSON.stringify(typed)}`,
+      found: words.join(" ") || "nothing",
+      expected: near === undefined ? Object.values(usage).join("\n") : usage[near],
+      next: `npx quorate devnet fault ${example[near ?? "cut"]}`,
+    });
+  }
+  const kind = typed as Fault["kind"];
+  const names = [...usage[kind].matchAll(/<(\w+)>/g)].map((match) => match[1] ?? "");
+  if (names.length !== rest.length)
+    throw invalid(
+      kind,
+      words,
+      names.length === 0 ? `${kind} takes nothing more` : `${usage[kind].replace(" ", " takes ")}`,
+    );
   const fields = names.map((name, index) => [name, /^\d+$/.test(rest[index] ?? "") ? Number(rest[index]) : Number.NaN]);
   const parsed = Fault.safeParse({ kind, ...Object.fromEntries(fields) });
-  if (!parsed.success) throw invalid(words, usage[kind as Fault["kind"]]);
+  if (!parsed.success) throw invalid(kind, words, wrongNumber(String(parsed.error.issues[0]?.path[0])));
   if ("from" in parsed.data && parsed.data.from === parsed.data.to)
-    throw invalid(
-      words,
-      `${usage[parsed.data.kind]}, with two different parties: no link leads from a party to itself`,
-    );
+    throw invalid(kind, words, "no link leads from a party to itself");
   return parsed.data;
+}
+
+function wrongNumber(name: string): string {
+  return name === "ms" ? "a delay is a whole number from 1 to 60000" : `<${name}> is a party's id, a number from 1`;
 }
 
 /** The fault in words, as `devnet status` shows it. */
@@ -59,12 +88,12 @@ export function faultText(fault: Fault): string {
   return `${fault.kind} ${fault.from}→${fault.to}${fault.kind === "slow" ? ` by ${fault.ms} ms` : ""}`;
 }
 
-function invalid(words: readonly string[], expected: string): OperatorError {
+function invalid(kind: Fault["kind"], words: readonly string[], what: string): OperatorError {
   return new OperatorError({
     code: "FAULT_INVALID",
-    what: "that is no fault a devnet can have",
-    found: words.join(" ") || "nothing",
-    expected,
-    next: "npx quorate devnet fault cut 2 3",
+    what,
+    found: words.join(" "),
+    expected: usage[kind],
+    next: `npx quorate devnet fault ${example[kind]}`,
   });
 }

@@ -32,3 +32,28 @@ test.each([
   expect(() => parseFault(words)).toThrow(OperatorError);
   expect(() => parseFault(words)).toThrow(/^FAULT_INVALID/);
 });
+
+test.each([
+  [["cut", "2"], "cut takes <from> <to>", "cut <from> <to>", "cut 2 3"],
+  [["slow", "2", "3"], "slow takes <from> <to> <ms>", "slow <from> <to> <ms>", "slow 2 3 200"],
+  [["slow", "2", "3", "0"], "a delay is a whole number from 1 to 60000", "slow <from> <to> <ms>", "slow 2 3 200"],
+  [["kill", "x"], "<party> is a party's id, a number from 1", "kill <party>", "kill 4"],
+  [["heal", "2"], "heal takes nothing more", "heal", "heal"],
+  [["reset", "2", "2"], "no link leads from a party to itself", "reset <from> <to>", "reset 2 3"],
+  [["expire", "2"], 'a devnet has no fault "expire"', "expire-cert <party>", "expire-cert 3"],
+])("what is wrong with %j is said, with a call that is right", (words, what, expected, next) => {
+  const problem = { what, found: words.join(" "), expected, next: `npx quorate devnet fault ${next}` };
+  expect(() => parseFault(words)).toThrow(expect.objectContaining({ problem: { code: "FAULT_INVALID", ...problem } }));
+});
+
+test("each call that is given as right is", () => {
+  for (const kind of ["cut", "slow", "reset", "kill", "hang", "expire-cert", "wrong-release", "heal"]) {
+    let next = "";
+    try {
+      parseFault([kind, "x", "x", "x", "x"]);
+    } catch (error) {
+      next = (error as OperatorError).problem.next;
+    }
+    expect(parseFault(next.replace("npx quorate devnet fault ", "").split(" ")).kind).toBe(kind);
+  }
+});
