@@ -52,7 +52,7 @@ export const tools = [
     module: "pulumi",
     package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
     stamps: ["github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.220.0"],
-    companions: ["pulumi-language-nodejs"],
+    companions: ["pulumi-language-nodejs", "pulumi-analyzer-policy"],
     release: (os, arch) => ({
       url: `https://github.com/pulumi/pulumi/releases/download/v3.220.0/pulumi-v3.220.0-${os}-${arch === "amd64" ? "x64" : arch}.tar.gz`,
       member: "pulumi/pulumi",

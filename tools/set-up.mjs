@@ -128,6 +128,8 @@ function place(file, make) {
   rmSync(making, { force: true });
   make(making);
   renameSync(making, file);
+  // Renaming one link to a file over another one to the same file does nothing.
+  rmSync(making, { force: true });
 }
 
 /**

@@ -68,7 +68,11 @@ export function toolsAreInPlace(root, tools, state = readState(root)) {
       const record = state.tools[tool.name];
       return record !== undefined && isInPlace(root, tool.name, record);
     }) &&
-    (state.tools.pulumi?.from !== "go" || statOf(join(binDir(root), "pulumi-language-nodejs")) !== undefined)
+    tools.every(
+      ({ name, companions = [] }) =>
+        state.tools[name]?.from !== "go" ||
+        companions.every((companion) => statOf(join(binDir(root), companion)) !== undefined),
+    )
   );
 }
 

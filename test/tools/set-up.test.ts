@@ -52,7 +52,7 @@ require("node:module").syncBuiltinESMExports();`,
   expect(machine.calls()).toHaveLength(before);
 });
 
-test("a built engine gets our language host beside it under the same directory", async () => {
+test("a built engine gets our language host and our launcher of policy packs beside it under the same directory", async () => {
   using machine = new Machine();
   machine.go();
   await machine.setUp();
@@ -61,6 +61,8 @@ test("a built engine gets our language host beside it under the same directory",
   expect(lstatSync(join(bin, "pulumi")).isSymbolicLink()).toBe(false);
   const host = readFileSync(join(bin, "pulumi-language-nodejs"), "utf8");
   expect(host).toContain(join(machine.root, "tools", "pulumi-language-nodejs", "main.mjs"));
+  const launcher = readFileSync(join(bin, "pulumi-analyzer-policy"), "utf8");
+  expect(launcher).toContain(join(machine.root, "tools", "pulumi-analyzer-policy", "main.mjs"));
 });
 
 test("an engine from PATH keeps its own language host", async () => {
