@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AccountId, Digest, HostLabel, NetworkName, PartyId, Port, Region } from "./names.ts";
 import { printableLine } from "./printable.ts";
+import { ToolImage, ToolImageName } from "./tool-image.ts";
 import { TrustedRelease } from "./trusted-release.ts";
 
 /** Root certificate of AWS Nitro attestation, SHA-256 of its DER. @see https://docs.aws.amazon.com/enclaves/latest/user/verify-root.html */
@@ -34,7 +35,9 @@ export const ManifestParty = z.strictObject({
 });
 export type ManifestParty = z.infer<typeof ManifestParty>;
 
-/** Defaults are those of the kms-core chart. */
+const HexId = z.string().regex(/^[0-9a-f]{64}$/, "an id of KMS Core is 64 lower-case hex digits");
+
+/** Defaults are those of the kms-core chart, written out: a later chart has others. */
 export const ZamaKmsProtocol = z.strictObject({
   decryptionMode: z
     .enum(["NoiseFloodSmall", "NoiseFloodLarge", "BitDecSmall", "BitDecLarge"])
@@ -49,6 +52,35 @@ export const ZamaKmsProtocol = z.strictObject({
   numSessionsPreproc: z.int().min(2).default(100).describe("Sessions of preprocessing that run side by side."),
   tokioWorkerThreads: z.int().min(1).default(10).describe("Threads for input and output."),
   rayonNumThreads: z.int().min(1).default(40).describe("Threads for computing."),
+  rateLimiterBucketSize: z
+    .int()
+    .min(50_000, "preprocessing alone takes 50000 at once: with less it is refused for ever")
+    .default(50_000)
+    .describe("What requests to a core may cost together at one time."),
+  peerNetwork: z
+    .strictObject({
+      initialIntervalMs: z.int().min(1).default(100).describe("First wait before a message is sent again, in ms."),
+      maxIntervalSeconds: z.int().min(1).default(60).describe("Longest wait, in seconds."),
+      maxElapsedSeconds: z.int().min(1).default(300).describe("After how long a message is given up, in seconds."),
+      timeoutSeconds: z.int().min(1).default(300).describe("How long a round waits for a peer, in seconds."),
+      maxInactiveSessionsPerParty: z
+        .int()
+        .min(1)
+        .default(1_000)
+        .describe("Sessions that one peer may have opened here before this core knows of them."),
+    })
+    .prefault({})
+    .describe("Patience of cores with each other."),
+  migration: z
+    .array(
+      z.strictObject({
+        contextId: HexId.describe("An MPC context that every core holds."),
+        epochIds: z.array(HexId).min(1).describe("Its epochs, all of them and no other."),
+      }),
+    )
+    .min(1)
+    .optional()
+    .describe("For the first boot of KMS Core 0.15 only, of a network that has keys: which epochs each context has."),
 });
 
 export const EnclaveSize = z.strictObject({
@@ -98,6 +130,12 @@ export const ZamaKmsManifest = z.strictObject({
         .regex(/^\d+\.\d+\.\d+/, "a chart version looks like 1.9.1")
         .describe("Version of the chart."),
       digest: Digest.describe("What it has to be, byte for byte: the digest in the registry, or of all its files."),
+      toolImages: z
+        .partialRecord(ToolImageName, ToolImage)
+        .optional()
+        .describe(
+          "Images that the chart runs beside the core, by digest; which they are depends on its version. Left out: the tags that the chart names.",
+        ),
     })
     .describe("The Helm chart of the core."),
   trustedReleases: z

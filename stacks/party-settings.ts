@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { AllocatorSize } from "../components/aws/enclave-user-data.ts";
+import { chartProblems } from "../components/zama-kms/chart-versions.ts";
 import { fileError } from "../contract/file-error.ts";
 import type { Digest } from "../contract/names.ts";
 import type { ManifestParty, NetworkManifest } from "../contract/network-manifest.ts";
@@ -8,6 +9,7 @@ import { OperatorError } from "../contract/operator-error.ts";
 import type { PartyCard } from "../contract/party-card.ts";
 import type { StackConfig } from "../contract/stack-config.ts";
 import type { TrustedRelease } from "../contract/trusted-release.ts";
+import { checkAccounts } from "./account-checks.ts";
 import { chartDigest } from "./chart-digest.ts";
 import type { ManifestFile } from "./manifest-file.ts";
 import { joinCards, noPeerCards, type PeerCards } from "./peer-cards.ts";
@@ -38,10 +40,11 @@ export async function settleParty(
   peers: PeerCards = noPeerCards,
 ): Promise<PartySettings> {
   checkTransport(file);
+  checkChart(file);
   const party = ownEntry(config, file, source);
   const release = ownRelease(config, file, source);
   checkMeasurements(config, release, file, source);
-  checkPartyKey(config, source);
+  checkAccounts(config, source);
   checkAmiRelease(config, source);
   return {
     config,
@@ -67,6 +70,19 @@ function checkTransport({ manifest, path }: ManifestFile) {
       expected: "privatelink",
       next: `have all parties agree on transport: privatelink in ${path}`,
     });
+}
+
+/** A chart takes any values and drops those that it does not know, without a word. */
+function checkChart({ manifest, path }: ManifestFile) {
+  const [problem, ...more] = chartProblems(manifest);
+  if (problem === undefined) return;
+  throw new OperatorError({
+    code: "CHART_UNFIT",
+    what: `network ${manifest.network}: chart ${manifest.chart.version} would not do what the parties agreed on`,
+    found: `${problem.field}: ${problem.found}, in ${path}${more.length > 0 ? ` (and ${more.map(({ field }) => field).join(", ")})` : ""}`,
+    expected: problem.expected,
+    next: `have all parties agree on another chart.version in ${path}, or on a manifest without ${problem.field}`,
+  });
 }
 
 function ownEntry(config: StackConfig, { manifest, path }: ManifestFile, source: string): ManifestParty {
@@ -129,20 +145,6 @@ function checkMeasurements(
     found: `quorate:allowedPcr0 in ${source} leaves it out`,
     expected: `PCR0 of release ${release.version}, ${release.pcr0}`,
     next: `add it to quorate:allowedPcr0 in ${source}, or remove the key to allow every trusted release`,
-  });
-}
-
-/** A key of another account is none that this stack could make, and lies where the core looks for it. */
-function checkPartyKey(config: StackConfig, source: string): void {
-  const { arn } = config.partyKey;
-  const [, , , region, accountId] = arn?.split(":") ?? [];
-  if (arn === undefined || (region === config.region && accountId !== config.accountId)) return;
-  throw new OperatorError({
-    code: "PARTY_KEY_MISPLACED",
-    what: `party ${config.party} (${config.network}): the key that is to seal its private vault is not one of another account in the party's region`,
-    found: `quorate:partyKey.arn: ${arn} in ${source}`,
-    expected: `a key in ${config.region}, of an account other than ${config.accountId}`,
-    next: `correct quorate:partyKey.arn in ${source}, or remove it to have the key made in the party's own account`,
   });
 }
 

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { NetworkManifest } from "../../contract/network-manifest.ts";
 import { partyHost } from "../../contract/network-manifest.ts";
 import { checkArgs } from "../check-args.ts";
+import { chartProblems, chartVersion } from "./chart-versions.ts";
 import { type CoreSettings, coreName, coreValues, hostStem } from "./core-values.ts";
 
 export interface CoreReleaseArgs extends CoreSettings {
@@ -33,7 +34,7 @@ export function coreObjects(partyId: number) {
   return { statefulSet: coreName, pod, services: { headless: coreName, core: pod } };
 }
 
-function check(name: string, { manifest, partyId, release, chart }: CoreReleaseArgs) {
+function check(name: string, { manifest, partyId, release, chart, backupVault }: CoreReleaseArgs) {
   const own = manifest.parties.find((party) => party.id === partyId);
   const host = own && partyHost(own);
   checkArgs(`core release ${name}`, [
@@ -49,6 +50,20 @@ function check(name: string, { manifest, partyId, release, chart }: CoreReleaseA
     },
     chart.ref.startsWith("oci://") &&
       !chart.ref.includes("@sha256:") && { propertyPath: "chart.ref", reason: "has to be pinned by digest" },
+    chart.version !== manifest.chart.version && {
+      propertyPath: "chart.version",
+      reason: `the values are for ${manifest.chart.version}, which the parties agreed on, found ${chart.version}`,
+    },
+    ...chartProblems(manifest).map(({ field, found, expected }) => ({
+      propertyPath: `manifest.${field}`,
+      reason: `found ${found}, expected ${expected}`,
+    })),
+    backupVault !== undefined &&
+      "custodians" in backupVault &&
+      chartVersion(manifest.chart.version)?.custodianBackup === false && {
+        propertyPath: "backupVault.custodians",
+        reason: `chart ${manifest.chart.version} does not read it`,
+      },
   ]);
 }
 

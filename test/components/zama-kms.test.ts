@@ -54,6 +54,9 @@ describe("CoreRelease", () => {
             "cpuCount": 48,
             "enabled": true,
             "memoryGiB": 96,
+            "networkTunnel": {
+              "enabled": true,
+            },
           },
           "nodeSelector": {
             "node.kubernetes.io/enclave-enabled": "true",
@@ -82,12 +85,20 @@ describe("CoreRelease", () => {
               "prefix": "PUB-p1",
             },
           },
+          "rateLimiter": {
+            "bucketSize": 50000,
+          },
           "serviceAccountName": "mpc-party",
           "thresholdMode": {
             "decCapacity": 10000,
             "decryptionMode": "NoiseFloodSmall",
             "enabled": true,
+            "initialIntervalMs": 100,
+            "maxElapsedTime": 300,
+            "maxInterval": 60,
+            "maxOpenedInactiveSessionsPerParty": 1000,
             "minDecCache": 6000,
+            "networkTimeout": 300,
             "numSessionsPreproc": 100,
             "peersList": [
               {
@@ -246,6 +257,67 @@ describe("Party", () => {
       stack.result,
     );
     info.mockRestore();
+  });
+
+  test("the connector's key says what is missing, and is the one that the connector is told", async () => {
+    const warn = vi.spyOn(log, "warn").mockResolvedValue();
+    const stack = await party(exampleSettings({}, { txSenderKey: {} }));
+    const connector = "arn:aws:iam::100000000001:role/mpc-kms-party-1-party-1-connector";
+    expect(JSON.parse(stack.get("party-1-tx-sender-key").inputs.policy).Statement[0].Principal.AWS).toBe(connector);
+    expect(stack.get("party-1-place-config").inputs.data.KMS_CONNECTOR__TX_SENDER_AWS_KMS_KEY_ID).toBe(
+      "party-1-tx-sender-key-id",
+    );
+    expect(await settled(stack.result.outputs.txSenderKeyArn)).toContain("party-1-tx-sender-key-id");
+    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining("import-key-material"), expect.anything());
+    warn.mockRestore();
+  });
+
+  test("a connector's key of another account is its role's to use, and none is made", async () => {
+    const arn = "arn:aws:kms:eu-west-1:200000000001:key/1";
+    const stack = await party(exampleSettings({}, { txSenderKey: { arn } }));
+    expect(stack.ofType("aws:kms/externalKey:ExternalKey")).toEqual([]);
+    expect(JSON.parse(stack.get("party-1-connector-tx-sender-policy").inputs.policy).Statement).toEqual([
+      {
+        Sid: "Signs",
+        Effect: "Allow",
+        Action: ["kms:DescribeKey", "kms:GetPublicKey", "kms:Sign", "kms:Verify"],
+        Resource: arn,
+      },
+    ]);
+  });
+
+  test("a party with a backup account may write there, decrypt in its enclave, and delete nothing", async () => {
+    const stack = await party(exampleSettings({}, { backup: { accountId: "200000000001" } }));
+    const text = stack.get("party-1-core-backup-policy").inputs.policy;
+    expect(text).not.toMatch(/Delete|GenerateDataKey/);
+    const bucket = "arn:aws:s3:::mpc-backup-devnet-p1-200000000001";
+    expect(JSON.parse(text).Statement).toMatchObject([
+      { Resource: `${bucket}/*`, Condition: { StringEquals: { "aws:ResourceAccount": "200000000001" } } },
+      { Resource: bucket, Condition: { StringEquals: { "aws:ResourceAccount": "200000000001" } } },
+      { Sid: "CoreReads", Resource: "arn:aws:kms:eu-west-1:200000000001:key/*" },
+      { Sid: "AttestedCoreUnseals", Action: ["kms:Decrypt"], Condition: { StringEqualsIgnoreCase: expect.anything() } },
+    ]);
+    expect(stack.get("party-1-place-config").inputs.data).toMatchObject({
+      KMS_CORE__BACKUP_VAULT__STORAGE__S3__BUCKET: "mpc-backup-devnet-p1-200000000001",
+      KMS_CORE__BACKUP_VAULT__STORAGE__S3__PREFIX: "backup",
+      KMS_CORE__BACKUP_VAULT__KEYCHAIN__AWS_KMS__ROOT_KEY_ID:
+        "arn:aws:kms:eu-west-1:200000000001:alias/quorate-devnet-party-1-backup",
+      KMS_CORE__BACKUP_VAULT__KEYCHAIN__AWS_KMS__ROOT_KEY_SPEC: "asymm",
+    });
+  });
+
+  test("without logs and trail there is no bucket for them, and the outputs say so", async () => {
+    const stack = await party(exampleSettings({}, { audit: { accessLog: false, trail: false } }));
+    expect(stack.ofType("aws:s3/bucket:Bucket")).toHaveLength(2);
+    expect(await settled(stack.result.outputs.absent)).toMatchObject({
+      auditLogBucket: expect.stringContaining("quorate:audit"),
+    });
+    const watched = await party(exampleSettings({}, { audit: { accessLog: false } }));
+    expect(watched.ofType("aws:s3/bucketLogging:BucketLogging")).toEqual([]);
+    expect(watched.get("party-1-audit-trail").inputs.name).toBe("quorate-devnet-party-1");
+    expect(watched.get("party-1-logs-policy").inputs.policy).toContain(
+      "arn:aws:cloudtrail:eu-west-1:100000000001:trail/quorate-devnet-party-1",
+    );
   });
 
   test("the connector may take its role and has no bucket", async () => {

@@ -197,6 +197,28 @@ describe("a stack that does not fit its network is refused:", () => {
     ).toMatchObject({ code: "PARTY_KEY_MISPLACED", found: expect.stringContaining(arn) });
   });
 
+  test("backups in the account that they are to outlive", async () => {
+    expect(
+      await problem((config) => {
+        config.backup = { accountId: config.accountId };
+      }),
+    ).toMatchObject({ code: "BACKUP_MISPLACED", found: expect.stringContaining("quorate:backup.accountId") });
+  });
+
+  test("a cluster's name that leaves none for a role, unless one is chosen", async () => {
+    const long = (config: { cluster: { create: { name: string } } }) => {
+      config.cluster.create.name = "c".repeat(60);
+    };
+    expect(await problem(long)).toMatchObject({ code: "NAME_TOO_LONG", next: expect.stringContaining("roles.core") });
+    expect(
+      await problem((config) => {
+        long(config);
+        config.roles = { core: "core", connector: "connector" };
+        config.accountId = "100000000009";
+      }),
+    ).toMatchObject({ code: "MANIFEST_MISMATCH" });
+  });
+
   test("an allocator smaller than the enclave", async () => {
     expect(
       await problem((config) => {
@@ -233,6 +255,16 @@ describe("a stack that does not fit its network is refused:", () => {
     const manifest = rawManifest();
     manifest.chart.ref = "../nowhere";
     expect(await problem(() => {}, manifest)).toMatchObject({ code: "CHART_MISSING" });
+  });
+
+  test("a chart of a version whose values nobody knows is refused, by the versions that are known", async () => {
+    const manifest = rawManifest();
+    manifest.chart.version = "1.4.4";
+    expect(await problem(() => {}, manifest)).toMatchObject({
+      code: "CHART_UNFIT",
+      found: expect.stringContaining("chart.version: 1.4.4"),
+      expected: expect.stringContaining("1.5.2, 1.6.0"),
+    });
   });
 });
 

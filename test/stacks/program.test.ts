@@ -57,7 +57,7 @@ test("the program exports the party outputs, exactly", async () => {
       "elasticIp": null,
       "endpointServiceName": "com.amazonaws.vpce.eu-west-1.vpce-svc-00000000000000001",
       "kubeip": null,
-      "manifestDigest": "sha256:e4dd55b166ee3f35e5ef976f8d4e7b1d2f00f79672844c80fd609bb2515d4918",
+      "manifestDigest": "sha256:7efce29f3b27223975d4cf31c659a9efb1f0495ea12fdb65e6e327baccdd5fc9",
       "namespace": "kms-decentralized",
       "network": "devnet",
       "partyId": 1,
