@@ -209,7 +209,8 @@ const actions: Record<string, (request: KmsCall) => Promise<object> | object> = 
   },
   async Sign(request) {
     const { Message, MessageType, SigningAlgorithm } = read(Signing, request.input);
-    const found = findAllowed(request);
+    const context = { "kms:signingalgorithm": SigningAlgorithm, "kms:messagetype": MessageType };
+    const found = findAllowed(request, { context });
     const signature = signMessage(await material(found), SigningAlgorithm, Message, MessageType === "DIGEST");
     return { KeyId: found.arn, Signature: signature.toString("base64"), SigningAlgorithm };
   },

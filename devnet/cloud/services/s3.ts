@@ -11,6 +11,7 @@ import { listObjects, listVersions } from "./s3-listing.ts";
 
 const namespace = "http://s3.amazonaws.com/doc/2006-03-01/";
 export const bucketType = "aws:s3/bucket:Bucket";
+const objectType = "aws:s3/bucketObjectv2:BucketObjectv2";
 const versioningType = "aws:s3/bucketVersioning:BucketVersioning";
 const policyType = "aws:s3/bucketPolicy:BucketPolicy";
 const publicAccessType = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock";
@@ -249,6 +250,14 @@ const bucketActions: Record<string, Action> = {
   },
 };
 
+/** An object that a program made is a resource too: what others do to it is what its next refresh finds. */
+async function noteObject({ account, name }: BucketCall, key: string, now: ObjectVersion | undefined): Promise<void> {
+  const record = account.get(objectType, `${name}/${key}`);
+  if (record === undefined) return;
+  if (now === undefined) await account.delete(objectType, record.id);
+  else await account.put({ ...record, props: { ...record.props, etag: now.etag.replaceAll('"', "") } });
+}
+
 const objectActions: Record<string, Action> = {
   HEAD: (request) => getObject(request),
   GET: (request) => getObject(request),
@@ -264,6 +273,7 @@ const objectActions: Record<string, Action> = {
     const bytes = readBody(call);
     const about = { contentType: header(call, "content-type"), metadata: userMetadata(call) };
     const version = await account.objects.put(name, key, bytes, about);
+    await noteObject(request, key, version);
     return { status: 200, headers: { etag: version.etag, ...versionHeader(version) } };
   },
   async DELETE(request) {
@@ -272,6 +282,7 @@ const objectActions: Record<string, Action> = {
     const versionId = call.query.get("versionId") ?? undefined;
     authorizeObject(request, key, versionId === undefined ? "s3:DeleteObject" : "s3:DeleteObjectVersion");
     const gone = await account.objects.delete(name, key, versionId);
+    await noteObject(request, key, account.objects.head(name, key));
     return {
       status: 204,
       headers: {

@@ -152,8 +152,33 @@ function refuseReplication(caller: AwsCaller, inputs: Properties): void {
       throw refused(`Versioning must be 'Enabled' on the bucket ${name} to apply a replication configuration`);
 }
 
+/** An object whose content the program gives; its bytes are where S3's own calls find them. */
+const bucketObject: AwsResource = {
+  create(caller, inputs) {
+    const [bucketName, key] = [text(inputs.bucket), text(inputs.key)];
+    if (!caller.store.get(bucketType, bucketName))
+      throw awsError("S3", "PutObject", 404, "NoSuchBucket", "The specified bucket does not exist");
+    if (inputs.content === undefined)
+      throw new Error("the simulated cloud has objects with `content` only, no files or archives");
+    return { id: `${bucketName}/${key}`, computed: { arn: `arn:aws:s3:::${bucketName}/${key}` } };
+  },
+  update: () => ({}),
+  async settle(caller, _id, props) {
+    const about = { contentType: props.contentType === undefined ? undefined : text(props.contentType) };
+    const bytes = Buffer.from(text(props.content));
+    const version = await caller.store.objects.put(text(props.bucket), text(props.key), bytes, about);
+    return { etag: version.etag.replaceAll('"', ""), versionId: version.versionId };
+  },
+  async remove(caller, _id, props) {
+    const [bucketName, key] = [text(props.bucket), text(props.key)];
+    for (const { version } of caller.store.objects.versions(bucketName, key))
+      if (version.key === key) await caller.store.objects.delete(bucketName, key, version.versionId);
+  },
+};
+
 export const s3Resources: { readonly [type: string]: AwsResource } = {
   [bucketType]: bucket,
+  "aws:s3/bucketObjectv2:BucketObjectv2": bucketObject,
   [accessBlockType]: bucketSetting(),
   [policyType]: bucketSetting(refusePolicy),
   "aws:s3/bucketOwnershipControls:BucketOwnershipControls": bucketSetting(),
