@@ -78,7 +78,7 @@ export const commands = {
     options: {
       "up [--network <name>]": "start it (default: network devnet), or bring it back from wherever it was killed",
       "down [--keep]": "stop every process; the state goes too, unless --keep",
-      status: "processes, addresses and faults",
+      "status [--format table|json]": "cores, processes, addresses and faults",
       "fault cut <i> <j>": "cut the link from i to j (one direction)",
       "fault slow <i> <j> <ms>": "delay the link from i to j",
       "fault reset <i> <j>": "reset connections from i to j",

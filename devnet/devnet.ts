@@ -97,7 +97,13 @@ export async function devnetStatus(root: string): Promise<DevnetStatus> {
   const files = devnetFiles(root);
   const state = readState(files);
   const status = state === null ? null : await askDevnetd<DevnetdStatus>(state, "status", null, 5_000);
-  if (status !== null) return status;
+  if (status !== null)
+    return {
+      ...status,
+      // They answer in any order; whoever reads two reports compares them.
+      programs: status.programs.toSorted((a, b) => ranked(a.name).localeCompare(ranked(b.name))),
+      parties: status.parties.toSorted((a, b) => a.partyId - b.partyId),
+    };
   if (state !== null && (state.devnetd === null || !isAlive(state.devnetd))) await reapIfIdle(files, state);
   return {
     phase: "down",
@@ -111,6 +117,13 @@ export async function devnetStatus(root: string): Promise<DevnetStatus> {
     faults: [],
     providers: null,
   };
+}
+
+/** Programs that are there once come before those of each party, and party 10 after party 9. */
+function ranked(program: string): string {
+  return program
+    .replace(/^party-(\d+)/, (_, id: string) => `party-${id.padStart(3, "0")}`)
+    .replace(/^(?!party-)/, "0 ");
 }
 
 /** Makes something go wrong, or heals everything. Resolves when that is what others meet. */

@@ -4,9 +4,11 @@ import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { devnetDown, devnetEnv, devnetFault, devnetStatus, devnetUp } from "../../devnet/devnet.ts";
 import { faultText, parseFault } from "../../devnet/fault.ts";
+import { devnetDownError } from "../../devnet/ready.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
+import { renderDevnet } from "../devnet-text.ts";
 import { projectRoot, toolsFolder, useTools } from "../session.ts";
-import { colours, renderTable, terminal } from "../terminal.ts";
+import { colours, terminal } from "../terminal.ts";
 import { chooseFormat } from "./stacks.ts";
 
 const actions: Record<string, (args: string[], root: string) => Promise<number>> = { up, down, status, fault, env };
@@ -45,44 +47,31 @@ async function status(args: string[], root: string): Promise<number> {
   const format = chooseFormat(values.format, ["table", "json"]);
   const found = await devnetStatus(root);
   if (format === "json") {
-    terminal.print(
-      JSON.stringify(
-        {
-          schema: "quorate/devnet-status/v1",
-          ...found,
-          verdict: found.phase === "ready" ? "OK" : "FAIL",
-          findings: [],
-        },
-        null,
-        2,
-      ),
-    );
+    const findings = found.phase === "down" ? [downFinding(root, found.network)] : [];
+    const verdict = found.phase === "ready" ? "OK" : "FAIL";
+    terminal.print(JSON.stringify({ schema: "quorate/devnet-status/v1", ...found, verdict, findings }, null, 2));
   } else if (found.phase === "down") {
-    terminal.print("no devnet is up here\nnext  npx quorate devnet up");
+    throw devnetDownError(root, "no devnetd that answers", found.network || undefined);
   } else {
-    const parties = [...found.parties]
-      .sort((a, b) => a.partyId - b.partyId)
-      .map((party) => [
-        `party ${party.partyId}`,
-        party.core,
-        party.pod ?? "",
-        party.bootId === null ? "" : `boot ${party.bootId.slice(0, 8)}`,
-        party.detail === party.core ? "" : (party.detail ?? ""),
-      ]);
-    const idle = found.programs.filter((program) => program.state !== "serving");
-    const programs = idle.map((program) => [program.name, program.state]);
     terminal.print(
       [
         devnetLine(found.network, `${found.phase}, in 127.${found.k}.0.0/16`),
-        renderTable(parties),
-        `${found.programs.length - idle.length} of ${found.programs.length} programs serve`,
-        ...(programs.length > 0 ? [renderTable(programs)] : []),
-        `faults: ${found.faults.map(faultText).join(", ") || "none"}`,
+        renderDevnet(found),
         ...(found.parties.every((party) => party.core === "absent") ? ["next  npx quorate up --all"] : []),
       ].join("\n"),
     );
   }
+  if (found.phase === "down") return exitCodes.usage;
   return found.phase === "ready" ? exitCodes.ok : exitCodes.failed;
+}
+
+function downFinding(root: string, network: string) {
+  const { code, what, found, expected, next } = devnetDownError(
+    root,
+    "no devnetd that answers",
+    network || undefined,
+  ).problem;
+  return { code, party: null, field: what, found, expected, next };
 }
 
 async function fault(args: string[], root: string): Promise<number> {

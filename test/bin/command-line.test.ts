@@ -166,3 +166,18 @@ test.each([
   expect(stderr).toMatch(new RegExp(`^ {2}expected .*${expected.replace("?", "\\?")}`, "m"));
   expect(stderr).toContain(`next      npx quorate ${help}\n`);
 });
+
+test("where no devnet is up, its status is told as by every other command that needs one", async () => {
+  await mkdir(join(folder, "stacks", "networks"), { recursive: true });
+  const { code, stdout, stderr } = await run(["devnet", "status"]);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain("DEVNET_DOWN  ");
+  const asJson = await run(["devnet", "status", "--format", "json"]);
+  expect({ code: asJson.code, stderr: asJson.stderr }).toEqual({ code: 2, stderr: "" });
+  const next = "npx quorate devnet up";
+  expect(JSON.parse(asJson.stdout)).toMatchObject({
+    phase: "down",
+    verdict: "FAIL",
+    findings: [{ code: "DEVNET_DOWN", next }],
+  });
+});
