@@ -1,9 +1,10 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { EngineEvent, OpMap, PulumiCommand, Stack } from "@pulumi/pulumi/automation/index.js";
+import type { EngineEvent, OpMap, PulumiCommand, Stack, StepEventMetadata } from "@pulumi/pulumi/automation/index.js";
 import { OperatorError } from "../contract/operator-error.ts";
 import { partyTags, projectName } from "../stacks/project.ts";
+import { type ChangedValue, changedValues } from "./changed-values.ts";
 import { lacksCheckpoint, readCheckpoint } from "./checkpoint.ts";
 import { engineError } from "./engine-error.ts";
 import { adoptInterruptedCreates, interruptedCreates, isInterrupted } from "./interrupted-creates.ts";
@@ -23,8 +24,19 @@ export interface Changes {
   stackName: string;
   counts: Partial<Record<string, number>>;
   /** Resources that would change, in the engine's order. */
-  resources: { operation: string; type: string; name: string }[];
+  resources: ChangedResource[];
   durationMs: number;
+}
+
+/** One resource that would change, or did. */
+export interface ChangedResource {
+  operation: string;
+  type: string;
+  name: string;
+  /** What an update changes in it; of what is made or removed as a whole, nothing. */
+  changes: ChangedValue[];
+  /** How many more changes there are. */
+  changesLeftOut: number;
 }
 
 export interface FleetOptions {
@@ -80,12 +92,7 @@ export class Fleet {
       const metadata = event.resourcePreEvent?.metadata;
       if (metadata) {
         onEvent({ kind: "resource", operation: metadata.op, type: metadata.type, urn: metadata.urn });
-        if (metadata.op !== "same" && metadata.op !== "read")
-          resources.push({
-            operation: metadata.op,
-            type: metadata.type,
-            name: metadata.urn.split("::").at(-1) ?? metadata.urn,
-          });
+        if (!quietOperations.has(metadata.op)) resources.push(changedResource(metadata));
       }
       const diagnostic = event.diagnosticEvent;
       if (diagnostic && !diagnostic.ephemeral) {
@@ -224,6 +231,21 @@ export class Fleet {
     }
     return workDir;
   }
+}
+
+/** What changes nothing, and the two halves of a `replace`, which has an event of its own. */
+const quietOperations: ReadonlySet<string> = new Set(["same", "read", "create-replacement", "delete-replaced"]);
+
+function changedResource(metadata: StepEventMetadata): ChangedResource {
+  const isWhole = metadata.op === "create" || metadata.op === "delete";
+  const { values, leftOut } = isWhole ? { values: [], leftOut: 0 } : changedValues(metadata);
+  return {
+    operation: metadata.op,
+    type: metadata.type,
+    name: metadata.urn.split("::").at(-1) ?? metadata.urn,
+    changes: values,
+    changesLeftOut: leftOut,
+  };
 }
 
 /** Returns once the lock is gone: released, or broken because its engine is dead. */

@@ -12,6 +12,7 @@ import { openTerminal } from "../../runbooks/terminal.ts";
 import { settleParty } from "../../stacks/party-settings.ts";
 import { readPeerCards } from "../../stacks/peer-cards.ts";
 import { manifestPath } from "../../stacks/project.ts";
+import { changeList, changeRows } from "../changes-text.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
 import { openSession, type Session } from "../session.ts";
 import { colours, renderTable, terminal } from "../terminal.ts";
@@ -181,7 +182,6 @@ function renderChanges(session: Session, report: "preview" | "up", changes: Chan
     countText(party),
     `${(party.durationMs / 1000).toFixed(1)} s`,
   ]);
-  const listed = changes.flatMap((party) => party.resources.map((resource) => ({ party: party.partyId, ...resource })));
   if (format === "markdown")
     return [
       `### Quorate ${report}: network ${session.network}, ${verdict}`,
@@ -195,15 +195,14 @@ function renderChanges(session: Session, report: "preview" | "up", changes: Chan
         "",
         `<details><summary>party ${party.partyId}: ${countText(party)}</summary>`,
         "",
-        ...party.resources.map((resource) => `- ${resource.operation} \`${resource.name}\` (${resource.type})`),
+        ...changeList(party.resources),
         "",
         "</details>",
       ]),
     ].join("\n");
-  const details = listed.map((row) => [`  party ${row.party}`, row.operation, row.name, row.type]);
   return [
     networkLine(session.manifest, { rest: `manifest ${session.manifestDigest.slice(0, 19)}`, bold: colours.bold }),
-    ...(details.length > 0 ? [renderTable(details)] : []),
+    ...changeRows(changes),
     renderTable(rows),
     verdict,
   ].join("\n");
