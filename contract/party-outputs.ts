@@ -75,6 +75,29 @@ export const ZamaKmsPartyOutputs = z.strictObject({
     })
     .describe("Where the party's own CA certificate is published, once its core has made it."),
   partyKeyArn: Arn.describe("The KMS key that seals the private vault."),
+  signingKeyArn: Arn.optional().describe("The KMS key that signs the party's card. Left out by stacks of before."),
+  availabilityZoneIds: z
+    .array(z.string())
+    .optional()
+    .describe("Ids of the zones that the party's nodes lie in. Left out by stacks of before."),
+  txSenderKeyArn: Arn.nullable()
+    .optional()
+    .describe("The KMS key by which the connector signs its transactions. Left out by stacks of before."),
+  backupVault: z
+    .strictObject({
+      accountId: AccountId.describe("The account that it lies in."),
+      bucketName: z.string().min(3).describe("Name of its bucket."),
+      prefix: z.string().min(1).describe("How the names of all its objects begin."),
+      keyAliasArn: Arn.describe("The KMS key that seals what is in it, by its alias."),
+    })
+    .nullable()
+    .optional()
+    .describe("Where the core copies its private vault to. Left out by stacks of before."),
+  auditLogBucket: z
+    .string()
+    .nullable()
+    .optional()
+    .describe("Bucket in which it is written down who used the vaults and the keys. Left out by stacks of before."),
   roles: z
     .strictObject({ core: Arn.describe("Of the core."), connector: Arn.describe("Of the connector.") })
     .describe("IAM roles that the service accounts take on."),

@@ -13,6 +13,26 @@ const KeyArn = Arn.refine(
   "a key's ARN looks like arn:aws:kms:eu-west-1:111122223333:key/…",
 );
 
+/** How a key of our own making is kept. */
+export const keptKey = {
+  deletionWindowDays: z
+    .int()
+    .min(7)
+    .max(30)
+    .default(30)
+    .describe("Days between a request to delete the key and its end."),
+  administratorArns: z
+    .array(Arn)
+    .min(1)
+    .optional()
+    .describe("Who may manage the key; none of them can use it. Left out: whom the account's own IAM policies allow."),
+};
+
+const elsewhereAdministered = {
+  path: ["administratorArns"],
+  error: "a key of another account has its administrators there; remove this or arn",
+};
+
 /** An EKS cluster of our own making, or one that exists. */
 export const ClusterChoice = z.union(
   [
@@ -140,25 +160,51 @@ export const ZamaKmsStackConfig = z.strictObject({
       arn: KeyArn.optional().describe(
         "A key of another account, which its owner manages. Left out: this stack makes one.",
       ),
+      ...keptKey,
+    })
+    .refine(({ arn, administratorArns }) => arn === undefined || administratorArns === undefined, elsewhereAdministered)
+    .prefault({})
+    .describe("The KMS key that seals the private vault, for attested enclaves only."),
+  signingKey: z
+    .strictObject({
+      signerArns: z
+        .array(Arn)
+        .min(1)
+        .optional()
+        .describe("Who may sign in the party's name. Left out: whom the account's own IAM policies allow."),
+      administratorArns: z
+        .array(Arn)
+        .min(1)
+        .optional()
+        .describe("Who may manage the key. Left out: whom the account's own IAM policies allow."),
       deletionWindowDays: z
         .int()
         .min(7)
         .max(30)
         .default(30)
         .describe("Days between a request to delete the key and its end."),
-      administratorArns: z
-        .array(Arn)
-        .optional()
-        .describe(
-          "Who may manage the key; none of them can decrypt with it. Left out: whom the account's own IAM policies allow.",
-        ),
-    })
-    .refine(({ arn, administratorArns }) => arn === undefined || administratorArns === undefined, {
-      path: ["administratorArns"],
-      error: "a key of another account has its administrators there; remove this or arn",
     })
     .prefault({})
-    .describe("The KMS key that seals the private vault, for attested enclaves only."),
+    .describe("The KMS key that signs the party's card, by which its peers know it."),
+  txSenderKey: z
+    .strictObject({
+      arn: KeyArn.optional().describe(
+        "A key of another account, which its owner manages. Left out: this stack makes one, without material.",
+      ),
+      ...keptKey,
+    })
+    .refine(({ arn, administratorArns }) => arn === undefined || administratorArns === undefined, elsewhereAdministered)
+    .optional()
+    .describe("The KMS key by which the connector signs its transactions. Its material is imported afterwards."),
+  backup: z
+    .strictObject({
+      accountId: AccountId.describe("The account that the backups lie in; not the party's own."),
+      region: Region.optional().describe("Its region. Left out: the party's."),
+    })
+    .optional()
+    .describe(
+      "Where the core copies its private vault to: an account of its own, with a stack of its own. Either stack can come first.",
+    ),
   roles: z
     .strictObject({
       core: RoleName.optional().describe("Of the core. Left out: `mpc-<cluster>-party-<id>`."),
@@ -169,6 +215,12 @@ export const ZamaKmsStackConfig = z.strictObject({
   audit: z
     .strictObject({
       accessLog: z.boolean().default(true).describe("Whether S3 writes down every access to the vaults."),
+      trail: z
+        .boolean()
+        .default(true)
+        .describe(
+          "Whether CloudTrail writes down every call to KMS and every object that is read or written. Switch it off where the organisation's own trail does.",
+        ),
       retentionDays: z
         .int()
         .min(90, "90 days at least: an intrusion is often found only after months")

@@ -21,6 +21,12 @@ export interface PartyNamespaceArgs {
     keyId: pulumi.Input<string>;
     keySpec: "symm" | "asymm";
   };
+  /** @default none */
+  backupVault?:
+    | { bucketName: pulumi.Input<string>; prefix: string; key: { id: pulumi.Input<string>; spec: "symm" | "asymm" } }
+    | undefined;
+  /** @default none */
+  txSenderKeyId?: pulumi.Input<string> | undefined;
 }
 
 /**
@@ -106,7 +112,8 @@ function createConfigMap(
  * The chart's init container reads every key one by one and blocks on a missing one: what this party has not got is
  * an empty text.
  */
-function partyConfig({ partyId, publicVault, privateVault }: PartyNamespaceArgs): Record<string, pulumi.Input<string>> {
+function partyConfig(args: PartyNamespaceArgs): Record<string, pulumi.Input<string>> {
+  const { partyId, publicVault, privateVault, backupVault } = args;
   return {
     CORE_CLIENT__S3_ENDPOINT: publicVault.url,
     KMS_CORE__THRESHOLD__MY_ID: String(partyId),
@@ -116,10 +123,10 @@ function partyConfig({ partyId, publicVault, privateVault }: PartyNamespaceArgs)
     KMS_CORE__PRIVATE_VAULT__STORAGE__S3__PREFIX: privateVault.prefix,
     KMS_CORE__PRIVATE_VAULT__KEYCHAIN__AWS_KMS__ROOT_KEY_ID: privateVault.keyId,
     KMS_CORE__PRIVATE_VAULT__KEYCHAIN__AWS_KMS__ROOT_KEY_SPEC: privateVault.keySpec,
-    KMS_CORE__BACKUP_VAULT__STORAGE__S3__BUCKET: "",
-    KMS_CORE__BACKUP_VAULT__STORAGE__S3__PREFIX: "backup",
-    KMS_CORE__BACKUP_VAULT__KEYCHAIN__AWS_KMS__ROOT_KEY_ID: "",
-    KMS_CORE__BACKUP_VAULT__KEYCHAIN__AWS_KMS__ROOT_KEY_SPEC: "",
-    KMS_CONNECTOR__TX_SENDER_AWS_KMS_KEY_ID: "",
+    KMS_CORE__BACKUP_VAULT__STORAGE__S3__BUCKET: backupVault?.bucketName ?? "",
+    KMS_CORE__BACKUP_VAULT__STORAGE__S3__PREFIX: backupVault?.prefix ?? "backup",
+    KMS_CORE__BACKUP_VAULT__KEYCHAIN__AWS_KMS__ROOT_KEY_ID: backupVault?.key.id ?? "",
+    KMS_CORE__BACKUP_VAULT__KEYCHAIN__AWS_KMS__ROOT_KEY_SPEC: backupVault?.key.spec ?? "",
+    KMS_CONNECTOR__TX_SENDER_AWS_KMS_KEY_ID: args.txSenderKeyId ?? "",
   };
 }

@@ -1,10 +1,11 @@
-import { domainOf, partitionOf } from "../aws/arn.ts";
+import type { AccountId } from "../../contract/names.ts";
+import { partitionOf } from "../aws/arn.ts";
 
 /** Whose backups, and in which account they lie. */
 export interface BackupPlace {
   network: string;
   partyId: number;
-  accountId: string;
+  accountId: AccountId;
   region: string;
 }
 
@@ -20,7 +21,6 @@ export function backupNames({ network, partyId, accountId, region }: BackupPlace
     bucketName,
     replicaBucketName: `${bucketName}-r`,
     bucketArn: `arn:${partitionOf(region)}:s3:::${bucketName}`,
-    url: `https://${bucketName}.s3.${region}.${domainOf(region)}`,
     /** The key's name for programs: its id is known only once it is made. */
     keyAliasArn: `arn:${partitionOf(region)}:kms:${region}:${accountId}:alias/${alias}`,
     /** All keys of the account, for the party's own policy: which of them it may use says the key's. */

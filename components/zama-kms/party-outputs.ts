@@ -1,34 +1,24 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Arn } from "../../contract/names.ts";
 import { type NetworkManifest, partyHost } from "../../contract/network-manifest.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
-import type { RootKeySpec } from "../aws/key-policy.ts";
 import type { PartyRole } from "../aws/party-role.ts";
 import type { PeerEndpoints } from "../aws/peer-endpoints.ts";
+import type { SigningKey } from "../aws/signing-key.ts";
 import type { Vault } from "../aws/vault.ts";
 import { type PartyNamespace, partyNames } from "../kubernetes/party-namespace.ts";
 import type { Prober } from "../kubernetes/prober.ts";
 import type { Outputs } from "../outputs.ts";
 import { type CoreRelease, coreObjects } from "./core-release.ts";
 import type { PartyArgs } from "./party-args.ts";
-
-export interface Vaults {
-  public: Vault;
-  private: Vault;
-  prefixes: { public: string; private: string };
-}
+import type { KeyNames, PartyKey } from "./party-keys.ts";
+import { backupOf } from "./party-rights.ts";
+import type { Vaults } from "./party-stores.ts";
 
 export interface Roles {
   core: PartyRole;
   connector: PartyRole;
-}
-
-/** The key that seals the private vault, and how programs name it. */
-export interface PartyKey {
-  keyArn: pulumi.Output<string>;
-  /** Of a key in another account, its ARN. */
-  keyId: pulumi.Output<string>;
-  spec: RootKeySpec;
 }
 
 /** What a party is made of, once all of it is declared. */
@@ -36,6 +26,9 @@ export interface PartyParts {
   vaults: Vaults;
   roles: Roles;
   key: PartyKey;
+  txSenderKey: KeyNames | undefined;
+  signingKey: SigningKey;
+  zoneIds: pulumi.Output<string[]>;
   endpoints: PeerEndpoints;
   place: PartyNamespace;
   prober: Prober;
@@ -47,6 +40,7 @@ export interface PartyParts {
 export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyOutputs> {
   const { manifest, config, party } = args;
   const endpointServiceName = party.endpointServiceName ?? null;
+  const backup = backupOf(args);
   return {
     ...known({
       contract: "party/v1",
@@ -69,11 +63,26 @@ export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyO
       kubeip: null,
       allocator: args.allocator,
       database: null,
+      backupVault: backup
+        ? {
+            accountId: backup.accountId,
+            bucketName: backup.bucketName,
+            prefix: backup.prefix,
+            keyAliasArn: backup.keyAliasArn as Arn,
+          }
+        : null,
       absent: {
         ...(endpointServiceName === null
           ? { endpointServiceName: "the manifest does not name this party's endpoint service yet" }
           : {}),
         ...(parts.core === undefined ? { release: "the core is withheld: quorate:core in the stack file" } : {}),
+        ...(parts.txSenderKey === undefined
+          ? { txSenderKeyArn: "the connector has no key to sign with: quorate:txSenderKey in the stack file" }
+          : {}),
+        ...(backup === undefined ? { backupVault: "nothing is backed up: quorate:backup in the stack file" } : {}),
+        ...(parts.vaults.logBucketName === undefined
+          ? { auditLogBucket: "nothing is written down: quorate:audit in the stack file" }
+          : {}),
         elasticIp: `peers connect by ${manifest.transport}, which needs no public address`,
         kubeip: `peers connect by ${manifest.transport}, which needs no public address`,
         database: "this program does not run the connector, which the database would be for",
@@ -93,6 +102,10 @@ type Deployed =
   | "privateVault"
   | "caCertificate"
   | "partyKeyArn"
+  | "txSenderKeyArn"
+  | "auditLogBucket"
+  | "signingKeyArn"
+  | "availabilityZoneIds"
   | "roles"
   | "securityGroupIds";
 
@@ -129,6 +142,10 @@ function deployed(args: PartyArgs, parts: PartyParts): Pick<Outputs<PartyOutputs
       url: pulumi.interpolate`${vaults.public.url}/${caKey}`,
     }),
     partyKeyArn: key.keyArn,
+    txSenderKeyArn: pulumi.output(parts.txSenderKey?.keyArn).apply((arn) => arn ?? null),
+    auditLogBucket: pulumi.output(vaults.logBucketName).apply((bucket) => bucket ?? null),
+    signingKeyArn: parts.signingKey.keyArn,
+    availabilityZoneIds: parts.zoneIds,
     roles: pulumi.output({ core: roles.core.roleArn, connector: roles.connector.roleArn }),
     securityGroupIds: pulumi.output([args.cluster.securityGroupId, endpoints.securityGroupId]),
   };

@@ -1,27 +1,25 @@
 import * as pulumi from "@pulumi/pulumi";
-import * as random from "@pulumi/random";
 import { partyHost } from "../../contract/network-manifest.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { clusterNameOf } from "../../contract/stack-config.ts";
-import type { Pcr } from "../../contract/trusted-release.ts";
-import { accountRootArn, roleArn } from "../aws/arn.ts";
-import { AttestedKey } from "../aws/attested-key.ts";
 import { EnclaveNodegroup, enclaveNodeKey } from "../aws/enclave-nodegroup.ts";
-import { coreStatements, type Statement } from "../aws/key-policy.ts";
-import { LogBucket } from "../aws/log-bucket.ts";
 import { PartyRole, type PartyRoleArgs } from "../aws/party-role.ts";
 import { PeerEndpoints } from "../aws/peer-endpoints.ts";
-import { Vault } from "../aws/vault.ts";
+import { zoneIds } from "../aws/zone-ids.ts";
 import { EnclaveDevicePlugin } from "../kubernetes/enclave-device-plugin.ts";
 import { PartyNamespace, partyNames } from "../kubernetes/party-namespace.ts";
 import { PeerServices } from "../kubernetes/peer-services.ts";
 import { Prober } from "../kubernetes/prober.ts";
 import type { Outputs } from "../outputs.ts";
+import { createPeerCertificates, createSigningKey } from "./card-parts.ts";
 import { CoreRelease } from "./core-release.ts";
 import { coreSelector } from "./core-values.ts";
 import type { PartyArgs } from "./party-args.ts";
-import { type PartyKey, partyOutputs, type Roles, type Vaults } from "./party-outputs.ts";
+import { type PartyKey, settlePartyKey, settleTxSenderKey } from "./party-keys.ts";
+import { type PartyParts, partyOutputs, type Roles } from "./party-outputs.ts";
+import { backupOf, connectorRights, coreRights } from "./party-rights.ts";
 import { partyRoleNames } from "./party-role-names.ts";
+import { createVaults, type Vaults } from "./party-stores.ts";
 
 /**
  * One party of a Zama KMS network: its two vaults and the key that seals one of them, its enclave nodes, its way to
@@ -36,50 +34,26 @@ export class Party extends pulumi.ComponentResource {
     super("quorate:zama-kms:Party", name, {}, opts);
     const vaults = createVaults(this, name, args);
     const roles = createRoles(this, name, args, vaults);
-    const key = settleKey(this, name, args, roles.core);
+    const key = settlePartyKey(this, name, args, roles.core);
+    const txSenderKey = settleTxSenderKey(this, name, args, roles.connector);
+    const signingKey = createSigningKey(this, name, args);
     const nodegroup = createNodegroup(this, name, args);
     const endpoints = createEndpoints(this, name, args);
-    const place = createNamespace(this, name, args, vaults, roles, key);
+    const place = createNamespace(this, name, args, { vaults, roles, key, txSenderKey });
     createPeerServices(this, name, args, endpoints, place);
     new EnclaveDevicePlugin(`${name}-device-plugin`, { nodeKey: enclaveNodeKey }, { parent: this });
     const prober = createProber(this, name, args, place, nodegroup);
+    const certificates = createPeerCertificates(this, name, args, vaults.public.bucketName);
     const core =
       args.config.core === "released"
-        ? createCore(this, name, args, vaults, key, place, [nodegroup, prober])
+        ? createCore(this, name, args, vaults, key, place, [nodegroup, prober, certificates])
         : undefined;
-    this.outputs = partyOutputs(args, { vaults, roles, key, endpoints, place, prober, core });
+    const zones = zoneIds(args.cluster.privateSubnetIds, { parent: this });
+    this.outputs = partyOutputs(args, {
+      ...{ vaults, roles, key, txSenderKey, signingKey, zoneIds: zones, endpoints, place, prober, core },
+    });
     this.registerOutputs({ ...this.outputs });
   }
-}
-
-function createVaults(parent: Party, name: string, { config, party }: PartyArgs): Vaults {
-  const suffix = new random.RandomId(`${name}-vault-suffix`, { byteLength: 4 }, { parent });
-  const bucketPrefix = config.vaults?.bucketPrefix ?? "mpc-vault";
-  const bucketName = (kind: string) => pulumi.interpolate`${bucketPrefix}-${kind}-${suffix.hex}`;
-  const logs = config.audit.accessLog
-    ? new LogBucket(
-        `${name}-logs`,
-        { bucketName: bucketName("logs"), accountId: config.accountId, retentionDays: config.audit.retentionDays },
-        { parent },
-      )
-    : undefined;
-  const vault = (role: "public" | "private") =>
-    new Vault(
-      `${name}-${role}-vault`,
-      {
-        role,
-        bucketName: bucketName(role),
-        region: config.region,
-        ...(logs ? { logBucketName: logs.bucketName } : {}),
-        ...(config.vaults ? { supersededVersionDays: config.vaults.supersededVersionDays } : {}),
-      },
-      { parent },
-    );
-  const prefixes = {
-    public: config.vaults?.publicPrefix ?? `PUB-p${party.id}`,
-    private: config.vaults?.privatePrefix ?? `PRV-p${party.id}`,
-  };
-  return { public: vault("public"), private: vault("private"), prefixes };
 }
 
 function createRoles(parent: Party, name: string, args: PartyArgs, vaults: Vaults): Roles {
@@ -103,50 +77,8 @@ function createRoles(parent: Party, name: string, args: PartyArgs, vaults: Vault
     );
   return {
     core: role("core", { vaults: rights, rights: coreRights(args) }),
-    connector: role("connector"),
+    connector: role("connector", { rights: connectorRights(args) }),
   };
-}
-
-/** What the core may do in other accounts: there both sides have to allow it. */
-function coreRights(args: PartyArgs): Record<string, Statement[]> {
-  const { spec, arn } = args.config.partyKey;
-  return arn === undefined ? {} : { "party-key": coreStatements(spec, allowedPcr0(args), arn) };
-}
-
-function allowedPcr0({ config, manifest }: PartyArgs): readonly Pcr[] {
-  return config.allowedPcr0 ?? manifest.trustedReleases.map((release) => release.pcr0);
-}
-
-/** The key that seals the private vault: of our own making, or the one of another account that was named. */
-function settleKey(parent: Party, name: string, args: PartyArgs, core: PartyRole): PartyKey {
-  const { manifest, config, party, release } = args;
-  const { spec, arn, deletionWindowDays } = config.partyKey;
-  if (arn !== undefined) {
-    void pulumi.log.info(
-      `the party's key is another account's: its policy has to let role ${roleArnOf(args)} decrypt, for enclaves with PCR0 ${allowedPcr0(args).join(", ")} only`,
-      parent,
-    );
-    return { keyArn: pulumi.output<string>(arn), keyId: pulumi.output<string>(arn), spec };
-  }
-  const { keyArn, keyId } = new AttestedKey(
-    `${name}-vault`,
-    {
-      alias: `quorate-${manifest.network}-party-${party.id}`,
-      coreRoleArn: core.roleArn,
-      spec,
-      allowedPcr0: allowedPcr0(args),
-      runningPcr0: release.pcr0,
-      administratorArns: config.partyKey.administratorArns ?? [accountRootArn(config.region, config.accountId)],
-      deletionWindowDays,
-    },
-    { parent },
-  );
-  return { keyArn, keyId, spec };
-}
-
-function roleArnOf({ config, party }: PartyArgs): string {
-  const { core } = partyRoleNames(clusterNameOf(config.cluster), party.id, config.roles);
-  return roleArn(config.region, config.accountId, core);
 }
 
 function createNodegroup(parent: Party, name: string, { config, cluster, allocator }: PartyArgs): EnclaveNodegroup {
@@ -199,11 +131,10 @@ function createEndpoints(parent: Party, name: string, { manifest, party, cluster
 function createNamespace(
   parent: Party,
   name: string,
-  { manifest, party }: PartyArgs,
-  vaults: Vaults,
-  roles: Roles,
-  key: PartyKey,
+  args: PartyArgs,
+  { vaults, roles, key, txSenderKey }: Pick<PartyParts, "vaults" | "roles" | "key" | "txSenderKey">,
 ): PartyNamespace {
+  const { manifest, party } = args;
   return new PartyNamespace(
     `${name}-place`,
     {
@@ -222,9 +153,19 @@ function createNamespace(
         keyId: key.keyId,
         keySpec: key.spec,
       },
+      backupVault: backupVault(args),
+      txSenderKeyId: txSenderKey?.keyId,
     },
     { parent },
   );
+}
+
+/** As the core's configuration names it. */
+function backupVault(args: PartyArgs) {
+  const backup = backupOf(args);
+  if (backup === undefined) return undefined;
+  const { bucketName, prefix, keyAliasArn } = backup;
+  return { bucketName, prefix, key: { id: keyAliasArn, spec: "asymm" as const } };
 }
 
 function createPeerServices(
@@ -267,12 +208,14 @@ function createProber(
 function createCore(
   parent: Party,
   name: string,
-  { manifest, config, party, release, chart }: PartyArgs,
+  args: PartyArgs,
   vaults: Vaults,
   key: PartyKey,
   place: PartyNamespace,
   dependsOn: pulumi.Resource[],
 ): CoreRelease {
+  const { manifest, config, party, release, chart } = args;
+  const backup = backupVault(args);
   return new CoreRelease(
     `${name}-kms`,
     {
@@ -292,6 +235,7 @@ function createCore(
         keyId: key.keyId,
         keySpec: key.spec,
       },
+      ...(backup && { backupVault: backup }),
     },
     { parent, dependsOn: [...dependsOn, place] },
   );

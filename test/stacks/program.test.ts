@@ -32,16 +32,23 @@ test("the program exports the party outputs, exactly", async () => {
   expect(outputs).toMatchInlineSnapshot(`
     {
       "absent": {
+        "backupVault": "nothing is backed up: quorate:backup in the stack file",
         "database": "this program does not run the connector, which the database would be for",
         "elasticIp": "peers connect by privatelink, which needs no public address",
         "kubeip": "peers connect by privatelink, which needs no public address",
+        "txSenderKeyArn": "the connector has no key to sign with: quorate:txSenderKey in the stack file",
       },
       "accountId": "100000000001",
       "allocator": {
         "cpuCount": 48,
         "memoryMib": 98304,
       },
+      "auditLogBucket": "mpc-vault-logs-0a1b2c3d",
+      "availabilityZoneIds": [
+        "euw1-az1",
+      ],
       "awsProfile": "devnet-party-1",
+      "backupVault": null,
       "caCertificate": {
         "bucketName": "mpc-vault-public-0a1b2c3d",
         "key": "PUB-p1/CACert/60b7070add74be3827160aa635fb255eeeeb88586c4debf7ab1134ddceb4beee",
@@ -107,6 +114,7 @@ test("the program exports the party outputs, exactly", async () => {
         "core": "kms-core-1",
         "headless": "kms-core",
       },
+      "signingKeyArn": "arn:aws:kms:eu-west-1:100000000001:key/11111111-2222-3333-4444-555555555555",
       "system": "zama-kms",
       "transport": "privatelink",
       "trustedReleases": [
@@ -133,6 +141,7 @@ test("the program exports the party outputs, exactly", async () => {
           "version": "0.13.20",
         },
       ],
+      "txSenderKeyArn": null,
       "workload": {
         "pod": "kms-core-1",
         "prober": "quorate-prober",
@@ -149,6 +158,9 @@ test("the program builds this graph", async () => {
     "aws (pulumi:providers:aws)
     kubernetes (pulumi:providers:kubernetes)
     party-1 (quorate:zama-kms:Party)
+      party-1-audit (quorate:aws:AuditTrail)
+        party-1-audit-trail (aws:cloudtrail/trail:Trail)
+      party-1-certificates (quorate:aws:PeerCertificates)
       party-1-connector (quorate:aws:PartyRole)
         party-1-connector-role (aws:iam/role:Role)
       party-1-core (quorate:aws:PartyRole)
@@ -213,6 +225,9 @@ test("the program builds this graph", async () => {
         party-1-public-vault-ownership (aws:s3/bucketOwnershipControls:BucketOwnershipControls)
         party-1-public-vault-policy (aws:s3/bucketPolicy:BucketPolicy)
         party-1-public-vault-versioning (aws:s3/bucketVersioning:BucketVersioning)
+      party-1-signing (quorate:aws:SigningKey)
+        party-1-signing-alias (aws:kms/alias:Alias)
+        party-1-signing-key (aws:kms/key:Key) protected
       party-1-vault (quorate:aws:AttestedKey)
         party-1-vault-alias (aws:kms/alias:Alias)
         party-1-vault-key (aws:kms/key:Key) protected
