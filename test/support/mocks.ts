@@ -74,7 +74,7 @@ export async function onMockStack<T>(
       }),
       call: (args) => {
         const answer = { ...callAnswers, ...calls }[args.token];
-        if (answer) return { ...args.inputs, ...answer };
+        if (answer) return { ...args.inputs, ...(typeof answer === "function" ? answer(args.inputs) : answer) };
         throw new Error(`no mock answer for the call ${args.token}`);
       },
     },
@@ -163,9 +163,14 @@ const computed: Record<string, (name: string, inputs: Record<string, unknown>) =
   "aws:ec2/vpcEndpoint:VpcEndpoint": (name) => ({
     dnsEntries: [{ dnsName: `vpce-${name}.vpce.amazonaws.com`, hostedZoneId: "Z1" }],
   }),
+  "kubernetes:core/v1:Service": (name, { spec }) =>
+    (spec as { type?: string } | undefined)?.type === "LoadBalancer"
+      ? { status: { loadBalancer: { ingress: [{ hostname: `${name}.elb.eu-west-1.amazonaws.com` }] } } }
+      : {},
   "aws:ec2/vpcEndpointService:VpcEndpointService": (name) => ({
     serviceName: `com.amazonaws.vpce.eu-west-1.vpce-svc-${name}`,
   }),
+  "aws:route53/zone:Zone": (name) => ({ zoneId: `${name}-id` }),
   "aws:rds/instance:Instance": (_name, { identifier, port }) => ({
     address: `${identifier}.rds.amazonaws.com`,
     endpoint: `${identifier}.rds.amazonaws.com:${port}`,
@@ -187,6 +192,11 @@ const clusterFacts = {
 };
 
 const callAnswers: Record<string, object> = {
+  "aws:lb/getLoadBalancer:getLoadBalancer": {
+    arn: `arn:aws:elasticloadbalancing:eu-west-1:${account}:loadbalancer/net/k8s-kms/0123456789abcdef`,
+    internal: true,
+    loadBalancerType: "network",
+  },
   "aws:eks/getCluster:getCluster": { ...clusterFacts, version: "1.33", certificateAuthorities: [{ data: "Q0E=" }] },
-  "aws:ec2/getSubnet:getSubnet": { mapPublicIpOnLaunch: false },
+  "aws:ec2/getSubnet:getSubnet": { mapPublicIpOnLaunch: false, availabilityZoneId: "euw1-az1" },
 };

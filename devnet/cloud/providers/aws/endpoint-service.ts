@@ -85,7 +85,7 @@ const regionsOf = (caller: AwsCaller, inputs: Properties) =>
  */
 export function openEndpointService(caller: AwsCaller, serviceName: string, serviceRegion: string): string {
   if (serviceName in caller.endpointServices) return "available";
-  if (/^(com\.amazonaws|aws\.api)\.[a-z0-9-]+\.(?!vpce)/.test(serviceName)) return "available";
+  if (/^(com\.amazonaws|aws\.api)\.(?!vpce\.)[a-z0-9-]+\./.test(serviceName)) return "available";
   const missing = () =>
     awsError(
       "EC2",
