@@ -17,8 +17,14 @@ export const LinkReport = z.strictObject({
 });
 export type LinkReport = z.infer<typeof LinkReport>;
 
-/** Half and nine tenths of the links that were measured are at most this slow. */
-const Latency = z.strictObject({ p50Ms: z.number(), p90Ms: z.number(), links: z.int() });
+/** Half and nine tenths of the links that were measured are at most this slow, and one is the slowest. */
+const Latency = z.strictObject({
+  p50Ms: z.number(),
+  p90Ms: z.number(),
+  maxMs: z.number(),
+  slowest: z.strictObject({ from: z.int(), to: z.int() }),
+  links: z.int(),
+});
 
 export const PartyReport = z.strictObject({
   partyId: z.int(),

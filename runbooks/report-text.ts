@@ -107,15 +107,21 @@ function summaryLines(report: ValidateReport): string[] {
     ...(count("UNKNOWN") > 0 ? [`${count("FAIL")} down, ${count("UNKNOWN")} could not be told`] : []),
     `${report.partiesFullyConnected} of ${report.parties.length} parties fully connected`,
     left,
-    ...latencyLine(report),
+    ...latencyLines(report),
   ];
 }
 
-function latencyLine({ latency: { tcp, tls } }: ValidateReport): string[] {
+/** One slow link hides behind p50 and p90, so the slowest is named. */
+function latencyLines({ latency: { tcp, tls } }: ValidateReport): string[] {
   const words = (name: string, value: typeof tcp) =>
-    value === null ? [] : [`${name} p50 ${rounded(value.p50Ms)}, p90 ${rounded(value.p90Ms)} ms`];
-  const parts = [...words("TCP", tcp), ...words("TLS", tls)];
-  return parts.length === 0 ? [] : [`latency ${parts.join("; ")}`];
+    value === null
+      ? []
+      : [
+          `${name} p50 ${rounded(value.p50Ms)}, p90 ${rounded(value.p90Ms)}, max ${rounded(value.maxMs)} ms (${value.slowest.from}→${value.slowest.to})`,
+        ];
+  return [...words("TCP", tcp), ...words("TLS", tls)].map(
+    (line, index) => `${index === 0 ? "latency" : "       "} ${line}`,
+  );
 }
 
 function rounded(value: number): string {

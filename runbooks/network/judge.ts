@@ -37,8 +37,8 @@ export function judge(seen: Observations): ValidateReport {
     ).length,
     faultsTolerated: faultsTolerated(seen.threshold, reports),
     latency: {
-      tcp: latency(links.map((link) => (link.path.status === "OK" ? (link.probe?.tcpMs ?? null) : null))),
-      tls: latency(links.map((link) => (link.path.status === "OK" ? (link.probe?.tlsMs ?? null) : null))),
+      tcp: latency(links, (probe) => probe.tcpMs),
+      tls: latency(links, (probe) => probe.tlsMs),
     },
     parties,
     links: reports,
@@ -318,9 +318,15 @@ function faultsTolerated(threshold: number, links: readonly LinkReport[]): numbe
   return atLeast === atMost ? threshold - atLeast : null;
 }
 
-function latency(values: readonly (number | null)[]): ValidateReport["latency"]["tcp"] {
-  const sorted = values.filter((value) => value !== null).sort((a, b) => a - b);
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)];
-  const [p50Ms, p90Ms] = [at(0.5), at(0.9)];
-  return p50Ms === undefined || p90Ms === undefined ? null : { p50Ms, p90Ms, links: sorted.length };
+function latency(links: readonly Link[], msOf: (probe: PathProbe) => number | null): ValidateReport["latency"]["tcp"] {
+  const measured = links
+    .flatMap(({ from, to, path, probe }) => {
+      const ms = path.status === "OK" && probe !== null ? msOf(probe) : null;
+      return ms === null ? [] : [{ ms, from, to }];
+    })
+    .sort((a, b) => a.ms - b.ms);
+  const at = (share: number) => measured[Math.min(measured.length - 1, Math.ceil(share * measured.length) - 1)]?.ms;
+  const [p50Ms, p90Ms, last] = [at(0.5), at(0.9), measured.at(-1)];
+  if (p50Ms === undefined || p90Ms === undefined || last === undefined) return null;
+  return { p50Ms, p90Ms, maxMs: last.ms, slowest: { from: last.from, to: last.to }, links: measured.length };
 }

@@ -26,7 +26,8 @@ describe("the report in a terminal", () => {
       12 of 12 links up
       4 of 4 parties fully connected
       faults still tolerated: 1 of 1
-      latency TCP p50 0.3, p90 0.3 ms; TLS p50 2.2, p90 2.4 ms"
+      latency TCP p50 0.3, p90 0.3, max 0.3 ms (3→4)
+              TLS p50 2.2, p90 2.4, max 2.4 ms (4→3)"
     `);
   });
 
@@ -47,7 +48,8 @@ describe("the report in a terminal", () => {
       11 of 12 links up
       2 of 4 parties fully connected
       faults still tolerated: 0 of 1
-      latency TCP p50 0.3, p90 0.3 ms; TLS p50 2.3, p90 2.4 ms
+      latency TCP p50 0.3, p90 0.3, max 0.3 ms (3→4)
+              TLS p50 2.3, p90 2.4, max 2.4 ms (4→3)
 
       LINK_DOWN  link 2→3
         found     timed out: no TCP connection to 127.1.2.3; 3→2 works
@@ -84,7 +86,8 @@ describe("the report in a terminal", () => {
       12 down, 12 could not be told
       0 of 13 parties fully connected
       faults still tolerated: 3 of 4
-      latency TCP p50 0.4, p90 0.4 ms; TLS p50 2.7, p90 3.2 ms
+      latency TCP p50 0.4, p90 0.4, max 0.4 ms (12→13)
+              TLS p50 2.7, p90 3.2, max 3.3 ms (13→12)
 
       ?  12 links from party 4  the core of party 4 is silent:
          port 50100 refused the connection

@@ -28,6 +28,17 @@ describe("the rows of the table of faults", () => {
     expect([report.verdict, report.linksUp, report.partiesFullyConnected]).toEqual(["FAIL", 11, 2]);
   });
 
+  test("slow 2→3: the network is up, and the slowest link is named with its time", () => {
+    const seen = modelNetwork(4, []);
+    const { probe } = seen.parties[1] ?? {};
+    const slow = probe?.status === "replied" ? probe.reply.links.find((link) => link.peerId === 3) : undefined;
+    if (slow) slow.tlsMs = 203;
+    const report = judge(seen);
+    expect(report.verdict).toBe("OK");
+    expect(report.latency.tls).toMatchObject({ maxMs: 203, slowest: { from: 2, to: 3 }, links: 12 });
+    expect(report.latency.tls?.p90Ms).toBeLessThan(10);
+  });
+
   test("kill 4: every way to 4 is refused, what 4 says is unknown, and party 4 is named once", () => {
     const report = judge(modelNetwork(4, [{ kind: "kill", party: 4 }]));
     expect(state(report)).toEqual({
