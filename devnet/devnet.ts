@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, openSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OperatorError } from "../contract/operator-error.ts";
 import { settleAttestationRoot } from "./clusters/pki.ts";
@@ -89,7 +89,10 @@ export async function devnetDown(options: { root: string; keep?: boolean }): Pro
   using _lock = takeStartLock(files.lock, "devnet down");
   const state = readState(files);
   if (state !== null) await stopDevnetd(files, state, options.keep === true);
-  if (!options.keep) removeState(files, state);
+  const network = state?.network ?? readConfig(files)?.network;
+  // Its tokens open nothing any more, whether it is to come back or not.
+  if (network !== undefined) removeAccess(files, network);
+  if (!options.keep) removeState(files, network);
 }
 
 /** What runs, and in which state. Where devnetd is dead, what it left is ended first. */
@@ -186,7 +189,7 @@ async function startNew(
   progress: (text: string) => void,
 ): Promise<DevnetdConfig> {
   const before = readState(files);
-  if (before !== null && before.network !== topology.network) removeState(files, before);
+  if (before !== null && before.network !== topology.network) removeState(files, before.network);
   const { ports } = topology.manifest;
   const partyIds = topology.parties.map(({ id }) => id);
   const taken = new Set<number>();
@@ -333,12 +336,33 @@ async function reapIfIdle(files: DevnetFiles, state: DevnetState): Promise<void>
   }
 }
 
-function removeState(files: DevnetFiles, state: DevnetState | null): void {
-  if (state !== null) {
-    rmSync(files.environmentOf(state.network), { force: true });
-    if (readIfThere(files.current)?.trim() === state.network) rmSync(files.current, { force: true });
+function removeState(files: DevnetFiles, network: string | undefined): void {
+  if (network !== undefined) {
+    rmSync(files.environmentOf(network), { force: true });
+    rmSync(files.engineOf(network), { recursive: true, force: true });
+    if (readIfThere(files.current)?.trim() === network) rmSync(files.current, { force: true });
+    for (const path of [files.environmentOf(network), files.engineOf(network)]) removeIfEmpty(dirname(path));
   }
   rmSync(files.devnet, { recursive: true, force: true, maxRetries: 3 });
+}
+
+/** Kubeconfigs that commands on the network wrote: those that an operator asked for, and those of commands that were killed. */
+function removeAccess(files: DevnetFiles, network: string): void {
+  if (!existsSync(files.access)) return;
+  for (const name of readdirSync(files.access))
+    if (
+      name === network ||
+      (name.startsWith(`${network}-`) && name.length === network.length + 1 + temporaryNameLength)
+    )
+      rmSync(join(files.access, name), { recursive: true, force: true });
+  removeIfEmpty(files.access);
+}
+
+/** What `mkdtemp` adds to a name. */
+const temporaryNameLength = 6;
+
+function removeIfEmpty(folder: string): void {
+  if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
 /** Static keys of the operators: random, and the same as long as the devnet's state lives. */

@@ -9,6 +9,10 @@ export interface DevnetFiles {
   /** Name of the network in use. */
   readonly current: string;
   environmentOf(network: string): string;
+  /** Where commands write kubeconfigs with tokens: one folder of a network's name, and others that begin with it. */
+  readonly access: string;
+  /** The engine's working folder of a network. */
+  engineOf(network: string): string;
   readonly devnet: string;
   readonly lock: string;
   readonly state: string;
@@ -33,6 +37,8 @@ export function devnetFiles(root: string): DevnetFiles {
     quorate,
     current: join(quorate, "current"),
     environmentOf: (network) => join(quorate, "env", `${network}.json`),
+    access: join(quorate, "access"),
+    engineOf: (network) => join(quorate, "engine", network),
     devnet,
     // Beside the folder, not in it: `devnet down` removes the folder while it holds the lock.
     lock: join(quorate, "devnet.lock"),
