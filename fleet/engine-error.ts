@@ -13,6 +13,11 @@ const advice: readonly [RegExp, (party: PartyStack) => string][] = [
     /AWS credentials|AWS account ID not allowed|InvalidClientTokenId|ExpiredToken|SignatureDoesNotMatch|AccessDenied|UnauthorizedOperation/i,
     ({ config }) => `see who asks: aws sts get-caller-identity --profile ${config.awsProfile}`,
   ],
+  [
+    /already exists|AlreadyExists|BucketAlreadyOwnedByYou/,
+    ({ partyId, stackName }) =>
+      `if this stack made it: pulumi import <type> <name> <id> --stack ${stackName}, then npx quorate up --party ${partyId}; otherwise another name`,
+  ],
 ];
 
 /** What the engine said before it began, without the automation API's account of how it was called. */

@@ -31,7 +31,8 @@ export interface Adoption {
 export function interruptedCreates({ resources = [], pending_operations = [] }: StackState): StateResource[] {
   const made = new Set(resources.map(({ urn }) => urn));
   const begun = pending_operations.flatMap(({ type, resource }) =>
-    type === "creating" && !made.has(resource.urn) ? [resource] : [],
+    // A component is only a name for its resources: there is nothing of it that could have been made.
+    type === "creating" && resource.custom === true && !made.has(resource.urn) ? [resource] : [],
   );
   return [...begun, ...resources.filter(isUnfinished)];
 }

@@ -221,8 +221,9 @@ describe("what takes long", () => {
 
 test("a key has no name by which it could be found: the operator is told how to look for it", async () => {
   const { told, adoption } = listening();
-  const key: StateResource = { urn: "urn::key", type: "aws:kms/key:Key", inputs: {} };
-  const deployment = { pending_operations: [{ type: "creating", resource: key }] };
+  const key: StateResource = { urn: "urn::key", type: "aws:kms/key:Key", custom: true, inputs: {} };
+  const party: StateResource = { urn: "urn::party", type: "quorate:zama-kms:Party", custom: false };
+  const deployment = { pending_operations: [key, party].map((resource) => ({ type: "creating", resource })) };
   const { desk, resources } = deskWith(undefined);
   await adoptInterruptedCreates({ ...desk, export: async () => ({ version: 3, deployment }) }, adoption);
   expect(told).toHaveLength(1);

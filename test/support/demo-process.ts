@@ -71,15 +71,16 @@ export function processesOf(folder: string): number[] {
     .map(Number);
 }
 
-/** Ends everything that belongs to a folder at once and without warning, as a power cut would. */
+/** Ends everything that belongs to a folder at once and without warning, as a power cut would: nobody sees anybody else end. */
 export function killEverythingOf(folder: string): void {
   for (let pids = processesOf(folder); pids.length > 0; pids = processesOf(folder))
-    for (const pid of pids)
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch (failure) {
-        if ((failure as NodeJS.ErrnoException).code !== "ESRCH") throw failure;
-      }
+    for (const signal of ["SIGSTOP", "SIGKILL"] as const)
+      for (const pid of pids)
+        try {
+          process.kill(pid, signal);
+        } catch (failure) {
+          if ((failure as NodeJS.ErrnoException).code !== "ESRCH") throw failure;
+        }
 }
 
 /** Addresses in 127.k.0.0/16 on which something listens, as the kernel's table writes them. */
