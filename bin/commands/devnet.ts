@@ -8,6 +8,7 @@ import { devnetDownError } from "../../devnet/ready.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
 import { renderDevnet } from "../devnet-text.ts";
 import { projectRoot, toolsFolder, useTools } from "../session.ts";
+import { shellQuote } from "../shell-quote.ts";
 import { colours, terminal } from "../terminal.ts";
 import { chooseFormat } from "./stacks.ts";
 
@@ -101,8 +102,4 @@ async function env(args: string[], root: string): Promise<number> {
   );
   terminal.print([...lines, `export PATH=${shellQuote(toolsFolder)}:"$PATH"`].join("\n"));
   return exitCodes.ok;
-}
-
-function shellQuote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -6,6 +6,7 @@ import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { catalogue } from "../../runbooks/catalogue.mjs";
 import { interruptSignal } from "../../runbooks/interrupt.ts";
+import { shortDigest } from "../../runbooks/plan.ts";
 import { executeRun, planRunbook, type RunHost, type RunResult, resumeRun } from "../../runbooks/run.ts";
 import type { Runbook } from "../../runbooks/runbook.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
@@ -14,6 +15,7 @@ import { openPartyAccess } from "../party-access.ts";
 import { renderRunbookHelp } from "../runbook-help.ts";
 import { parseInputs, type Spelling } from "../runbook-inputs.ts";
 import { openSession, type Session } from "../session.ts";
+import { confirmCommand } from "../shell-quote.ts";
 import { terminal } from "../terminal.ts";
 import { chooseFormat } from "./stacks.ts";
 
@@ -64,6 +66,10 @@ async function runRunbook(runbook: Runbook, rest: string[], spelling?: Spelling)
       quiet: runbook.risk === "read-only",
       ...(typeof values.confirm === "string" ? { confirm: values.confirm } : {}),
     });
+    if (values.plan === true && format === "table")
+      terminal.print(
+        `next  ${confirmCommand(spelling?.command ?? `run ${runbook.name}`, rest, shortDigest(planned.plan.digest))}`,
+      );
     return conclude(session, result, format);
   } finally {
     interrupt.dispose();

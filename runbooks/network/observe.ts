@@ -73,6 +73,7 @@ function notAsked(
     partyId,
     name,
     notAsked: reason,
+    coreWithheld: false,
     manifestDigest: null,
     workload: { status: "unknown", reason },
     probe: { status: "unknown", reason },
@@ -96,6 +97,7 @@ async function observeParty(
     partyId: outputs.partyId,
     name: outputs.partyName,
     notAsked: null,
+    coreWithheld: outputs.release === null,
     manifestDigest: outputs.manifestDigest,
     workload,
     ...probed,
@@ -194,6 +196,20 @@ export function probeCommand(outputs: PartyOutputs): string[] {
 function execProber(outputs: PartyOutputs): string[] {
   const { namespace, workload } = outputs;
   return ["exec", "--namespace", namespace, `deploy/${workload.prober}`, "--container", "prober", "--stdin", "--"];
+}
+
+/** Commands that read what the prober verifies peers with, as `aws` would; there is nothing to verify before there are cores. */
+export function caCertificateCommands(
+  outputs: PartyOutputs,
+  peerIds: readonly number[],
+): { peerId: number; command: string }[] {
+  const { publicVault, awsProfile, region, partyId } = outputs;
+  return peerIds
+    .filter((peerId) => peerId !== partyId)
+    .map((peerId) => ({
+      peerId,
+      command: `aws s3 cp s3://${publicVault.bucketName}/${peerCaKey(outputs, peerId)} - --profile ${awsProfile} --region ${region}`,
+    }));
 }
 
 async function probeLinks(

@@ -9,7 +9,7 @@ import { renderValidateText } from "../report-text.ts";
 import { runbook, step } from "../runbook.ts";
 import { judge } from "./judge.ts";
 import { Observations } from "./observations.ts";
-import { listenCommand, observe, podsCommand, probeCommand } from "./observe.ts";
+import { caCertificateCommands, listenCommand, observe, podsCommand, probeCommand } from "./observe.ts";
 
 const Inputs = z.strictObject({
   stage: z
@@ -27,7 +27,7 @@ const Inputs = z.strictObject({
     .array(z.coerce.number<number>().int().min(1))
     .min(1)
     .optional()
-    .describe("ask only these, of the others nothing is told (default all for which credentials are held)"),
+    .describe("ask only these: links from the others stay UNKNOWN (default all for which credentials are held)"),
 });
 
 /** Proves the network: every directed link, as the prober sees its path and as the core sees its peer. */
@@ -46,7 +46,7 @@ export default runbook({
       step({
         id: "observe",
         does: `ask ${parties(asked, manifest)} at once: their pods, their peers' CA certificates, and a probe of each link`,
-        commands: asked.flatMap((party) => commands(party, inputs.stage, inputs.timeoutMs)),
+        commands: asked.flatMap((party) => commands(party, inputs.stage, inputs.timeoutMs, manifest)),
         repeat: "safe",
         evidence: Observations,
         run: ({ signal }) => observe(context, inputs, signal),
@@ -89,8 +89,17 @@ function parties(asked: readonly PartyAccess[], manifest: NetworkManifest): stri
   return `${asked.length} of ${manifest.parties.length} parties (${asked.map(({ outputs }) => outputs.partyId).join(", ")})`;
 }
 
-function commands({ outputs }: PartyAccess, stage: "link" | "network", timeoutMs: number): string[] {
+function commands(
+  { outputs }: PartyAccess,
+  stage: "link" | "network",
+  timeoutMs: number,
+  manifest: NetworkManifest,
+): string[] {
   const all = stage === "link" ? [podsCommand(outputs)] : [podsCommand(outputs), listenCommand(outputs, timeoutMs)];
   const named = (args: string[]) => `kubectl ${args.join(" ")}   # party ${outputs.partyId}`;
-  return [...all.map(named), `${named(probeCommand(outputs))}, request on standard input`];
+  const certificates = caCertificateCommands(
+    outputs,
+    stage === "network" ? [] : manifest.parties.map((peer) => peer.id),
+  ).map(({ peerId, command }) => `${command}   # party ${outputs.partyId}: CA certificate of party ${peerId}`);
+  return [...all.map(named), ...certificates, `${named(probeCommand(outputs))}, request on standard input`];
 }

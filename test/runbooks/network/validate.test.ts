@@ -63,6 +63,17 @@ test("its plan tells the exact commands", async () => {
   `);
 });
 
+test("its plan names every object that it reads: each peer's CA certificate, in the party's own vault", async () => {
+  const { parties, objects } = fakeParties();
+  const { plan } = await planRunbook(validate, given(parties), {});
+  const read = (plan.steps[0]?.commands ?? []).flatMap(
+    (command) => /^aws s3 cp s3:\/\/\S+?\/(\S+) - /.exec(command)?.[1] ?? [],
+  );
+  await run(parties);
+  expect(read).toHaveLength(12);
+  for (const object of objects) expect(read.filter((key) => object.endsWith(key)).length).toBeGreaterThan(0);
+});
+
 test("a clean network is OK; a resumed run of it asks nothing again and tells the same", async () => {
   const { parties, asked, objects } = fakeParties();
   const { result, report } = await run(parties);
