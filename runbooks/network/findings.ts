@@ -56,6 +56,12 @@ export function ending(probe: PathProbe): string {
 
 export const arrow = (link: { from: number; to: number }) => `${link.from}→${link.to}`;
 
+/** What stage `network` needs of a party. */
+const listening = {
+  expected: "a prober that listens in place of the core",
+  next: "npx quorate validate, where a core runs; stage network is for parties whose core is withheld",
+};
+
 class Words {
   readonly #seen: Observations;
   readonly #links: readonly Link[];
@@ -107,8 +113,27 @@ class Words {
 
   /** Parties that were asked and did not answer, unless something above says why. */
   couldNotTell(causes: readonly Cause[]): Finding[] {
-    return this.#seen.parties.flatMap((party): Finding[] => {
-      if (party.notAsked !== null || causes.some((cause) => cause.party === party.partyId)) return [];
+    const asked = this.#seen.parties.filter(
+      (party) => party.notAsked === null && !causes.some((cause) => cause.party === party.partyId),
+    );
+    const deaf = asked.filter((party) => party.notListening !== null);
+    // Where cores run, no prober can listen in their place, which is one matter and not one for each party.
+    const together = deaf.length > 1 ? [this.#notListening(deaf)] : [];
+    return [...together, ...this.#silent(together.length > 0 ? asked.filter((party) => !deaf.includes(party)) : asked)];
+  }
+
+  #notListening(parties: readonly PartyObservation[]): Finding {
+    return {
+      code: "COULD_NOT_TELL",
+      party: null,
+      field: `parties ${parties.map(({ partyId }) => partyId).join(", ")}`,
+      found: unique(parties.map(({ notListening }) => `listener: ${notListening}`)).join("\n"),
+      ...listening,
+    };
+  }
+
+  #silent(parties: readonly PartyObservation[]): Finding[] {
+    return parties.flatMap((party): Finding[] => {
       const reasons = [
         ...(party.probe.status === "unknown" ? [party.probe.reason] : []),
         ...(party.workload.status === "unknown" && this.#seen.stage === "link"
@@ -129,10 +154,7 @@ class Words {
                 expected: "answers from its cluster, its prober and its public vault",
                 next: `npx quorate kubeconfig --party ${party.partyId}, then try: kubectl --namespace ${this.#seen.namespace} get pods`,
               }
-            : {
-                expected: "a prober that listens in place of the core",
-                next: "npx quorate validate, where a core runs; stage network is for parties whose core is withheld",
-              }),
+            : listening),
         },
       ];
     });
@@ -146,6 +168,12 @@ class Words {
     const workload = party.workload.status === "seen" ? party.workload.workload : null;
     switch (cause.code) {
       case "PARTY_DOWN":
+        if (party.coreWithheld)
+          return {
+            found: "the core is withheld in its stack file",
+            expected: answers,
+            next: `npx quorate validate --stage network; or remove quorate:core: withheld, then: npx quorate up --party ${party.partyId}`,
+          };
         return { found: join(workload && podWords(workload), paths), expected: answers, next: this.#revive(party) };
       case "PARTY_HUNG":
         return {

@@ -84,7 +84,8 @@ function pathVerdict(
   if (seen.stage === "link" && probe.code === "WRONG_ANSWER") return unknown(probe.detail);
   // Without a listener nothing can be open; only a path that ends before it says something.
   if (notListening !== null && depthOf(probe) >= depths.tcp && probe.code !== "TIMED_OUT")
-    return unknown(`party ${to} does not listen: ${notListening}`);
+    // Why it does not is the finding's; here it would be told once for each peer.
+    return unknown("the peer's prober does not listen");
   return fail(probe.code, probe.detail);
 }
 

@@ -19,6 +19,8 @@ export const PartyObservation = z.strictObject({
   name: z.string(),
   /** Why the party was not asked: "not mine". Null where it was. */
   notAsked: z.string().nullable(),
+  /** Its stack file holds the core back, so that none is to be expected. */
+  coreWithheld: z.boolean().default(false),
   /** Of the manifest that the party was built from. */
   manifestDigest: z.string().nullable(),
   workload: z.discriminatedUnion("status", [

@@ -184,6 +184,34 @@ describe("other faults", () => {
     expect(report.verdict).toBe("UNKNOWN");
     expect(named(report.findings)).toEqual(["COULD_NOT_TELL party 3"]);
   });
+
+  test("stage network where cores run is one matter, told once", () => {
+    const seen = modelNetwork(
+      4,
+      [1, 2, 3, 4].map((party) => ({ kind: "kill" as const, party })),
+      { stage: "network" },
+    );
+    for (const party of seen.parties) Object.assign(party, { notListening: "port 50001 is taken" });
+    const report = judge(seen);
+    expect(report.findings).toMatchObject([
+      { code: "COULD_NOT_TELL", party: null, field: "parties 1, 2, 3, 4", found: "listener: port 50001 is taken" },
+    ]);
+    expect(report.findings[0]?.next).toContain("npx quorate validate, where a core runs");
+    expect(new Set(report.links.map(({ verdict }) => JSON.stringify(verdict))).size).toBe(1);
+  });
+
+  test("a core that is withheld is told as such, with both ways on: another `up` would change nothing", () => {
+    const seen = modelNetwork(4, [{ kind: "kill", party: 3 }]);
+    for (const party of seen.parties) party.coreWithheld = party.partyId === 3;
+    const [finding, ...others] = judge(seen).findings;
+    expect(others).toEqual([]);
+    expect(finding).toMatchObject({
+      code: "PARTY_DOWN",
+      party: 3,
+      found: "the core is withheld in its stack file",
+      next: "npx quorate validate --stage network; or remove quorate:core: withheld, then: npx quorate up --party 3",
+    });
+  });
 });
 
 /* What the right answer is for up to two faults, from what each hides of the other. */
