@@ -3,7 +3,7 @@ import { AccountId, Arn, HostLabel, NetworkName, PartyId, Region } from "./names
 import { Pcr } from "./trusted-release.ts";
 
 /** @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
-const RoleName = z
+export const RoleName = z
   .string()
   .regex(/^[A-Za-z0-9+=,.@_-]{1,64}$/, "an IAM role's name is at most 64 of A-Z, a-z, 0-9 and +=,.@_-");
 

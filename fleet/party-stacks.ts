@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { StackConfig } from "../contract/stack-config.ts";
-import { readStackConfig } from "../stacks/stack-file.ts";
+import { backupContract, parseStackConfig, readStackValues } from "../stacks/stack-file.ts";
 
 /** One party's stack as it lies on disk. */
 export interface PartyStack {
@@ -12,13 +12,15 @@ export interface PartyStack {
   config: StackConfig;
 }
 
-/** Every stack of one network whose configuration lies in `stacksDir`, by party id. A stack of another network is left alone. */
+/** Every party's stack of one network whose configuration lies in `stacksDir`, by party id. A stack of another network is left alone. */
 export async function partyStacks(stacksDir: string, network: string): Promise<PartyStack[]> {
   const files = (await readdir(stacksDir)).filter((name) => /^Pulumi\..+\.yaml$/.test(name)).sort();
   const stacks: PartyStack[] = [];
   for (const file of files) {
     const configPath = join(stacksDir, file);
-    const config = await readStackConfig(configPath);
+    const { values, lineOf } = await readStackValues(configPath);
+    if (values.contract === backupContract) continue;
+    const config = parseStackConfig(values, configPath, lineOf);
     if (config.network !== network) continue;
     const twin = stacks.find((stack) => stack.partyId === config.party);
     if (twin)

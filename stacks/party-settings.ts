@@ -110,7 +110,12 @@ function ownEntry(config: StackConfig, { manifest, path }: ManifestFile, source:
   return party;
 }
 
-function ownRelease(config: StackConfig, { manifest, path }: ManifestFile, source: string): TrustedRelease {
+/** The release that a stack names, which its network has to trust. */
+export function ownRelease(
+  config: Pick<StackConfig, "party" | "release">,
+  { manifest, path }: ManifestFile,
+  source: string,
+): TrustedRelease {
   const release = manifest.trustedReleases.find(({ version }) => version === config.release);
   if (release) return release;
   throw new OperatorError({
@@ -122,8 +127,9 @@ function ownRelease(config: StackConfig, { manifest, path }: ManifestFile, sourc
   });
 }
 
-function checkMeasurements(
-  config: StackConfig,
+/** The measurements that a stack allows are trusted ones, and the release that runs is among them. */
+export function checkMeasurements(
+  config: Pick<StackConfig, "party" | "network" | "allowedPcr0">,
   release: TrustedRelease,
   { manifest, path }: ManifestFile,
   source: string,

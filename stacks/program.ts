@@ -5,14 +5,19 @@ import { PartyCluster } from "../components/aws/party-cluster.ts";
 import { Party } from "../components/zama-kms/party.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { clusterNameOf } from "../contract/stack-config.ts";
-import { readPartySettings } from "./config.ts";
+import { readBackupSettings, readPartySettings } from "./config.ts";
 import { kubeconfig } from "./kubeconfig.ts";
 import type { PartySettings } from "./party-settings.ts";
 import { partyTags } from "./project.ts";
 
-/** Builds one party, as the stack's configuration and its network's manifest say, and exports the party outputs. */
+/**
+ * Builds one party, as the stack's configuration and its network's manifest say, and exports the party outputs; or, where
+ * the configuration is a backup account's, what lies there.
+ */
 export async function program(): Promise<Record<string, unknown>> {
   try {
+    const backup = await readBackupSettings();
+    if (backup !== undefined) return (await import("./backup-program.ts")).buildBackup(backup);
     const settings = await readPartySettings();
     for (const note of settings.peerNotes) void pulumi.log.warn(note);
     return { ...build(settings) };

@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import { OperatorError } from "../contract/operator-error.ts";
 import { parse, type Source } from "../contract/parse.ts";
 import { StackConfig } from "../contract/stack-config.ts";
@@ -9,6 +10,21 @@ import { readYamlFile } from "./yaml-file.ts";
  * `pulumi.Config`.
  */
 export async function readStackConfig(path: string): Promise<StackConfig> {
+  const { values, lineOf } = await readStackValues(path);
+  return parseStackConfig(values, path, lineOf);
+}
+
+/** Literal by which a stack file says that it is a backup account's, and no party's. */
+export const backupContract = "backup/v1";
+
+/** Keys of our namespace, without it, and the line that each stands in. */
+export interface StackValues {
+  values: Record<string, unknown>;
+  lineOf: NonNullable<Source["lineOf"]>;
+}
+
+/** Our keys of one `Pulumi.<stack>.yaml`, without the namespace, unchecked. */
+export async function readStackValues(path: string): Promise<StackValues> {
   const { value: file, lineOf } = await readYamlFile({
     path,
     code: "STACK",
@@ -27,9 +43,10 @@ export async function readStackConfig(path: string): Promise<StackConfig> {
   const own = Object.entries(config)
     .filter(([key]) => key.startsWith(`${projectName}:`))
     .map(([key, value]) => [key.slice(projectName.length + 1), value]);
-  return parseStackConfig(Object.fromEntries(own), path, ([key, ...rest]) =>
-    lineOf(["config", `${projectName}:${String(key)}`, ...rest]),
-  );
+  return {
+    values: Object.fromEntries(own),
+    lineOf: ([key, ...rest]) => lineOf(["config", `${projectName}:${String(key)}`, ...rest]),
+  };
 }
 
 /** Checks the values of one stack, by whichever way they came. */
@@ -38,9 +55,19 @@ export function parseStackConfig(
   source: string,
   lineOf?: Source["lineOf"],
 ): StackConfig {
+  return parseConfig(StackConfig, values, source, lineOf);
+}
+
+/** Checks the values of one stack against the contract of its kind. */
+export function parseConfig<T extends z.ZodType>(
+  schema: T,
+  values: Record<string, unknown>,
+  source: string,
+  lineOf?: Source["lineOf"],
+): z.infer<T> {
   // `pulumi config set` writes every scalar as text.
   const party = typeof values.party === "string" && /^\d+$/.test(values.party) ? Number(values.party) : values.party;
-  return parse(StackConfig, party === undefined ? values : { ...values, party }, {
+  return parse(schema, party === undefined ? values : { ...values, party }, {
     code: "STACK_INVALID",
     what: `the stack configuration in ${source} breaks its contract`,
     next: `correct the fields named above in ${source}`,
