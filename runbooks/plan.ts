@@ -6,6 +6,7 @@ import { OperatorError } from "../contract/operator-error.ts";
 import { parse } from "../contract/parse.ts";
 import type { CommandResult, PartyAccess, RunbookContext } from "./context.ts";
 import { networkLine } from "./network-line.ts";
+import { wrap } from "./report-text.ts";
 import { type Repeat, type Risk, type Runbook, repeats, risks, type Step } from "./runbook.ts";
 
 /** What was shown and approved; written once, before the first step, as `plan.json`. */
@@ -126,20 +127,31 @@ export function sameDigest(digest: string, typed: string): boolean {
   return given.length >= shortDigestLength && digest.replace(/^sha256:/, "").startsWith(given);
 }
 
-/** The plan as an operator reads it. `withDigest: false` leaves the digest for the second operator to tell. */
-export function renderPlan(plan: RunPlan, options: { withDigest?: boolean } = {}): string {
+/**
+ * The plan as an operator reads it. `withDigest: false` leaves the digest for the second operator to tell. Where `columns` are given it is
+ * wrapped, commands so that they can still be copied.
+ */
+export function renderPlan(
+  plan: RunPlan,
+  options: { withDigest?: boolean; columns?: number | undefined } = {},
+): string {
+  const { columns = Number.POSITIVE_INFINITY } = options;
+  const hung = (head: string, text: string, ending = "") =>
+    wrap(text, columns - head.length - ending.length, "")
+      .map((line, index) => (index === 0 ? head : " ".repeat(head.length)) + line)
+      .join(`${ending}\n`);
   const inputs = Object.entries(plan.inputs).map(
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
   const idWidth = Math.max(...plan.steps.map((step) => step.id.length), 0);
   const numberWidth = String(plan.steps.length).length + 2;
-  const lines = [networkLine(plan), `${plan.runbook}   ${plan.summary}   ${plan.risk}`];
-  if (inputs.length > 0) lines.push(`  with ${inputs.join(", ")}`);
+  const lines = [networkLine(plan), hung(`${plan.runbook}   `, `${plan.summary}   ${plan.risk}`)];
+  if (inputs.length > 0) lines.push(hung("  with ", inputs.join(", ")));
   plan.steps.forEach((step, index) => {
     const number = String(index + 1).padStart(numberWidth);
     const target = step.target === null ? "" : `   (${step.target})`;
-    lines.push(`${number}  ${step.id.padEnd(idWidth)}  ${step.does}${target}${repeatNote(step.repeat)}`);
-    for (const command of step.commands) lines.push(`${" ".repeat(numberWidth + 2)}$ ${command}`);
+    lines.push(hung(`${number}  ${step.id.padEnd(idWidth)}  `, `${step.does}${target}${repeatNote(step.repeat)}`));
+    for (const command of step.commands) lines.push(hung(`${" ".repeat(numberWidth + 2)}$ `, command, " \\"));
   });
   lines.push(
     options.withDigest === false
@@ -147,6 +159,25 @@ export function renderPlan(plan: RunPlan, options: { withDigest?: boolean } = {}
       : `plan ${shortDigest(plan.digest)}`,
   );
   return lines.join("\n");
+}
+
+/** The plan for a pull request or a ticket: what it does, and the exact commands. */
+export function renderPlanMarkdown(plan: RunPlan): string {
+  const inputs = Object.entries(plan.inputs).map(([name, value]) => `\`${name}=${JSON.stringify(value)}\``);
+  return [
+    `### Plan of ${plan.runbook}: network ${plan.network}, ${plan.risk}`,
+    "",
+    `${plan.summary}`,
+    "",
+    `plan \`${shortDigest(plan.digest)}\`, manifest \`${plan.manifestDigest}\`${inputs.length > 0 ? `, with ${inputs.join(", ")}` : ""}`,
+    ...plan.steps.flatMap((step, index) => [
+      "",
+      `${index + 1}. **${step.id}**: ${step.does}${step.target === null ? "" : ` (${step.target})`}${repeatNote(step.repeat)}`,
+      ...(step.commands.length > 0
+        ? ["", "   ```sh", ...step.commands.map((command) => `   ${command}`), "   ```"]
+        : []),
+    ]),
+  ].join("\n");
 }
 
 function repeatNote(repeat: Repeat): string {

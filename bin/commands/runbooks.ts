@@ -6,7 +6,8 @@ import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { catalogue } from "../../runbooks/catalogue.mjs";
 import { interruptSignal } from "../../runbooks/interrupt.ts";
-import { shortDigest } from "../../runbooks/plan.ts";
+import { renderPlanMarkdown, shortDigest } from "../../runbooks/plan.ts";
+import { redactor } from "../../runbooks/redact.ts";
 import { executeRun, planRunbook, type RunHost, type RunResult, resumeRun } from "../../runbooks/run.ts";
 import type { Runbook } from "../../runbooks/runbook.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
@@ -54,19 +55,26 @@ async function runRunbook(runbook: Runbook, rest: string[], spelling?: Spelling)
     return exitCodes.ok;
   }
   const { values, inputs } = parseInputs(runbook, rest, commonOptions, spelling);
-  const format = chooseFormat(String(values.format ?? "table"), formats);
+  // A plan has no cases that pass or fail.
+  const known = values.plan === true ? formats.filter((name) => name !== "junit") : formats;
+  const format = chooseFormat(String(values.format ?? "table"), known);
   const session = await openSession({ network: values.network as string | undefined });
   const interrupt = interruptSignal();
   try {
     await using access = await openPartyAccess(session);
     const host = runHost(session, interrupt.signal, format);
     const planned = await planRunbook(runbook, given(session, access.parties, interrupt.signal), inputs);
+    if (values.plan === true && format !== "table") {
+      const plan = redactor([])(planned.plan);
+      terminal.print(format === "json" ? JSON.stringify(plan, null, 2) : renderPlanMarkdown(plan));
+      return exitCodes.ok;
+    }
     const result = await executeRun(planned, host, {
       planOnly: values.plan === true,
       quiet: runbook.risk === "read-only",
       ...(typeof values.confirm === "string" ? { confirm: values.confirm } : {}),
     });
-    if (values.plan === true && format === "table")
+    if (values.plan === true)
       terminal.print(
         `next  ${confirmCommand(spelling?.command ?? `run ${runbook.name}`, rest, shortDigest(planned.plan.digest))}`,
       );
