@@ -27,7 +27,6 @@ const rawBackup = (change: object = {}) => ({
 });
 
 afterEach(() => {
-  vi.restoreAllMocks();
   vi.unstubAllEnvs();
   runtime.setAllConfig({});
 });
@@ -46,12 +45,12 @@ async function run(config: object): Promise<MockStack<Record<string, unknown>>> 
 test("either stack names what the other makes, before either is there", async () => {
   const backup = await run(rawBackup());
   const settings = exampleSettings({}, { backup: { accountId: account } });
-  vi.spyOn(log, "warn").mockResolvedValue();
-  vi.spyOn(log, "info").mockResolvedValue();
+  const said = [vi.spyOn(log, "warn").mockResolvedValue(), vi.spyOn(log, "info").mockResolvedValue()];
   const party = await onMockStack(() => {
     const { region, accountId, cluster } = settings.config;
     return new Party("party-1", { ...settings, cluster: new PartyCluster("eks", { region, accountId, cluster }) });
   });
+  for (const spy of said) spy.mockRestore();
   const told = party.get("party-1-place-config").inputs.data;
   const bucket = backup.get("party-1-backup-vault-bucket").inputs.bucket;
   expect(told.KMS_CORE__BACKUP_VAULT__STORAGE__S3__BUCKET).toBe(bucket);
