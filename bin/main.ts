@@ -14,6 +14,7 @@ const handlers: Record<string, () => Promise<Command>> = {
   preview: async () => (await import("./commands/stacks.ts")).preview,
   up: async () => (await import("./commands/stacks.ts")).up,
   outputs: async () => (await import("./commands/stacks.ts")).outputs,
+  cards: async () => (await import("./commands/cards.ts")).cards,
   runbooks: async () => (await import("./commands/runbooks.ts")).list,
   setup: async () => (await import("./commands/tools.ts")).setup,
   run: async () => (await import("./commands/runbooks.ts")).run,

@@ -1,0 +1,296 @@
+import { mkdir, readdir, rename, stat, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { entryOf } from "../../contract/card-trust.ts";
+import { fileError } from "../../contract/file-error.ts";
+import { Digest } from "../../contract/names.ts";
+import { OperatorError } from "../../contract/operator-error.ts";
+import { PublicUrl } from "../../contract/party-card.ts";
+import { exitCodes } from "../../contract/verdict.ts";
+import { clientOptions } from "../../fleet/aws-profile.ts";
+import { publishCard } from "../../fleet/card-publishing.ts";
+import { folderSource, readCardFile, vaultSource } from "../../fleet/card-sources.ts";
+import { CardVault } from "../../fleet/card-vault.ts";
+import { claimedParty, importCards, listCards, syncCards } from "../../fleet/cards.ts";
+import { Fleet } from "../../fleet/driver.ts";
+import { readOutputs } from "../../fleet/outputs.ts";
+import { type PartyStack, partyStacks } from "../../fleet/party-stacks.ts";
+import { inWaves } from "../../fleet/waves.ts";
+import { networkLine } from "../../runbooks/network-line.ts";
+import { CardFiles } from "../../stacks/card-files.ts";
+import { openCard } from "../../stacks/card-verification.ts";
+import { cardsDocument, exitCodeOf, publishedText, renderCards, renderOneCard, summaryOf } from "../cards-text.ts";
+import { chooseParties, partyOptions } from "../party-choice.ts";
+import { openSession, type Session } from "../session.ts";
+import { colours, terminal } from "../terminal.ts";
+import { chooseFormat } from "./stacks.ts";
+
+const actions: Record<string, (args: string[]) => Promise<number>> = {
+  publish,
+  sync,
+  list,
+  show,
+  trust,
+  export: exportCards,
+  import: importFiles,
+};
+
+export async function cards(args: string[]): Promise<number> {
+  const [word = "", ...rest] = args;
+  const action = Object.hasOwn(actions, word) ? actions[word] : undefined;
+  if (action !== undefined) return await action(rest);
+  throw new OperatorError({
+    code: "ARGUMENT_INVALID",
+    what: word === "" ? "what is to be done with cards?" : `cards can not be "${word}"`,
+    found: word || "no word",
+    expected: Object.keys(actions).join(", "),
+    next: "npx quorate cards --help",
+  });
+}
+
+const common = { network: { type: "string" }, format: { type: "string", default: "table" } } as const;
+
+async function open(values: { network?: string | undefined; format: string }) {
+  const session = await openSession({ network: values.network });
+  const format = chooseFormat(values.format, ["table", "json"]);
+  return { session, format, files: new CardFiles(session.stacksDir, session.network) };
+}
+
+async function publish(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: { ...common, ...partyOptions } });
+  const { session, format } = await open(values);
+  const published = await publishAll(session, await chooseParties(session, values));
+  if (format === "json") {
+    const parties = published.map(({ status, card, url }) => ({
+      partyId: card.card.partyId,
+      status,
+      ...summaryOf(card),
+      url,
+    }));
+    terminal.print(cardsDocument(session, "publish", { verdict: "OK", findings: [], parties }));
+  } else {
+    terminal.print(networkLine(session.manifest, { bold: colours.bold }));
+    for (const one of published) terminal.print(publishedText(one));
+  }
+  return exitCodes.ok;
+}
+
+/** Publishes the cards of stacks that were brought up. */
+export async function publishAll(session: Session, parties: readonly PartyStack[]) {
+  const workDir = await new Fleet(session).workDir();
+  return await inWaves(parties, 4, async (party) => {
+    const outputs = await readOutputs(workDir, party);
+    return await publishCard(outputs, { manifestDigest: session.manifestDigest });
+  });
+}
+
+async function sync(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: { ...common, from: { type: "string" } } });
+  const { session, format, files } = await open(values);
+  const stacks = await stacksHere(session);
+  const source =
+    values.from === undefined
+      ? vaultSource(await endpointOf(stacks))
+      : folderSource(await folder(values.from), session.network);
+  if (values.from === undefined && (await files.readTrust()) === undefined) throw nobodyTrusted(files);
+  terminal.progress(values.from === undefined ? "fetching the peers' cards" : `reading cards in ${values.from}`);
+  const partyIds = peersOf(session, stacks);
+  const reports = await syncCards({ ...session, files, partyIds, source });
+  terminal.print(renderCards(session, "sync", reports, format));
+  return exitCodeOf(reports);
+}
+
+async function list(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: common });
+  const { session, format, files } = await open(values);
+  const partyIds = peersOf(session, await stacksHere(session));
+  const reports = await listCards({ ...session, files, partyIds });
+  terminal.print(renderCards(session, "list", reports, format));
+  return exitCodeOf(reports);
+}
+
+async function show(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({ args, options: common, allowPositionals: true });
+  const { session, format, files } = await open(values);
+  const partyId = partyNamed(session, positionals, "cards show <party>");
+  const [report] = await listCards({ ...session, files, partyIds: [partyId] });
+  if (report?.card === undefined) throw new OperatorError(report?.problem ?? noCard(partyId));
+  terminal.print(renderOneCard(session, report, format));
+  return exitCodeOf([report]);
+}
+
+async function trust(args: string[]): Promise<number> {
+  const options = { ...common, url: { type: "string" }, replace: { type: "boolean" } } as const;
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const { session, files } = await open(values);
+  const usage = "cards trust <party> <fingerprint>";
+  const partyId = partyNamed(session, positionals.slice(0, 1), usage);
+  const fingerprint = fingerprintNamed(positionals.slice(1), usage);
+  const url = values.url === undefined ? undefined : urlNamed(values.url);
+  const trusted = (await files.readTrust())?.parties ?? {};
+  const before = entryOf(trusted, partyId);
+  const owner = Object.entries(trusted).find(
+    ([id, other]) => id !== String(partyId) && other.fingerprint === fingerprint,
+  );
+  if (owner !== undefined)
+    throw new OperatorError({
+      code: "CARD_KEY_SHARED",
+      what: `party ${partyId}: that is the key of party ${owner[0]}`,
+      found: `${fingerprint}, of party ${owner[0]} in ${files.trustPath}`,
+      expected: "a key of its own for each party",
+      next: `ask party ${partyId} for its fingerprint again`,
+      exitCode: exitCodes.refused,
+    });
+  if (before !== undefined && before.fingerprint !== fingerprint && !values.replace)
+    throw new OperatorError({
+      code: "CARD_TRUST_EXISTS",
+      what: `party ${partyId} is known by another key`,
+      found: `${before.fingerprint} in ${files.trustPath}`,
+      expected: "--replace, once the party itself said by another way that it has a new key",
+      next: `npx quorate cards trust ${partyId} ${fingerprint} --replace`,
+      exitCode: exitCodes.refused,
+    });
+  const address = url ?? before?.url;
+  await files.writeTrust(partyId, { fingerprint, ...(address === undefined ? {} : { url: address }) });
+  terminal.print(
+    [
+      networkLine(session.manifest, { bold: colours.bold }),
+      `party ${partyId} is known by ${fingerprint}${address === undefined ? "; its cards come by hand" : `, its card from ${address}`}`,
+      `written to ${files.trustPath}: review and commit it`,
+      `next  npx quorate cards ${address === undefined ? "import <file>" : "sync"}`,
+    ].join("\n"),
+  );
+  return exitCodes.ok;
+}
+
+/** The own cards out of their vaults: for a repository, or whatever else parties exchange them by. */
+async function exportCards(args: string[]): Promise<number> {
+  const options = { ...common, ...partyOptions, to: { type: "string", default: "." } } as const;
+  const { values } = parseArgs({ args, options });
+  const { session } = await open(values);
+  const parties = await chooseParties(session, values);
+  const workDir = await new Fleet(session).workDir();
+  const target = resolve(values.to);
+  await mkdir(target, { recursive: true });
+  for (const party of parties) {
+    const outputs = await readOutputs(workDir, party);
+    const vault = new CardVault(outputs);
+    const stored = await vault.readCard();
+    if (stored === undefined) throw new OperatorError(noCard(party.partyId));
+    const path = join(target, `party-${party.partyId}.jws`);
+    await writeFile(`${path}.${process.pid}`, stored.text);
+    await rename(`${path}.${process.pid}`, path);
+    terminal.print(`party ${party.partyId}: ${path}`);
+  }
+  return exitCodes.ok;
+}
+
+async function importFiles(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({ args, options: common, allowPositionals: true });
+  const { session, format, files } = await open(values);
+  if (positionals.length === 0) throw wrongArgument("no file", "cards import <file>…");
+  const found = [];
+  for (const path of (await Promise.all(positionals.map(cardFiles))).flat()) {
+    const text = (await readCardFile(path)) ?? "";
+    const partyId = claimedParty(text);
+    const isParty = session.manifest.parties.some(({ id }) => id === partyId);
+    // Whose it may be, only its signature tells; without even a claim there is nothing to verify it against.
+    if (partyId === undefined || !isParty)
+      await openCard(text, { network: session.network, partyId: partyId ?? 0, fingerprint: undefined, source: path });
+    else found.push({ partyId, found: { text, source: path } });
+  }
+  const reports = await importCards(found, { ...session, files });
+  terminal.print(renderCards(session, "import", reports, format));
+  return exitCodeOf(reports);
+}
+
+async function cardFiles(path: string): Promise<string[]> {
+  const about = await stat(path).catch((failure: unknown) => {
+    throw fileError(failure, path) ?? failure;
+  });
+  if (!about.isDirectory()) return [path];
+  return (await readdir(path)).filter((name) => /^party-\d+\.jws$/.test(name)).map((name) => join(path, name));
+}
+
+async function stacksHere(session: Session): Promise<PartyStack[]> {
+  return await partyStacks(session.stacksDir, session.network);
+}
+
+/** An operator of one party needs no card of its own; where several stacks lie, each is a peer of the others. */
+function peersOf(session: Session, stacks: readonly PartyStack[]): number[] {
+  const own = stacks.length === 1 ? stacks[0]?.partyId : undefined;
+  return session.manifest.parties.map(({ id }) => id).filter((id) => id !== own);
+}
+
+/** Where this operator's AWS configuration sends S3's calls, if anywhere else than to AWS. */
+async function endpointOf([stack]: readonly PartyStack[]): Promise<string | undefined> {
+  if (stack === undefined) return process.env.AWS_ENDPOINT_URL;
+  const { awsProfile: profile, region } = stack.config;
+  return (await clientOptions({ profile, region })).endpoint;
+}
+
+async function folder(path: string): Promise<string> {
+  const about = await stat(path).catch((failure: unknown) => {
+    throw fileError(failure, path) ?? failure;
+  });
+  if (about.isDirectory()) return resolve(path);
+  throw wrongArgument(`--from ${path}, which is no folder`, "cards sync --from <folder>");
+}
+
+function partyNamed(session: Session, words: readonly string[], usage: string): number {
+  const [word = "", ...more] = words;
+  const ids = session.manifest.parties.map(({ id }) => id);
+  const partyId = ids.find((id) => String(id) === word);
+  if (word === "" || more.length > 0) throw wrongArgument(words.join(" ") || "no party", usage);
+  if (partyId !== undefined) return partyId;
+  throw new OperatorError({
+    code: "PARTY_UNKNOWN",
+    what: `network ${session.network} has no party ${word}`,
+    found: word,
+    expected: `one of ${ids.join(", ")}`,
+    next: `npx quorate cards list --network ${session.network}`,
+  });
+}
+
+function fingerprintNamed(words: readonly string[], usage: string): Digest {
+  const parsed = Digest.safeParse(words[0]);
+  if (parsed.success && words.length === 1) return parsed.data;
+  throw wrongArgument(words.join(" ") || "no fingerprint", `${usage}, as sha256: and 64 lower-case hex digits`);
+}
+
+function urlNamed(text: string): string {
+  const parsed = PublicUrl.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw wrongArgument(`--url ${text}`, "an https address, as `cards publish` prints it");
+}
+
+function wrongArgument(found: string, expected: string): OperatorError {
+  return new OperatorError({
+    code: "ARGUMENT_INVALID",
+    what: "cards was given something that it does not take, or lacks something",
+    found,
+    expected,
+    next: "npx quorate cards --help",
+  });
+}
+
+function nobodyTrusted(files: CardFiles): OperatorError {
+  return new OperatorError({
+    code: "CARD_TRUST_MISSING",
+    what: "no party's key is trusted yet, so no card could be",
+    found: `no file ${files.trustPath}`,
+    expected: "the fingerprint of each peer, as the peer told it by another way than its card",
+    next: "npx quorate cards trust <party> <fingerprint> --url <address>",
+  });
+}
+
+function noCard(partyId: number) {
+  return {
+    code: "CARD_MISSING",
+    what: `party ${partyId}: there is no card of it`,
+    found: "no card where it was looked for",
+    expected: "a card that the party published",
+    next: "npx quorate cards publish, at that party",
+    exitCode: exitCodes.unknown,
+  };
+}

@@ -1,0 +1,100 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Trusted } from "../contract/card-trust.ts";
+import { fileError } from "../contract/file-error.ts";
+import { OperatorError } from "../contract/operator-error.ts";
+import { exitCodes } from "../contract/verdict.ts";
+import { largestCard } from "../stacks/card-verification.ts";
+
+/** A card as it was found, before anything of it is believed. */
+export interface FoundCard {
+  text: string;
+  /** Where, for errors. */
+  source: string;
+}
+
+/** Where cards come from. Undefined where a party has none there. */
+export type CardSource = (partyId: number, trusted: Trusted | undefined) => Promise<FoundCard | undefined>;
+
+const patienceMs = 10_000;
+
+/**
+ * Each party's public vault, over HTTPS, asked as anybody may ask. `endpoint` is where the AWS configuration sends S3's calls, if it sends them
+ * elsewhere.
+ */
+export function vaultSource(endpoint: string | undefined): CardSource {
+  return async (partyId, trusted) => {
+    if (trusted?.url === undefined) return undefined;
+    const { url } = trusted;
+    try {
+      const response = await fetch(atEndpoint(url, endpoint), {
+        redirect: "error",
+        signal: AbortSignal.timeout(patienceMs),
+        headers: { accept: "application/jose" },
+      });
+      if (response.status === 404) return undefined;
+      if (response.ok) return { text: await limited(response), source: url };
+      throw new Error(`HTTP status ${response.status}`);
+    } catch (cause) {
+      throw new OperatorError(
+        {
+          code: "CARD_UNREACHABLE",
+          what: `party ${partyId}: its card can not be fetched`,
+          found: `${reason(cause)}, from ${url}`,
+          expected: `an answer within ${patienceMs / 1000} s, without redirection`,
+          next: `curl -I ${url}`,
+          exitCode: exitCodes.unknown,
+        },
+        { cause },
+      );
+    }
+  };
+}
+
+/** A folder that holds cards as `party-<n>.jws`, or a checked-out repository that holds such a folder under the network's name. */
+export function folderSource(folder: string, network: string): CardSource {
+  const places = [[], [network], ["cards", network], ["stacks", "cards", network]];
+  return async (partyId) => {
+    for (const place of places) {
+      const path = join(folder, ...place, `party-${partyId}.jws`);
+      const text = await readCardFile(path);
+      if (text !== undefined) return { text, source: path };
+    }
+    return undefined;
+  };
+}
+
+/** A card's file; undefined where there is none. */
+export async function readCardFile(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (failure) {
+    if ((failure as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw fileError(failure, path) ?? failure;
+  }
+}
+
+/** A bucket's address, as the configured endpoint has it. */
+export function atEndpoint(url: string, endpoint: string | undefined): string {
+  const { hostname, pathname } = new URL(url);
+  const bucket = /^(.+)\.s3[.-][a-z0-9-]+\.amazonaws\.com(\.cn)?$/.exec(hostname)?.[1];
+  return endpoint === undefined || bucket === undefined ? url : `${endpoint.replace(/\/$/, "")}/${bucket}${pathname}`;
+}
+
+/** The answer, as far as a card can reach: what is longer is cut off, and refused for its length. */
+async function limited(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > largestCard) break;
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** What fetch hides in the cause of its error. */
+function reason(cause: unknown): string {
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+  return inner instanceof Error ? inner.message : String(inner);
+}

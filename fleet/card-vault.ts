@@ -1,0 +1,89 @@
+import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { cardObjectName } from "../contract/party-card.ts";
+import type { PartyOutputs } from "../contract/party-outputs.ts";
+import { largestCard } from "../stacks/card-verification.ts";
+import { awsFailure } from "./aws-failure.ts";
+import { clientOptions } from "./aws-profile.ts";
+
+/** A text in the vault, and by what S3 tells it from the next one. */
+export interface StoredText {
+  text: string;
+  etag: string;
+}
+
+/** A party's own public vault, as its operator reads and writes it. */
+export class CardVault {
+  readonly #outputs: PartyOutputs;
+  #client: Promise<S3Client> | undefined;
+
+  constructor(outputs: PartyOutputs) {
+    this.#outputs = outputs;
+  }
+
+  /** Name of the object that holds the party's card. */
+  get cardKey(): string {
+    return `${this.#outputs.publicVault.prefix}/${cardObjectName}`;
+  }
+
+  /** Where everybody finds the card. */
+  get cardUrl(): string {
+    return `${this.#outputs.publicVault.url}/${this.cardKey}`;
+  }
+
+  async readCard(): Promise<StoredText | undefined> {
+    return await this.#read(this.cardKey);
+  }
+
+  /** The CA certificate that the party's own core published, as it lies there. */
+  async readCaCertificate(): Promise<string | undefined> {
+    return (await this.#read(this.#outputs.caCertificate.key))?.text;
+  }
+
+  /** Writes the card unless somebody else wrote it since it was read; says whether it did. */
+  async writeCard(jws: string, replaced: StoredText | undefined): Promise<boolean> {
+    const condition = replaced === undefined ? { IfNoneMatch: "*" } : { IfMatch: replaced.etag };
+    const object = { Bucket: this.#outputs.publicVault.bucketName, Key: this.cardKey, Body: jws };
+    try {
+      const client = await this.#connect();
+      await client.send(new PutObjectCommand({ ...object, ...condition, ContentType: "application/jose" }));
+      return true;
+    } catch (failure) {
+      // The second is what S3 says when the other write is still under way.
+      if (failure instanceof Error && /^(PreconditionFailed|ConditionalRequestConflict)$/.test(failure.name))
+        return false;
+      throw this.#failure("s3:PutObject", this.cardKey, failure);
+    }
+  }
+
+  async #read(key: string): Promise<StoredText | undefined> {
+    try {
+      const client = await this.#connect();
+      const {
+        Body,
+        ETag = "",
+        ContentLength = 0,
+      } = await client.send(new GetObjectCommand({ Bucket: this.#outputs.publicVault.bucketName, Key: key }));
+      // Whatever is as large as that is neither a card nor a certificate.
+      if (ContentLength > largestCard) return { text: "", etag: ETag };
+      return { text: (await Body?.transformToString()) ?? "", etag: ETag };
+    } catch (failure) {
+      if (failure instanceof Error && (failure.name === "NoSuchKey" || failure.name === "NotFound")) return undefined;
+      throw this.#failure("s3:GetObject", key, failure);
+    }
+  }
+
+  async #connect(): Promise<S3Client> {
+    const { awsProfile: profile, region } = this.#outputs;
+    // Path style: the bucket's name need not resolve as a host.
+    this.#client ??= clientOptions({ profile, region }).then(
+      (options) => new S3Client({ ...options, forcePathStyle: true }),
+    );
+    return await this.#client;
+  }
+
+  #failure(action: string, key: string, cause: unknown) {
+    const { partyId, awsProfile: profile, region, accountId, publicVault } = this.#outputs;
+    const of = `s3://${publicVault.bucketName}/${key}`;
+    return awsFailure({ partyId, profile, region, accountId, action, of }, cause);
+  }
+}
