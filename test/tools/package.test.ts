@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -40,6 +40,10 @@ test("every install script among the dependencies is allowed or refused by name"
 test("what the package points at is there", () => {
   for (const file of [manifest.bin.quorate, ...Object.values<string>(manifest.exports)])
     expect({ file, exists: existsSync(join(root, file)) }).toEqual({ file, exists: true });
+});
+
+test("the command can be executed as it lies in a checkout: npm would make it so, and leave the checkout changed", () => {
+  expect(statSync(join(root, manifest.bin.quorate)).mode & 0o111).toBe(0o111);
 });
 
 test("the packages of this checkout are those of the lockfile", () => {
