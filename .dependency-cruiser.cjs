@@ -11,7 +11,7 @@ const mayImport = {
   policies: [],
   devnet: ["contract"],
   tools: [],
-  bin: ["contract", "stacks", "config", "fleet", "runbooks", "devnet", "tools"],
+  bin: ["contract", "stacks", "config", "fleet", "runbooks", "policies", "devnet", "tools"],
 };
 const folders = [...Object.keys(mayImport), "test"];
 const inFolders = (names) => `^(${names.join("|")})/`;

@@ -10,6 +10,7 @@ import { engineError } from "./engine-error.ts";
 import { adoptInterruptedCreates, interruptedCreates, isInterrupted } from "./interrupted-creates.ts";
 import { engineStop, interrupted } from "./interruption.ts";
 import type { PartyStack } from "./party-stacks.ts";
+import { type PolicyFinding, type PolicySource, policyFinding } from "./policy-violation.ts";
 import { breakLock, lockState, locksNamedIn, type StackLock } from "./stack-lock.ts";
 import { stateDesk } from "./state-desk.ts";
 
@@ -25,6 +26,8 @@ export interface Changes {
   counts: Partial<Record<string, number>>;
   /** Resources that would change, in the engine's order. */
   resources: ChangedResource[];
+  /** What the policies say. With a violation among them the engine stopped, and nothing is known of what comes after. */
+  policies: PolicyFinding[];
   durationMs: number;
 }
 
@@ -48,9 +51,14 @@ export interface FleetOptions {
   width?: number;
   /** Stops the engine in order: what it has begun is finished and written down. */
   signal?: AbortSignal;
+  /** Rules that every preview and update is held against. @default none */
+  policies?: PolicySource;
   /** Throws unless what the network stands on is there; asked before anything is made or started. */
   ready?(): Promise<void>;
 }
+
+/** All that the engine says of itself where policies refuse a stack. */
+const failed = /^(preview|update) failed\s*$/;
 
 /** How long to wait for another engine of this machine on the same stack. */
 const lockPatienceMs = 120_000;
@@ -84,6 +92,7 @@ export class Fleet {
     const started = performance.now();
     const resources: Changes["resources"] = [];
     const errors: string[] = [];
+    const policies: PolicyFinding[] = [];
     let counts: OpMap | undefined;
     const tell = (message: string) => onEvent({ kind: "diagnostic", severity: "warning", message });
     const stop = engineStop(this.#options.signal);
@@ -100,6 +109,7 @@ export class Fleet {
         if (diagnostic.severity === "error") errors.push(message);
         onEvent({ kind: "diagnostic", severity: diagnostic.severity, message });
       }
+      if (event.policyEvent) policies.push(policyFinding(party.partyId, event.policyEvent));
       if (event.summaryEvent) counts = event.summaryEvent.resourceChanges as OpMap;
     };
     try {
@@ -109,6 +119,7 @@ export class Fleet {
           configFile: party.configPath,
           suppressProgress: true,
           color: "never" as const,
+          policyPacks: this.#options.policies ? [this.#options.policies.pack] : [],
           signal: stop.signal,
         };
         await this.#settleInterrupted(operation, stack, party, { listen, tell });
@@ -119,6 +130,7 @@ export class Fleet {
       await this.#whenUnlocked(party, tell, async () => {
         // A refusal of the engine before it begins is not what an operator should read once it has worked.
         errors.length = 0;
+        policies.length = 0;
         await this.#whenStackExists(stack, party, act);
       });
       // Nobody may take a preview for a yes who was about to say no.
@@ -126,13 +138,17 @@ export class Fleet {
     } catch (failure) {
       if (this.#options.signal?.aborted) throw interrupted(operation, party, this.#options.signal);
       if (failure instanceof OperatorError) throw failure;
-      throw engineError(operation, party, errors, failure);
+      // A violation is an answer, not a failure of the engine.
+      const isAnswer =
+        errors.every((text) => failed.test(text)) && policies.some(({ code }) => code === "POLICY_VIOLATED");
+      if (!isAnswer) throw engineError(operation, party, errors, failure);
     }
     return {
       partyId: party.partyId,
       stackName: party.stackName,
       counts: { ...counts },
       resources,
+      policies,
       durationMs: performance.now() - started,
     };
   }
@@ -200,7 +216,10 @@ export class Fleet {
       workDir: await this.workDir(),
       program,
       pulumiCommand: await this.#command,
-      envVars: { PULUMI_SKIP_UPDATE_CHECK: "true" },
+      envVars: {
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+        ...(this.#options.policies?.port ? { QUORATE_POLICY_PORT: String(this.#options.policies.port) } : {}),
+      },
     });
     // Every command names its stack, so the selection that the constructor would make is not needed.
     workspace.selectStack = async () => {};

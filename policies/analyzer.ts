@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { ResourceValidationPolicy, StackValidationPolicy } from "@pulumi/policy";
 import { allAtOnce, toPolicy } from "./rule.ts";
@@ -18,6 +19,9 @@ interface PolicyServer {
   makeRemediateRpcFun: MakeHandler;
 }
 
+/** Folder of the pack, for an engine. */
+export const packFolder = fileURLToPath(new URL(".", import.meta.url));
+
 /** A server that engines ask about resources, in this process. */
 export interface Analyzer {
   port: number;
@@ -28,7 +32,8 @@ export interface Analyzer {
  * Runs the pack here for any number of engines. A pack of its own process would cost each engine the start of Node, of
  * the SDK and of a TypeScript compiler: more than the preview itself.
  */
-export async function startAnalyzer(version: string): Promise<Analyzer> {
+export async function startAnalyzer(): Promise<Analyzer> {
+  const { version } = require("./package.json");
   const { AnalyzerService } = require("@pulumi/pulumi/proto/analyzer_grpc_pb");
   const messages = require("@pulumi/pulumi/proto/analyzer_pb");
   const { PluginInfo } = require("@pulumi/pulumi/proto/plugin_pb");

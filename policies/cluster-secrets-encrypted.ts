@@ -2,10 +2,10 @@ import type { ResourceRule } from "./rule.ts";
 
 export const clusterSecretsEncrypted: ResourceRule = {
   id: "cluster-secrets-encrypted",
-  severity: "mandatory",
+  severity: "advisory",
   guarantees: "A cluster encrypts its Secrets with a KMS key of the party's.",
-  why: "Database and registry credentials lie in etcd, and in its backups.",
-  source: "https://docs.aws.amazon.com/eks/latest/userguide/enable-kms.html; missing upstream",
+  why: "Database and registry credentials lie in etcd, and in its backups. Advisory, because from 1.28 on EKS encrypts all of the API's data by itself, under a key that nobody can take away from it and nobody can audit.",
+  source: "https://docs.aws.amazon.com/eks/latest/userguide/envelope-encryption.html; missing upstream",
   fix: "components/aws/party-cluster.ts: encryptionConfig",
   types: ["aws:eks/cluster:Cluster"],
   check({ props }, tell) {

@@ -1,6 +1,6 @@
-import { acceptedPcr0, decryptingStatements, isForService, keyTypes, unseals } from "./key-policy.ts";
+import { acceptedPcr0, decryptingStatements, isForService, keyTypes, sealsForEnclaves, unseals } from "./key-policy.ts";
 import { printed, statementsOf } from "./policy-document.ts";
-import { type ResourceRule, typeChain } from "./rule.ts";
+import type { ResourceRule } from "./rule.ts";
 
 const grantType = "aws:kms/grant:Grant";
 
@@ -31,9 +31,10 @@ export const keyNeedsAttestation: ResourceRule = {
         expected: "a policy with a condition on kms:RecipientAttestation:ImageSha384",
       });
     const statements = decryptingStatements(statementsOf(subject.props.policy));
-    const seals =
-      typeChain(subject).some((type) => /AttestedKey|BackupKey/.test(type)) ||
-      statements.some(({ statement }) => acceptedPcr0(statement));
+    const seals = sealsForEnclaves(
+      subject,
+      statements.map(({ statement }) => statement),
+    );
     for (const { statement, actions } of statements)
       if (!acceptedPcr0(statement) && (seals || !isForService(statement)))
         tell({

@@ -1,5 +1,5 @@
 import { allows, conditionsOn, covered, type Statement } from "./policy-document.ts";
-import type { Subject } from "./rule.ts";
+import { type Subject, typeChain } from "./rule.ts";
 
 /** Types whose `policy` is a KMS key's. */
 export const keyTypes = [
@@ -60,4 +60,19 @@ export function decryptingStatements(statements: Statement[]): { statement: Stat
     .filter(allows)
     .map((statement) => ({ statement, actions: covered(statement, decrypting) }))
     .filter(({ actions }) => actions.length > 0);
+}
+
+/** Whether the key seals what only enclaves may read: by who makes it, or by any statement that says so. */
+export function sealsForEnclaves(subject: Subject, statements: Statement[]): boolean {
+  return typeChain(subject).some((type) => /AttestedKey|BackupKey/.test(type)) || statements.some(acceptedPcr0);
+}
+
+/** Whether the statement, though it names an account, is for roles by their exact ARN. */
+export function isForNamedRoles(statement: Statement): boolean {
+  return conditionsOn(statement, /^aws:PrincipalArn$/i).some(
+    ({ operator, values }) =>
+      /^(ArnEquals|StringEquals)$/.test(operator) &&
+      values.length > 0 &&
+      values.every((value) => /^arn:[^*?]+:role\/[^*?]+$/.test(value)),
+  );
 }

@@ -1,4 +1,11 @@
-import { decryptingStatements, keyTypes, unseals } from "./key-policy.ts";
+import {
+  decryptingStatements,
+  isForNamedRoles,
+  isForService,
+  keyTypes,
+  sealsForEnclaves,
+  unseals,
+} from "./key-policy.ts";
 import { statementsOf } from "./policy-document.ts";
 import type { ResourceRule } from "./rule.ts";
 
@@ -12,13 +19,18 @@ export const keyRootNeverDecrypts: ResourceRule = {
   types: keyTypes,
   check(subject, tell) {
     if (!unseals(subject)) return;
-    for (const { statement, actions } of decryptingStatements(statementsOf(subject.props.policy)))
+    const statements = statementsOf(subject.props.policy);
+    const seals = sealsForEnclaves(subject, statements);
+    for (const { statement, actions } of decryptingStatements(statements)) {
+      if (isForNamedRoles(statement) || (!seals && isForService(statement))) continue;
       for (const { value } of statement.principals.filter(({ value }) => isRoot(value)))
         tell({
           field: `policy.${statement.path}`,
           found: `${value} may ${actions.join(", ")}`,
-          expected: "no decrypting action for an account's root, with whatever condition",
+          expected:
+            "no decrypting action for an account's root; for a role that is yet to come, its ARN in aws:PrincipalArn",
         });
+    }
   },
 };
 

@@ -34,7 +34,7 @@ function build(settings: PartySettings) {
     region: config.region,
     // The profile may lead anywhere; the provider stops unless it is the account that the network agreed on.
     allowedAccountIds: [config.accountId],
-    defaultTags: { tags: partyTags(manifest.network, party.id) },
+    defaultTags: { tags: { ...partyTags(manifest.network, party.id), environment: manifest.environment } },
   });
   const cluster = new PartyCluster(
     `${name}-eks`,

@@ -1,7 +1,9 @@
 import { parseArgs } from "node:util";
 import { OperatorError } from "../../contract/operator-error.ts";
+import { exitCodes } from "../../contract/verdict.ts";
 import { devnetStatus, devnetUp } from "../../devnet/devnet.ts";
 import { partyStacks } from "../../fleet/party-stacks.ts";
+import { isViolated, policyFindings, renderFindings } from "../policy-report.ts";
 import { openSession, projectRoot, useTools } from "../session.ts";
 import { terminal } from "../terminal.ts";
 import { validate } from "./runbooks.ts";
@@ -17,7 +19,11 @@ export async function demo(args: string[]): Promise<number> {
   useTools();
   await startDevnet(root);
   const session = await openSession({ root, network: "devnet" });
-  await runFleet(session, await partyStacks(session.stacksDir, session.network), "up");
+  const changes = await runFleet(session, await partyStacks(session.stacksDir, session.network), "up");
+  if (isViolated(changes)) {
+    terminal.print(renderFindings(policyFindings(changes)).join("\n"));
+    return exitCodes.failed;
+  }
   await waitForCores(root);
   const code = await validate(["--network", "devnet"]);
   process.stderr.write(

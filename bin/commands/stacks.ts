@@ -6,6 +6,7 @@ import { type Changes, Fleet, type FleetEvent } from "../../fleet/driver.ts";
 import { readOutputs } from "../../fleet/outputs.ts";
 import type { PartyStack } from "../../fleet/party-stacks.ts";
 import { inWaves } from "../../fleet/waves.ts";
+import { packFolder, startAnalyzer } from "../../policies/analyzer.ts";
 import { interruptSignal } from "../../runbooks/interrupt.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
@@ -14,6 +15,7 @@ import { readPeerCards } from "../../stacks/peer-cards.ts";
 import { manifestPath } from "../../stacks/project.ts";
 import { changeList, changeRows } from "../changes-text.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
+import { isViolated, markdownFindings, policyFindings, renderFindings } from "../policy-report.ts";
 import { openSession, type Session } from "../session.ts";
 import { colours, renderTable, terminal } from "../terminal.ts";
 
@@ -29,7 +31,7 @@ export async function preview(args: string[]): Promise<number> {
   const format = chooseFormat(values.format, ["table", "json", "markdown"]);
   const changes = await runFleet(session, await chooseParties(session, values), "preview");
   terminal.print(renderChanges(session, "preview", changes, format));
-  return exitCodes.ok;
+  return exitCodeOf(changes);
 }
 
 export async function up(args: string[]): Promise<number> {
@@ -40,7 +42,12 @@ export async function up(args: string[]): Promise<number> {
   const planned = await runFleet(session, parties, "preview");
   if (planned.every((party) => !hasChanges(party))) {
     terminal.print(renderChanges(session, "up", planned, format));
-    return exitCodes.ok;
+    return exitCodeOf(planned);
+  }
+  // What a rule refuses in one party keeps all of them from changing.
+  if (isViolated(planned)) {
+    terminal.print(renderChanges(session, "preview", planned, format));
+    return exitCodes.failed;
   }
   if (!values.yes) {
     process.stderr.write(
@@ -48,8 +55,9 @@ export async function up(args: string[]): Promise<number> {
     );
     await confirm(session);
   }
-  terminal.print(renderChanges(session, "up", await runFleet(session, parties, "up"), format));
-  return exitCodes.ok;
+  const changes = await runFleet(session, parties, "up");
+  terminal.print(renderChanges(session, "up", changes, format));
+  return exitCodeOf(changes);
 }
 
 export async function outputs(args: string[]): Promise<number> {
@@ -90,7 +98,9 @@ export async function runFleet(
   interrupt.signal.addEventListener("abort", () =>
     terminal.progress("stopping: the engine finishes what it has begun; once more to stop at once"),
   );
-  const fleet = new Fleet({ ...session, signal: interrupt.signal });
+  const analyzer = await startAnalyzer();
+  const policies = { pack: packFolder, port: analyzer.port };
+  const fleet = new Fleet({ ...session, signal: interrupt.signal, policies });
   const seen = new Map<number, number>();
   let ended = 0;
   const word = operation === "preview" ? "previewing" : "bringing up";
@@ -115,7 +125,10 @@ export async function runFleet(
     ended++;
     show();
     return result;
-  }).finally(interrupt.dispose);
+  }).finally(() => {
+    interrupt.dispose();
+    analyzer.close();
+  });
   terminal.endProgress();
   return changes;
 }
@@ -160,18 +173,25 @@ export function hasChanges(changes: Changes): boolean {
   return changes.resources.length > 0;
 }
 
+function exitCodeOf(changes: Changes[]): number {
+  return isViolated(changes) ? exitCodes.failed : exitCodes.ok;
+}
+
 function renderChanges(session: Session, report: "preview" | "up", changes: Changes[], format: string): string {
   const changed = changes.filter(hasChanges);
-  const verdict = changed.length === 0 ? "no changes" : `${changed.length} of ${changes.length} parties change`;
+  const findings = policyFindings(changes);
+  const refused = new Set(findings.filter(({ code }) => code === "POLICY_VIOLATED").map(({ party }) => party)).size;
+  const count = changed.length === 0 ? "no changes" : `${changed.length} of ${changes.length} parties change`;
+  const verdict = refused === 0 ? count : `${count}; policies refuse ${refused} of ${changes.length} parties`;
   if (format === "json")
     return JSON.stringify(
       {
         schema: `quorate/${report}/v1`,
         network: session.network,
-        verdict: "OK",
-        findings: [],
+        verdict: refused === 0 ? "OK" : "FAIL",
+        findings,
         changed: changed.length,
-        parties: changes,
+        parties: changes.map(({ policies, ...party }) => party),
       },
       null,
       2,
@@ -191,6 +211,7 @@ function renderChanges(session: Session, report: "preview" | "up", changes: Chan
       "| party | stack | changes | time |",
       "| --- | --- | --- | --- |",
       ...rows.map((row) => `| ${row.join(" | ")} |`),
+      ...(findings.length > 0 ? ["", ...markdownFindings(findings)] : []),
       ...changed.flatMap((party) => [
         "",
         `<details><summary>party ${party.partyId}: ${countText(party)}</summary>`,
@@ -204,6 +225,7 @@ function renderChanges(session: Session, report: "preview" | "up", changes: Chan
     networkLine(session.manifest, { rest: `manifest ${session.manifestDigest.slice(0, 19)}`, bold: colours.bold }),
     ...changeRows(changes),
     renderTable(rows),
+    ...renderFindings(findings),
     verdict,
   ].join("\n");
 }

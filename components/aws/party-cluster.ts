@@ -100,6 +100,8 @@ function create(parent: PartyCluster, name: string, args: NewCluster): ClusterFa
       endpointPublicAccess: publicAccessCidrs.length > 0,
       ...(publicAccessCidrs.length > 0 ? { publicAccessCidrs } : {}),
       authenticationMode: "API",
+      // Who read a secret, or opened a shell in the core's pod, is found there and nowhere else.
+      enabledClusterLogTypes: ["api", "audit", "authenticator"],
       // Nodes, add-ons and OIDC provider are ours, below and in EnclaveNodegroup.
       skipDefaultNodeGroup: true,
       skipDefaultSecurityGroups: true,

@@ -17,6 +17,7 @@ test("a cluster of our own has no public endpoint, no nodes of its own and its O
     endpointPublicAccess: false,
     skipDefaultNodeGroup: true,
     authenticationMode: "API",
+    enabledClusterLogTypes: ["api", "audit", "authenticator"],
   });
   expect(await settled(stack.result.oidcIssuer)).toBe("oidc.eks.eu-west-1.amazonaws.com/id/ABC");
   expect(stack.get("c-oidc").inputs.clientIdLists).toEqual(["sts.amazonaws.com"]);

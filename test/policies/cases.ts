@@ -256,7 +256,7 @@ export const cases: Record<string, Case> = {
   "key-root-never-decrypts": {
     refused: [key(policy({ ...allow("kms:Decrypt", attested(pcr0)), Principal: { AWS: `${account}:root` } }))],
     says: [
-      `it: policy.Statement[0] | ${account}:root may kms:Decrypt | no decrypting action for an account's root, with whatever condition`,
+      `it: policy.Statement[0] | ${account}:root may kms:Decrypt | no decrypting action for an account's root; for a role that is yet to come, its ARN in aws:PrincipalArn`,
     ],
     passes: [sealing],
   },
