@@ -6,7 +6,7 @@ export function renderHelp(name) {
   if (command === undefined) {
     const width = Math.max(...Object.keys(commands).map((word) => word.length));
     return [
-      "quorate: stand up one party of a threshold-MPC network, and prove that the network around it works.",
+      hang("quorate: ", "stand up one party of a threshold-MPC network, and prove that the network around it works."),
       "",
       "usage: npx quorate <command> [options]",
       "",
@@ -29,12 +29,18 @@ export function renderHelp(name) {
   return [
     hang("", command.summary),
     "",
-    hang("usage: ", command.usage),
+    renderUsage(command.usage),
     "",
     ...renderOptions({ ...command.options, ...commonOptions }),
     ...(command.examples ? ["", "examples:", ...command.examples.map((example) => `  ${example}`)] : []),
     "",
   ].join("\n");
+}
+
+/** A line of usage, broken between its parts: an option stays beside its value. */
+export function renderUsage(usage) {
+  const parts = usage.replace(/\[[^\]]*\]|\([^)]*\)/g, (part) => part.replaceAll(" ", "\u00a0"));
+  return hang("usage: ", parts).replaceAll("\u00a0", " ");
 }
 
 /** Rows of words and what they mean. */

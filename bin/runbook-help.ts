@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Runbook } from "../runbooks/runbook.ts";
 import { commands, commonOptions } from "./command-table.mjs";
-import { hang, renderOptions } from "./help.mjs";
+import { hang, renderOptions, renderUsage } from "./help.mjs";
 import { type InputProperty, inputProperties, kebab, limitsOf } from "./runbook-inputs.ts";
 
 /** Help of one runbook: its inputs as it declares them, then what every runbook takes. */
@@ -14,10 +14,7 @@ export function renderRunbookHelp(runbook: Runbook): string {
   return [
     hang("", runbook.summary),
     "",
-    hang(
-      "usage: ",
-      `npx quorate run ${runbook.name} [--plan] [--confirm <digest>]${inputs.length > 0 ? " [inputs]" : ""}`,
-    ),
+    renderUsage(`npx quorate run ${runbook.name} [--plan] [--confirm <digest>]${inputs.length > 0 ? " [inputs]" : ""}`),
     `risk ${runbook.risk}, for networks of ${runbook.systems.join(", ")}`,
     "",
     ...renderOptions(options),

@@ -186,7 +186,7 @@ export function renderFinding(finding: Finding, columns: number, colours: Colour
 }
 
 /** Breaks at blanks; a word that is longer than the line stays whole, so that it can be copied. */
-function wrap(text: string, columns: number, indent: string): string[] {
+export function wrap(text: string, columns: number, indent: string): string[] {
   const lines: string[] = [];
   let line: string | null = null;
   for (const word of text.split(" ")) {

@@ -95,7 +95,9 @@ export async function executeRun(planned: PlannedRun, host: RunHost, options: Ru
   const redact = redactor(host.secrets ?? []);
   const asks = plan.risk === "irreversible" && host.terminal.interactive && options.confirm === undefined;
   if (options.planOnly || !options.quiet)
-    host.terminal.print(redact(renderPlan(plan, { withDigest: options.planOnly === true || !asks })));
+    host.terminal.print(
+      redact(renderPlan(plan, { withDigest: options.planOnly === true || !asks, columns: host.terminal.columns })),
+    );
   if (options.planOnly)
     return { runId: null, dir: null, verdict: null, exitCode: exitCodes.ok, report: null, bug: null };
   const approval = await confirm({ plan, terminal: host.terminal, signal: host.signal }, options.confirm);

@@ -5,6 +5,8 @@ import { printable } from "../contract/printable.ts";
 export interface Terminal {
   /** Whether a person can answer. */
   interactive: boolean;
+  /** How wide it is; undefined where nobody looks, and lines are as long as they are. */
+  columns?: number | undefined;
   print(text: string): void;
   /** What was typed, or null if no answer came: input closed, or interrupted. Null is never a yes. */
   ask(question: string, signal: AbortSignal): Promise<string | null>;
@@ -14,7 +16,7 @@ export interface Terminal {
 export function openTerminal(
   options: {
     input?: NodeJS.ReadableStream & { isTTY?: boolean };
-    output?: NodeJS.WritableStream & { isTTY?: boolean };
+    output?: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
     /** @default both streams are terminals */
     interactive?: boolean;
   } = {},
@@ -23,6 +25,7 @@ export function openTerminal(
   const output = options.output ?? process.stdout;
   return {
     interactive: options.interactive ?? (input.isTTY === true && output.isTTY === true),
+    columns: output.isTTY === true ? output.columns : undefined,
     print: (text) => void output.write(`${printable(text, { colours: true })}\n`),
     ask: (question, signal) => ask(input, output, question, signal),
   };

@@ -9,8 +9,10 @@ const heartbeatMs = 30_000;
 export function startProgress({ stream = process.stderr, env = process.env } = {}) {
   const live = Boolean(stream.isTTY) && env.TERM !== "dumb" && !env.CI;
   const dim = (text) => (live && !env.NO_COLOR ? `\u001b[2m${text}\u001b[22m` : text);
+  // Names stand in a column where there is room for what follows.
+  const width = live && (stream.columns ?? 120) < 110 ? 24 : 32;
   const line = (name, text, seconds) =>
-    `set-up  ${name.padEnd(32)} ${text}${seconds === undefined ? "" : dim(`  ${seconds} s`)}`;
+    `set-up  ${name.padEnd(width)} ${text}${seconds === undefined ? "" : dim(`  ${seconds} s`)}`;
 
   /**
    * @template T
@@ -24,8 +26,10 @@ export function startProgress({ stream = process.stderr, env = process.env } = {
     let now = text;
     const draw = () => {
       // A line that wraps could not be drawn over.
-      const room = Math.max(10, (stream.columns ?? 120) - name.length - 50);
-      stream.write(`\r\u001b[2K${line(name, now.length > room ? `${now.slice(0, room)}…` : now, elapsed())}`);
+      const seconds = elapsed();
+      const taken = `set-up  ${name.padEnd(width)}   ${seconds} s`.length;
+      const room = Math.max(10, (stream.columns ?? 120) - taken - 1);
+      stream.write(`\r\u001b[2K${line(name, now.length > room ? `${now.slice(0, room - 1)}…` : now, seconds)}`);
     };
     if (live) draw();
     else stream.write(`${line(name, now)}\n`);

@@ -181,3 +181,20 @@ test("where no devnet is up, its status is told as by every other command that n
     findings: [{ code: "DEVNET_DOWN", next }],
   });
 });
+
+test.each([80, 140])("no line of help is wider than %d columns, and no option is torn from its value", (columns) => {
+  const before = Object.getOwnPropertyDescriptor(process.stdout, "columns");
+  Object.defineProperty(process.stdout, "columns", { value: columns, configurable: true });
+  try {
+    for (const name of [undefined, ...Object.keys(commands)])
+      for (const line of renderHelp(name)
+        .split("\n")
+        .filter((line) => !/^ {2}\S*(npx|eval|KUBECONFIG)/.test(line))) {
+        expect(line.length, line).toBeLessThanOrEqual(columns);
+        if (line.startsWith("usage:")) expect(line.match(/\[/g)?.length, line).toBe(line.match(/\]/g)?.length);
+      }
+  } finally {
+    if (before) Object.defineProperty(process.stdout, "columns", before);
+    else Reflect.deleteProperty(process.stdout, "columns");
+  }
+});

@@ -103,6 +103,15 @@ describe("a plan", () => {
     `);
   });
 
+  test("fits the terminal, and its commands can still be copied", async () => {
+    const planned = await plan(rotation(world));
+    const text = renderPlan(planned.plan, { columns: 44 });
+    for (const line of text.split("\n")) expect(line.length, line).toBeLessThanOrEqual(44);
+    const command = /\$ (aws[\s\S]*?[^\\])\n/.exec(text)?.[1];
+    expect(command).toContain("\\\n");
+    expect(command?.replaceAll(/\\\n */g, "")).toBe("aws kms rotate-key-on-demand --key-id alias/party-3");
+  });
+
   test("has another digest with other inputs, and the same with the same", async () => {
     const digests = await Promise.all(
       [{}, { label: "blue" }, { label: "red" }].map(

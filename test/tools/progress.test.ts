@@ -59,3 +59,17 @@ test("a step that fails says so and passes the error on", async () => {
   await expect(step("etcd 3.7.3", "building it", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
   expect(text()).toMatch(/building it: failed/);
 });
+
+test("a terminal of 80 columns is filled, and never wrapped", async () => {
+  const { stream, text } = screen(true);
+  const { step } = startProgress({ stream, env: { NO_COLOR: "1" } });
+  const why = "npm ci (node_modules is not complete and a long reason follows)";
+  const done = step("packages", why, () => new Promise((resolve) => setTimeout(resolve, 100_000)));
+  await vi.advanceTimersByTimeAsync(99_500);
+  const drawn = text().split(`\r${esc}[2K`).slice(1);
+  await vi.advanceTimersByTimeAsync(500);
+  await done;
+  for (const line of drawn) expect(line.length).toBeLessThan(80);
+  expect(Math.max(...drawn.map((line) => line.length))).toBe(79);
+  expect(drawn.at(-1)).toMatch(/npm ci \(node_modules is not complete .*… {2}\d+ s$/);
+});
