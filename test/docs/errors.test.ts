@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { expect, test } from "vitest";
+import { exitCodes } from "../../contract/verdict.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const layers = ["bin", "components", "contract", "devnet", "fleet", "runbooks", "stacks", "tools"];
@@ -62,6 +63,41 @@ test("docs/errors.md has every error code of the sources, once, and no other", a
     files.map(async (file) => declaredCodes(file, await readFile(join(root, file), "utf8"))),
   );
   expect(written.toSorted()).toEqual([...new Set(declared.flat())].toSorted());
+});
+
+/** What a source says with which exit code an error ends the command, where it says so in plain words. */
+function declaredExits(file: string, text: string): [string, number][] {
+  const found: [string, number][] = [];
+  const visit = (node: ts.Node) => {
+    if (ts.isObjectLiteralExpression(node)) {
+      const property = node.properties.find((one) => one.name?.getText() === "exitCode");
+      const value = property && ts.isPropertyAssignment(property) ? property.initializer.getText() : "";
+      const exit = /^\d+$/.test(value)
+        ? Number(value)
+        : exitCodes[value.replace("exitCodes.", "") as keyof typeof exitCodes];
+      if (exit !== undefined) found.push(...codesOf(node).map((code): [string, number] => [code, exit]));
+    }
+    ts.forEachChild(node, visit);
+  };
+  if (text.includes("exitCode:")) visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true));
+  return found;
+}
+
+test("docs/errors.md names every exit code that is not the one that its section begins with", async () => {
+  const page = await readFile(join(root, "docs", "errors.md"), "utf8");
+  const written = new Map<string, number>();
+  for (const section of page.split(/^## /m)) {
+    const [intro = ""] = section.split(/^\|/m);
+    const usual = Number(/exit code (\d+)/i.exec(intro)?.[1] ?? exitCodes.usage);
+    for (const [, code = "", text = ""] of section.matchAll(/^\| `([A-Z_]+)` \| (.*) \|$/gm))
+      written.set(code, Number(/exit code (\d+)\.$/i.exec(text)?.[1] ?? usual));
+  }
+  const files = await sources();
+  const declared = await Promise.all(
+    files.map(async (file) => declaredExits(file, await readFile(join(root, file), "utf8"))),
+  );
+  expect(declared.flat().length).toBeGreaterThan(20);
+  expect(declared.flat().filter(([code, exit]) => written.has(code) && written.get(code) !== exit)).toEqual([]);
 });
 
 test("a code is found wherever an error is declared", () => {
