@@ -1,0 +1,123 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { checkArgs } from "../check-args.ts";
+import { type Audience, ciClusterRules, groupOf, namespaceRules } from "./audience-rights.ts";
+
+export interface AudienceAccessArgs {
+  namespace: pulumi.Input<string>;
+  /** The party's number, which tells cluster-wide names apart. */
+  partyId: number;
+  /** Deployment into whose pods an SRE may open a connection, and the container in them. */
+  prober: { deployment: string; container: string };
+  audiences: readonly Audience[];
+}
+
+/**
+ * What each audience may in a party's cluster. Creates: role and binding per audience; for SREs a rule that lets them
+ * into the prober and no other pod; for CI what a preview reads of the cluster as a whole.
+ */
+export class AudienceAccess extends pulumi.ComponentResource {
+  constructor(name: string, args: AudienceAccessArgs, opts?: pulumi.ComponentResourceOptions) {
+    checkArgs(`audience access ${name}`, [
+      args.audiences.length === 0 && { propertyPath: "audiences", reason: "is empty: leave the component out" },
+      new Set(args.audiences).size !== args.audiences.length && {
+        propertyPath: "audiences",
+        reason: "names one audience twice",
+      },
+    ]);
+    super("quorate:kubernetes:AudienceAccess", name, {}, opts);
+    for (const audience of args.audiences) createRole(this, name, args.namespace, audience);
+    if (args.audiences.includes("sre")) narrowExec(this, name, args);
+    if (args.audiences.includes("ci")) createClusterRole(this, name, args);
+    this.registerOutputs({});
+  }
+}
+
+function subjects(audience: Audience) {
+  return [{ kind: "Group", name: groupOf(audience), apiGroup: "rbac.authorization.k8s.io" }];
+}
+
+function createRole(parent: AudienceAccess, name: string, namespace: pulumi.Input<string>, audience: Audience) {
+  const metadata = { name: `quorate-${audience}`, namespace };
+  const role = new kubernetes.rbac.v1.Role(
+    `${name}-${audience}-role`,
+    { metadata, rules: [...namespaceRules[audience]] },
+    { parent },
+  );
+  new kubernetes.rbac.v1.RoleBinding(
+    `${name}-${audience}-binding`,
+    {
+      metadata,
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: role.metadata.name },
+      subjects: subjects(audience),
+    },
+    { parent },
+  );
+}
+
+function createClusterRole(parent: AudienceAccess, name: string, { partyId }: AudienceAccessArgs) {
+  const metadata = { name: `quorate-party-${partyId}-ci` };
+  const role = new kubernetes.rbac.v1.ClusterRole(
+    `${name}-ci-cluster-role`,
+    { metadata, rules: [...ciClusterRules] },
+    { parent },
+  );
+  new kubernetes.rbac.v1.ClusterRoleBinding(
+    `${name}-ci-cluster-binding`,
+    {
+      metadata,
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role.metadata.name },
+      subjects: subjects("ci"),
+    },
+    { parent },
+  );
+}
+
+/** RBAC knows no beginnings of names, and a Deployment's pods have no others: so admission narrows what RBAC opens. */
+function narrowExec(parent: AudienceAccess, name: string, args: AudienceAccessArgs) {
+  const { partyId, prober } = args;
+  const metadata = { name: `quorate-party-${partyId}-sre-exec` };
+  const isSre = `'${groupOf("sre")}' in request.userInfo.groups && !('${groupOf("break-glass")}' in request.userInfo.groups)`;
+  const policy = new kubernetes.admissionregistration.v1.ValidatingAdmissionPolicy(
+    `${name}-sre-exec`,
+    {
+      metadata,
+      spec: {
+        failurePolicy: "Fail",
+        matchConstraints: {
+          resourceRules: [
+            {
+              apiGroups: [""],
+              apiVersions: ["v1"],
+              operations: ["CONNECT"],
+              resources: ["pods/attach", "pods/exec", "pods/portforward"],
+            },
+          ],
+        },
+        matchConditions: [{ name: "sre", expression: isSre }],
+        validations: [
+          {
+            expression: `request.subResource == 'exec' && request.name.startsWith('${prober.deployment}-') && object.container == '${prober.container}'`,
+            message: `an SRE opens a connection to the ${prober.container} of ${prober.deployment} only; any other pod takes the break-glass role`,
+            reason: "Forbidden",
+          },
+        ],
+      },
+    },
+    { parent },
+  );
+  new kubernetes.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+    `${name}-sre-exec-binding`,
+    {
+      metadata,
+      spec: {
+        policyName: policy.metadata.name,
+        validationActions: ["Deny"],
+        matchResources: {
+          namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": args.namespace } },
+        },
+      },
+    },
+    { parent },
+  );
+}
