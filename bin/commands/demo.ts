@@ -2,14 +2,15 @@ import { parseArgs } from "node:util";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { devnetStatus, devnetUp } from "../../devnet/devnet.ts";
+import { type Fault, faultText } from "../../devnet/fault.ts";
 import { partyStacks } from "../../fleet/party-stacks.ts";
 import { isViolated, policyFindings, renderFindings } from "../policy-report.ts";
 import { openSession, projectRoot, useTools } from "../session.ts";
 import { terminal } from "../terminal.ts";
+import { waitForCores } from "../wait-for-cores.ts";
 import { validate } from "./runbooks.ts";
 import { runFleet } from "./stacks.ts";
 
-const coresDeadlineMs = 90_000;
 const othersDeadlineMs = 180_000;
 
 /** The main job, once: control planes, the party program four times, cores, and the proof of every link. */
@@ -24,11 +25,9 @@ export async function demo(args: string[]): Promise<number> {
     terminal.print(renderFindings(policyFindings(changes)).join("\n"));
     return exitCodes.failed;
   }
-  await waitForCores(root);
+  await waitForCores({ look: () => devnetStatus(root), progress: (text) => terminal.progress(text) });
   const code = await validate(["--network", "devnet"]);
-  process.stderr.write(
-    "next  npx quorate devnet fault cut 2 3 && npx quorate validate\nend   npx quorate devnet down\n",
-  );
+  process.stderr.write(demoEnding((await devnetStatus(root)).faults));
   return code;
 }
 
@@ -48,25 +47,11 @@ async function startDevnet(root: string): Promise<void> {
   }
 }
 
-/** A core serves once it has keys and every peer's certificate; until then a validation would tell the truth about a network that is starting. */
-async function waitForCores(root: string): Promise<void> {
-  const deadline = Date.now() + coresDeadlineMs;
-  for (;;) {
-    const { parties } = await devnetStatus(root);
-    const waiting = parties.filter((party) => party.core !== "serving");
-    if (waiting.length === 0) return;
-    terminal.progress(
-      `waiting for the cores of ${waiting.map((party) => `party ${party.partyId} (${party.core})`).join(", ")}`,
-    );
-    if (Date.now() > deadline)
-      throw new OperatorError({
-        code: "CORES_NOT_SERVING",
-        what: `not every core of the devnet serves after ${coresDeadlineMs / 1000} s`,
-        found: waiting.map((party) => `party ${party.partyId}: ${party.core}`).join("\n"),
-        expected: "serving",
-        next: "npx quorate validate",
-        exitCode: 1,
-      });
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
+/** What to type next; with faults about, they are why not all is up, and another would not show anything. */
+export function demoEnding(faults: readonly Fault[]): string {
+  const next =
+    faults.length === 0
+      ? "next  npx quorate devnet fault cut 2 3 && npx quorate validate"
+      : `faults: ${faults.map(faultText).join(", ")}\nnext  npx quorate devnet fault heal && npx quorate validate`;
+  return `${next}\nend   npx quorate devnet down\n`;
 }

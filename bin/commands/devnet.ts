@@ -10,6 +10,7 @@ import { renderDevnet } from "../devnet-text.ts";
 import { projectRoot, toolsFolder, useTools } from "../session.ts";
 import { shellQuote } from "../shell-quote.ts";
 import { colours, terminal } from "../terminal.ts";
+import { waitForStartingCores } from "../wait-for-cores.ts";
 import { chooseFormat } from "./stacks.ts";
 
 const actions: Record<string, (args: string[], root: string) => Promise<number>> = { up, down, status, fault, env };
@@ -32,7 +33,9 @@ export async function devnet(args: string[]): Promise<number> {
 
 async function up(args: string[], root: string): Promise<number> {
   const { values } = parseArgs({ args, options: { network: { type: "string", default: "devnet" } } });
-  await devnetUp({ root, network: values.network, onProgress: (text) => terminal.progress(text) });
+  const progress = (text: string) => terminal.progress(text);
+  await devnetUp({ root, network: values.network, onProgress: progress });
+  await waitForStartingCores({ look: () => devnetStatus(root), progress });
   return await status([], root);
 }
 
@@ -58,12 +61,17 @@ async function status(args: string[], root: string): Promise<number> {
       [
         devnetLine(found.network, `${found.phase}, in 127.${found.k}.0.0/16`),
         renderDevnet(found),
-        ...(found.parties.every((party) => party.core === "absent") ? ["next  npx quorate up --all"] : []),
+        ...nextAfter(found.parties),
       ].join("\n"),
     );
   }
   if (found.phase === "down") return exitCodes.usage;
   return found.phase === "ready" ? exitCodes.ok : exitCodes.failed;
+}
+
+function nextAfter(parties: readonly { core: string }[]): string[] {
+  if (parties.every(({ core }) => core === "absent")) return ["next  npx quorate up --all"];
+  return parties.every(({ core }) => core === "serving") ? [] : ["next  npx quorate validate"];
 }
 
 function downFinding(root: string, network: string) {
