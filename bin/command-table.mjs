@@ -38,7 +38,7 @@ export const commands = {
     examples: ["npx quorate preview --party 1", "npx quorate preview --all --format markdown"],
   },
   up: {
-    usage: "npx quorate up (--party <id> | --all) [--yes]",
+    usage: "npx quorate up (--party <id> | --all) [--yes] [--format table|json]",
     summary: "Preview, ask, then bring the parties to what their stack files say.",
     options: { ...party, "--yes": "do not ask: the preview is the plan", ...format, ...network },
     examples: ["npx quorate up --party 3", "npx quorate up --all --yes"],
@@ -74,18 +74,18 @@ export const commands = {
     ],
   },
   runbooks: {
-    usage: "npx quorate runbooks",
+    usage: "npx quorate runbooks [--format table|json]",
     summary: "List the runbooks with their risk.",
     options: format,
     examples: ["npx quorate runbooks"],
   },
   run: {
-    usage: "npx quorate run <runbook> [--plan] [--confirm <digest>] [inputs]",
+    usage: "npx quorate run <runbook> [--plan] [--confirm <digest>] [--format table|json|markdown|junit] [inputs]",
     summary: "Show a runbook's plan, ask according to its risk, run it and keep the evidence.",
     options: {
       "--plan": "stop after the plan",
       "--confirm <digest>": "run only the plan that was reviewed",
-      "--format <f>": "table (default), json or markdown",
+      "--format <f>": "table (default), json, markdown or junit",
       ...network,
     },
     examples: ["npx quorate run validate --plan", "npx quorate run validate --stage network"],
@@ -136,7 +136,7 @@ export const commands = {
     examples: ["npx quorate setup"],
   },
   tools: {
-    usage: "npx quorate tools",
+    usage: "npx quorate tools [--format table|json]",
     summary: "List the tools that Quorate runs: version, and where each came from.",
     options: format,
     examples: ["npx quorate tools"],

@@ -41,7 +41,9 @@ if (wantsHelp || (!ofRunbook && (rest.includes("--help") || rest.includes("-h"))
   const { listRunbooks } = await import("./list-runbooks.mjs");
   process.stdout.write(listRunbooks(listFormat(rest)));
 } else if (name === "setup" && rest.length === 0) {
-  await import(sourceOrBuilt("tools/setup.mjs").href);
+  const setup = sourceOrBuilt("tools/setup.mjs");
+  await import(setup.href);
+  if (!process.exitCode) await sayReady(setup);
 } else if (Number(process.versions.node.split(".")[0]) < 24) {
   await runWithPinnedNode();
 } else {
@@ -71,6 +73,14 @@ function keepOnWithoutReaders() {
         process.exitCode ||= 2;
       });
     });
+}
+
+/** Set-up is silent where all is there, so that other commands can begin with it; who asks for it gets an answer. */
+async function sayReady(setup) {
+  const { fileURLToPath } = await import("node:url");
+  const { listTools } = await import(new URL("tool-list.mjs", setup).href);
+  const ready = listTools(fileURLToPath(new URL("..", setup))).filter((tool) => tool.from !== null);
+  process.stdout.write(`${ready.length} tools ready; npx quorate tools lists them\n`);
 }
 
 /** In the package the sources are compiled: Node refuses to strip types under node_modules. A checkout never runs an old build. */

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { commands } from "../../bin/command-table.mjs";
 import { renderHelp } from "../../bin/help.mjs";
 import { nearestWord } from "../../contract/nearest-word.mjs";
+import { tools } from "../../tools/pins.mjs";
 
 const quorate = fileURLToPath(new URL("../../bin/quorate.mjs", import.meta.url));
 let folder: string;
@@ -197,4 +198,20 @@ test.each([80, 140])("no line of help is wider than %d columns, and no option is
     if (before) Object.defineProperty(process.stdout, "columns", before);
     else Reflect.deleteProperty(process.stdout, "columns");
   }
+});
+
+// What has actions has options for each of them.
+test.each(Object.entries(commands).filter(([, { words }]) => words === undefined))(
+  "the usage of %s has all its options but --network, which every project needs once",
+  (_, { usage, options }) => {
+    for (const option of Object.keys(options ?? {}).flatMap((text) => /^--[a-z-]+/.exec(text)?.[0] ?? []))
+      if (option !== "--network") expect(usage).toContain(option);
+    const values = /--format ([a-z|]+)/.exec(usage)?.[1]?.split("|") ?? [];
+    for (const value of values) expect(options?.["--format <f>"]).toContain(value);
+  },
+);
+
+test("set-up that finds all there says so", async () => {
+  const { code, stdout } = await run(["setup"]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${tools.length} tools ready; npx quorate tools lists them\n` });
 });
