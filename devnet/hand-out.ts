@@ -8,7 +8,7 @@ import { apiServerUrl } from "./clusters/control-plane.ts";
 import { type DevnetFiles, readIfThere, writeWhole } from "./files.ts";
 import { awsEnvironment, cloudUrl } from "./supervision/cloud-program.ts";
 import type { DevnetdConfig } from "./supervision/config.ts";
-import { absoluteChartRef, type PartyTopology, stackFilesOf, type Topology } from "./topology.ts";
+import { absoluteChartRef, type PartyTopology, readManifestFile, stackFilesOf, type Topology } from "./topology.ts";
 
 /** `.quorate/env/<network>.json`: what has to be in the environment of tools that work on a network. */
 export const EnvironmentOverlay = z.strictObject({
@@ -126,7 +126,9 @@ export function writeAwsFiles(files: DevnetFiles, config: DevnetdConfig): void {
 
 /** Hands out where everything is: the overlay, each party's kubeconfig, and the choice of network. */
 export function writeEnvironment(files: DevnetFiles, config: DevnetdConfig, providers: ProviderPorts): void {
-  for (const party of config.parties) writeWhole(kubeconfigOf(files, party), partyKubeconfig(files, config, party));
+  const { namespace } = readManifestFile(config.manifestFile);
+  for (const party of config.parties)
+    writeWhole(kubeconfigOf(files, party), partyKubeconfig(files, config, party, namespace));
   const overlay: EnvironmentOverlay = {
     common: {
       PULUMI_BACKEND_URL: backendUrl(files),
@@ -186,7 +188,7 @@ function kubeconfigOf(files: DevnetFiles, party: PartyTopology): string {
 }
 
 /** As `aws eks update-kubeconfig` would write it: the token is minted when it is needed. */
-function partyKubeconfig(files: DevnetFiles, config: DevnetdConfig, party: PartyTopology): string {
+function partyKubeconfig(files: DevnetFiles, config: DevnetdConfig, party: PartyTopology, namespace: string): string {
   const name = party.cluster.name;
   const eksToken = fileURLToPath(new URL("../bin/eks-token.mjs", import.meta.url));
   return stringify({
@@ -215,7 +217,7 @@ function partyKubeconfig(files: DevnetFiles, config: DevnetdConfig, party: Party
         },
       },
     ],
-    contexts: [{ name, context: { cluster: name, user: name } }],
+    contexts: [{ name, context: { cluster: name, user: name, namespace } }],
     "current-context": name,
   });
 }

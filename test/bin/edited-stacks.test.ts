@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { parse } from "yaml";
 import { type DevnetFiles, devnetFiles, writeWhole } from "../../devnet/files.ts";
 import { copyStacks, settleFolders, writeEnvironment } from "../../devnet/hand-out.ts";
 import type { DevnetdConfig } from "../../devnet/supervision/config.ts";
@@ -18,7 +19,7 @@ beforeEach(async () => {
   const topology = readTopology(root, "devnet");
   copyStacks(files, root, topology, "a".repeat(64));
   const config: DevnetdConfig = {
-    ...{ root, network: "devnet", k: 7, token: "", mark: "", operators: {}, manifestFile: "" },
+    ...{ root, network: "devnet", k: 7, token: "", mark: "", operators: {}, manifestFile: topology.manifestFile },
     ports: { grpc: 1, peer: 2, metrics: 3 },
     parties: topology.parties,
     attestationRoot: { cert: "", key: "" },
@@ -64,4 +65,9 @@ test("what is in order is taken over before anything else is asked", async () =>
   const { stderr } = await operator.run(preview);
   expect(stderr).toContain("DEVNET_DOWN");
   expect(readFileSync(join(files.stacks, "Pulumi.party-3.yaml"), "utf8")).toContain("quorate:release: 0.13.10");
+});
+
+test("a party's kubeconfig is about the namespace that its core is in", () => {
+  const { contexts } = parse(readFileSync(join(files.party(2), "kubeconfig"), "utf8"));
+  expect(contexts[0].context.namespace).toBe(readTopology(operator.folder, "devnet").manifest.namespace);
 });
