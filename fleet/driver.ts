@@ -149,7 +149,7 @@ export class Fleet {
       counts: { ...counts },
       resources,
       policies,
-      durationMs: performance.now() - started,
+      durationMs: Math.round(performance.now() - started),
     };
   }
 
