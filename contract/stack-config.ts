@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CoreEviction, Monitoring, NetworkPolicyChoice, SecretsChoice } from "./core-guards.ts";
 import { AccountId, Arn, HostLabel, NetworkName, PartyId, Region } from "./names.ts";
 import { Pcr } from "./trusted-release.ts";
 
@@ -230,6 +231,14 @@ export const ZamaKmsStackConfig = z.strictObject({
     })
     .prefault({})
     .describe("What is written down of who used vaults and keys."),
+  networkPolicy: NetworkPolicyChoice.prefault({}).describe("Who may talk to the core, and to whom it may talk."),
+  coreEviction: CoreEviction.default("refused"),
+  monitoring: Monitoring.optional().describe(
+    "Metrics, alerts and dashboard of the core. Left out: none, and every preview says so.",
+  ),
+  secrets: SecretsChoice.optional().describe(
+    "Who fills the Secrets that the releases read. Left out: every preview asks.",
+  ),
   proberImage: z
     .string()
     .regex(/@sha256:[0-9a-f]{64}$/, "pin the image by digest: name@sha256:…")

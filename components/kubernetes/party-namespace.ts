@@ -60,6 +60,18 @@ function prefixProblem(propertyPath: string, prefix: string) {
   return (prefix === "" || prefix.includes("/")) && { propertyPath, reason };
 }
 
+/**
+ * The core's pod mounts devices of its node, in every version of the chart, and since 1.7.2 its tunnel is privileged:
+ * under any other level the API server would refuse the pod, with an event on the StatefulSet only. What is not up to
+ * the highest level stands in the audit log.
+ *
+ * @see https://kubernetes.io/docs/concepts/security/pod-security-standards/
+ */
+const podSecurity = {
+  "pod-security.kubernetes.io/enforce": "privileged",
+  "pod-security.kubernetes.io/audit": "restricted",
+};
+
 function createNamespace(parent: PartyNamespace, name: string, args: PartyNamespaceArgs) {
   const labels = {
     "app.kubernetes.io/name": "mpc-party",
@@ -67,6 +79,7 @@ function createNamespace(parent: PartyNamespace, name: string, args: PartyNamesp
     "app.kubernetes.io/part-of": "mpc-cluster",
     "app.kubernetes.io/managed-by": "pulumi",
     "mpc.io/party-name": args.partyLabel,
+    ...podSecurity,
   };
   return new kubernetes.core.v1.Namespace(
     `${name}-namespace`,

@@ -75,7 +75,12 @@ function createDeployment(parent: Prober, name: string, args: ProberArgs, image:
             nodeSelector: { [args.nodeKey]: "true" },
             tolerations: [{ key: args.nodeKey, operator: "Equal", value: "true", effect: "NoSchedule" }],
             automountServiceAccountToken: false,
-            securityContext: { runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000 },
+            securityContext: {
+              runAsNonRoot: true,
+              runAsUser: 1000,
+              runAsGroup: 1000,
+              seccompProfile: { type: "RuntimeDefault" },
+            },
             containers: [proberContainer(image)],
             volumes: [{ name: "script", configMap: { name: proberName } }],
           },

@@ -12,6 +12,7 @@ import { PeerServices } from "../kubernetes/peer-services.ts";
 import { Prober } from "../kubernetes/prober.ts";
 import type { Outputs } from "../outputs.ts";
 import { createPeerCertificates, createSigningKey } from "./card-parts.ts";
+import { createCoreGuards } from "./core-guards.ts";
 import { CoreRelease } from "./core-release.ts";
 import { coreSelector } from "./core-values.ts";
 import type { PartyArgs } from "./party-args.ts";
@@ -44,9 +45,10 @@ export class Party extends pulumi.ComponentResource {
     new EnclaveDevicePlugin(`${name}-device-plugin`, { nodeKey: enclaveNodeKey }, { parent: this });
     const prober = createProber(this, name, args, place, nodegroup);
     const certificates = createPeerCertificates(this, name, args, vaults.public.bucketName);
+    const guards = createCoreGuards(this, name, args, place);
     const core =
       args.config.core === "released"
-        ? createCore(this, name, args, vaults, key, place, [nodegroup, prober, certificates])
+        ? createCore(this, name, args, vaults, key, place, [nodegroup, prober, certificates, ...guards])
         : undefined;
     const zones = zoneIds(args.cluster.privateSubnetIds, { parent: this });
     this.outputs = partyOutputs(args, {

@@ -176,6 +176,8 @@ test("the program builds this graph", async () => {
         party-1-enclaves-template (aws:ec2/launchTemplate:LaunchTemplate)
         party-1-enclaves-volumes-policy (aws:iam/rolePolicyAttachment:RolePolicyAttachment)
         party-1-enclaves-worker-policy (aws:iam/rolePolicyAttachment:RolePolicyAttachment)
+      party-1-eviction (quorate:kubernetes:DisruptionBudget)
+        party-1-eviction-budget (kubernetes:policy/v1:PodDisruptionBudget)
       party-1-hosts (quorate:kubernetes:PeerServices)
         party-1-hosts-own (kubernetes:core/v1:Service)
         party-1-hosts-party-2 (kubernetes:core/v1:Service)
@@ -228,6 +230,10 @@ test("the program builds this graph", async () => {
       party-1-signing (quorate:aws:SigningKey)
         party-1-signing-alias (aws:kms/alias:Alias)
         party-1-signing-key (aws:kms/key:Key) protected
+      party-1-traffic (quorate:kubernetes:CoreNetworkPolicy)
+        party-1-traffic-core (kubernetes:networking.k8s.io/v1:NetworkPolicy)
+        party-1-traffic-key-job (kubernetes:networking.k8s.io/v1:NetworkPolicy)
+        party-1-traffic-prober (kubernetes:networking.k8s.io/v1:NetworkPolicy)
       party-1-vault (quorate:aws:AttestedKey)
         party-1-vault-alias (aws:kms/alias:Alias)
         party-1-vault-key (aws:kms/key:Key) protected

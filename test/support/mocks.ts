@@ -198,5 +198,9 @@ const callAnswers: Record<string, object> = {
     loadBalancerType: "network",
   },
   "aws:eks/getCluster:getCluster": { ...clusterFacts, version: "1.33", certificateAuthorities: [{ data: "Q0E=" }] },
-  "aws:ec2/getSubnet:getSubnet": { mapPublicIpOnLaunch: false, availabilityZoneId: "euw1-az1" },
+  "aws:ec2/getSubnet:getSubnet": {
+    mapPublicIpOnLaunch: false,
+    availabilityZoneId: "euw1-az1",
+    cidrBlock: "10.1.0.0/24",
+  },
 };

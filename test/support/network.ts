@@ -58,6 +58,8 @@ export function rawStackConfig(partyId = 1): any {
       },
     },
     enclaveNodes: { amiReleaseVersion: "1.33.8-20260304" },
+    monitoring: { prometheusOperator: "absent" },
+    secrets: { byHand: ["registry-credentials"] },
   };
 }
 

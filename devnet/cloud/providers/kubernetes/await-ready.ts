@@ -63,6 +63,17 @@ const checks: { readonly [kind: string]: Check } = {
   },
 };
 
+/** `pulumi.com/waitFor: condition=Ready`: until the operator of a custom resource says so. */
+function awaitedCondition({ metadata }: KubeObject): Check | undefined {
+  const type = metadata.annotations?.["pulumi.com/waitFor"]?.replace(/^condition=/, "");
+  if (type === undefined) return undefined;
+  return ({ status }) => {
+    const found = ((status?.conditions as Condition[] | undefined) ?? []).find((condition) => condition.type === type);
+    if (found?.status === "True") return [];
+    return [`condition ${type} is ${found ? `${found.status}: ${found.message ?? found.reason ?? ""}` : "not set"}`];
+  };
+}
+
 const isTrue = (object: KubeObject, annotation: string) => object.metadata.annotations?.[annotation] === "true";
 
 /** Until the object does its work, as Pulumi's provider waits; returns its last state, and the reasons if time ran out. */
@@ -72,7 +83,7 @@ export async function awaitReady(
   object: KubeObject,
   options: { timeoutSeconds: number; signal: AbortSignal },
 ): Promise<{ object: KubeObject; problems: string[] }> {
-  const check = checks[kind.kind];
+  const check = awaitedCondition(object) ?? checks[kind.kind];
   if (!check || isTrue(object, "pulumi.com/skipAwait")) return { object, problems: [] };
   const ofAnnotation = Number(object.metadata.annotations?.["pulumi.com/timeoutSeconds"] ?? 0);
   const seconds = options.timeoutSeconds || ofAnnotation;

@@ -52,6 +52,10 @@ const all: readonly Kind[] = [
   }),
   kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", { required: ["spec"] }),
   kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", { required: ["spec"] }),
+  // Kinds of operators that a cluster may have; without them its API server does not know the path.
+  kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors", { required: ["spec"] }),
+  kind("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules", { required: ["spec"] }),
+  kind("external-secrets.io/v1", "ExternalSecret", "externalsecrets", { required: ["spec"] }),
 ];
 
 /** By Pulumi's type token: `kubernetes:core/v1:ConfigMap`. */

@@ -1,0 +1,42 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { checkArgs } from "../check-args.ts";
+
+export interface DisruptionBudgetArgs {
+  namespace: pulumi.Input<string>;
+  budgetName: string;
+  /** Labels of the pods. */
+  selector: Readonly<Record<string, string>>;
+}
+
+/**
+ * Keeps a party's one core from being evicted: draining its node would take the party out of the network without
+ * asking whether the network can spare it. Creates: PodDisruptionBudget.
+ *
+ * A core that is not ready may go at any time. An update of the node group stops with `PodEvictionFailure` until the
+ * pod has been deleted; deleting asks no budget.
+ */
+export class DisruptionBudget extends pulumi.ComponentResource {
+  constructor(name: string, args: DisruptionBudgetArgs, opts?: pulumi.ComponentResourceOptions) {
+    checkArgs(`disruption budget ${name}`, [
+      Object.keys(args.selector).length === 0 && {
+        propertyPath: "selector",
+        reason: "is empty: no pod of the namespace could be evicted",
+      },
+    ]);
+    super("quorate:kubernetes:DisruptionBudget", name, {}, opts);
+    new kubernetes.policy.v1.PodDisruptionBudget(
+      `${name}-budget`,
+      {
+        metadata: { name: args.budgetName, namespace: args.namespace },
+        spec: {
+          maxUnavailable: 0,
+          selector: { matchLabels: args.selector },
+          unhealthyPodEvictionPolicy: "AlwaysAllow",
+        },
+      },
+      { parent: this },
+    );
+    this.registerOutputs({});
+  }
+}
