@@ -17,8 +17,10 @@ export function renderCards(session: Session, action: string, reports: readonly 
     card === undefined ? "no card" : `sequence ${card.card.sequence}, until ${card.card.expiresAt.slice(0, 10)}`,
     card === undefined ? "" : card.card.signingKey.fingerprint.slice(0, 19),
   ]);
+  // What is only not there yet is told once; what was refused, for each.
+  const absent = reports.find(({ problem }) => problem?.exitCode === exitCodes.unknown)?.problem;
   const troubles = reports.flatMap(({ problem }) =>
-    problem === undefined
+    problem === undefined || (problem.exitCode === exitCodes.unknown && problem !== absent)
       ? []
       : [
           "",

@@ -1,7 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { CardTrust } from "../contract/card-trust.ts";
 import { NetworkManifestShape } from "../contract/network-manifest.ts";
+import { PartyCard } from "../contract/party-card.ts";
 import { PartyOutputs } from "../contract/party-outputs.ts";
 import { StackConfig } from "../contract/stack-config.ts";
 import { projectName } from "./project.ts";
@@ -16,6 +18,8 @@ export const editorSchemasDir = fileURLToPath(new URL("../contract/schemas/", im
 export function editorSchemas(): Record<string, object> {
   return {
     "network-manifest.schema.json": { ...printSchema(NetworkManifestShape), title: "Network manifest" },
+    "card-trust.schema.json": { ...printSchema(CardTrust), title: "Trusted keys of a network's parties" },
+    "party-card.schema.json": { ...printSchema(PartyCard), title: "Party card" },
     "party-outputs.schema.json": { ...printSchema(PartyOutputs), title: "Party outputs" },
     "stack-config.schema.json": stackFile(),
   };

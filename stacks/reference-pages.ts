@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { z } from "zod";
 import { NetworkManifestShape } from "../contract/network-manifest.ts";
+import { PartyCard } from "../contract/party-card.ts";
 import { PartyOutputs } from "../contract/party-outputs.ts";
 import { StackConfig } from "../contract/stack-config.ts";
 import { printSchema } from "./editor-schemas.ts";
@@ -46,6 +47,14 @@ const pages: Record<string, Page> = {
     schema: PartyOutputs,
     source: "contract/party-outputs.ts",
     example: "docs/party-outputs.example.json",
+  },
+  "party-card.md": {
+    title: "Party card",
+    intro:
+      "What the other parties need to know of one party. It travels as a JWS in compact form, signed with ES256 by the party's KMS key; its header has `alg`, `typ`, `kid` and `jwk` and nothing else, its payload is this JSON with sorted keys and no white space. `expiresAt` is after `issuedAt`, by at most 400 days; `sha256` is that of the certificate. How parties exchange cards: [cards](cards.md).",
+    schema: PartyCard,
+    source: "contract/party-card.ts",
+    example: "docs/party-card.example.json",
   },
 };
 
@@ -126,7 +135,9 @@ function rows(schema: Schema, prefix: string): string[][] {
 }
 
 function alternatives(schema: Schema): Schema[] {
-  return (schema.anyOf ?? [schema]).filter((option) => option.type !== "null");
+  return (schema.anyOf ?? [schema])
+    .flatMap((option) => option.oneOf ?? [option])
+    .filter((option) => option.type !== "null");
 }
 
 function typeWords(schema: Schema): string {
@@ -134,7 +145,7 @@ function typeWords(schema: Schema): string {
   if (schema.enum) return schema.enum.map((value) => `\`${value}\``).join(" or ");
   if (schema.anyOf) {
     const options = alternatives(schema);
-    const isNullable = options.length < schema.anyOf.length;
+    const isNullable = schema.anyOf.some((option) => option.type === "null");
     const names = options.map((option) =>
       options.length > 1 ? `\`${Object.keys(option.properties ?? {}).join("`, `")}\`` : typeWords(option),
     );
@@ -167,6 +178,7 @@ const formats: Record<string, string> = {
   uri: "a URL",
   cidrv4: "an address range such as 203.0.113.0/24",
   ipv4: "an IPv4 address",
+  "date-time": "a time such as 2026-11-20T12:00:00Z",
 };
 
 function constraintWords(schema: Schema): string[] {

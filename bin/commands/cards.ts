@@ -8,19 +8,17 @@ import { OperatorError } from "../../contract/operator-error.ts";
 import { PublicUrl } from "../../contract/party-card.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { clientOptions } from "../../fleet/aws-profile.ts";
-import { publishCard } from "../../fleet/card-publishing.ts";
 import { folderSource, readCardFile, vaultSource } from "../../fleet/card-sources.ts";
 import { CardVault } from "../../fleet/card-vault.ts";
 import { claimedParty, importCards, listCards, syncCards } from "../../fleet/cards.ts";
 import { Fleet } from "../../fleet/driver.ts";
 import { readOutputs } from "../../fleet/outputs.ts";
 import { type PartyStack, partyStacks } from "../../fleet/party-stacks.ts";
-import { inWaves } from "../../fleet/waves.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
 import { CardFiles } from "../../stacks/card-files.ts";
-import { openCard } from "../../stacks/card-verification.ts";
 import { cardsDocument, exitCodeOf, publishedText, renderCards, renderOneCard, summaryOf } from "../cards-text.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
+import { publishCards } from "../publish-cards.ts";
 import { openSession, type Session } from "../session.ts";
 import { colours, terminal } from "../terminal.ts";
 import { chooseFormat } from "./stacks.ts";
@@ -59,7 +57,7 @@ async function open(values: { network?: string | undefined; format: string }) {
 async function publish(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { ...common, ...partyOptions } });
   const { session, format } = await open(values);
-  const published = await publishAll(session, await chooseParties(session, values));
+  const published = await publishCards(session, await chooseParties(session, values));
   if (format === "json") {
     const parties = published.map(({ status, card, url }) => ({
       partyId: card.card.partyId,
@@ -73,15 +71,6 @@ async function publish(args: string[]): Promise<number> {
     for (const one of published) terminal.print(publishedText(one));
   }
   return exitCodes.ok;
-}
-
-/** Publishes the cards of stacks that were brought up. */
-export async function publishAll(session: Session, parties: readonly PartyStack[]) {
-  const workDir = await new Fleet(session).workDir();
-  return await inWaves(parties, 4, async (party) => {
-    const outputs = await readOutputs(workDir, party);
-    return await publishCard(outputs, { manifestDigest: session.manifestDigest });
-  });
 }
 
 async function sync(args: string[]): Promise<number> {
@@ -193,11 +182,10 @@ async function importFiles(args: string[]): Promise<number> {
   for (const path of (await Promise.all(positionals.map(cardFiles))).flat()) {
     const text = (await readCardFile(path)) ?? "";
     const partyId = claimedParty(text);
-    const isParty = session.manifest.parties.some(({ id }) => id === partyId);
-    // Whose it may be, only its signature tells; without even a claim there is nothing to verify it against.
-    if (partyId === undefined || !isParty)
-      await openCard(text, { network: session.network, partyId: partyId ?? 0, fingerprint: undefined, source: path });
-    else found.push({ partyId, found: { text, source: path } });
+    // Whose it is, only its signature tells; without even a claim there is nothing to verify it against.
+    if (partyId === undefined || !session.manifest.parties.some(({ id }) => id === partyId))
+      throw nobodysCard(session, path, partyId);
+    found.push({ partyId, found: { text, source: path } });
   }
   const reports = await importCards(found, { ...session, files });
   terminal.print(renderCards(session, "import", reports, format));
@@ -209,7 +197,10 @@ async function cardFiles(path: string): Promise<string[]> {
     throw fileError(failure, path) ?? failure;
   });
   if (!about.isDirectory()) return [path];
-  return (await readdir(path)).filter((name) => /^party-\d+\.jws$/.test(name)).map((name) => join(path, name));
+  const names = (await readdir(path)).filter((name) => /^party-\d+\.jws$/.test(name)).sort();
+  if (names.length === 0)
+    throw wrongArgument(`no party-<n>.jws in ${path}`, "cards import <file>…, or a folder of them");
+  return names.map((name) => join(path, name));
 }
 
 async function stacksHere(session: Session): Promise<PartyStack[]> {
@@ -271,6 +262,17 @@ function wrongArgument(found: string, expected: string): OperatorError {
     found,
     expected,
     next: "npx quorate cards --help",
+  });
+}
+
+function nobodysCard({ network, manifest }: Session, path: string, claimed: number | undefined): OperatorError {
+  return new OperatorError({
+    code: "CARD_UNREADABLE",
+    what: `${path} is no card of a party of network ${network}`,
+    found: claimed === undefined ? "no card that says whose it is" : `a card of party ${claimed}`,
+    expected: `a card of one of parties ${manifest.parties.map(({ id }) => id).join(", ")}`,
+    next: "ask whoever gave it to you to export it again: npx quorate cards export",
+    exitCode: exitCodes.refused,
   });
 }
 
