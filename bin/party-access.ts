@@ -8,9 +8,8 @@ import { clientOptions } from "../fleet/aws-profile.ts";
 import { type Caller, callerOf, writeKubeconfig } from "../fleet/cluster-access.ts";
 import { Fleet } from "../fleet/driver.ts";
 import { tokenSeconds } from "../fleet/eks-token.ts";
-import { readOutputs } from "../fleet/outputs.ts";
+import { outputsMissing, readAllOutputs } from "../fleet/outputs.ts";
 import { partyStacks } from "../fleet/party-stacks.ts";
-import { inWaves } from "../fleet/waves.ts";
 import { runCommand } from "../runbooks/command.ts";
 import type { CommandOptions, CommandResult, PartyAccess } from "../runbooks/context.ts";
 import type { Session } from "./session.ts";
@@ -41,23 +40,11 @@ async function sweep(parent: string): Promise<void> {
 async function everyOutputs(session: Session): Promise<PartyOutputs[]> {
   const fleet = new Fleet(session);
   const stacks = await partyStacks(session.stacksDir, session.network);
-  const missing: OperatorError[] = [];
-  const found = await inWaves(stacks, 4, async (stack) => {
-    try {
-      return await readOutputs(await fleet.workDir(), stack);
-    } catch (failure) {
-      // A party that was never brought up is part of the answer; outputs that can not be read are an error.
-      if (!(failure instanceof OperatorError) || failure.problem.code !== "OUTPUTS_MISSING") throw failure;
-      missing.push(failure);
-      return undefined;
-    }
-  });
-  const outputs = found.filter((party) => party !== undefined);
-  if (outputs.length > 0 || missing[0] === undefined) {
-    for (const { problem } of missing) terminal.progress(`${problem.what}: left out`);
-    return outputs;
-  }
-  throw missing[0];
+  const { found, missing } = await readAllOutputs(() => fleet.workDir(), stacks);
+  if (found.length === 0 && missing.length > 0) throw outputsMissing(missing, true);
+  for (const { partyId, stackName } of missing)
+    terminal.progress(`party ${partyId}: stack ${stackName} has no outputs: left out`);
+  return found;
 }
 
 function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {

@@ -5,22 +5,54 @@ import { parse } from "../contract/parse.ts";
 import { PartyOutputs } from "../contract/party-outputs.ts";
 import { readCheckpoint } from "./checkpoint.ts";
 import type { PartyStack } from "./party-stacks.ts";
+import { inWaves } from "./waves.ts";
 
 /** The outputs of one party's stack, checked against the contract. */
 export async function readOutputs(workDir: string, party: PartyStack): Promise<PartyOutputs> {
   const raw = (await outputsFromFile(party)) ?? (await outputsFromEngine(workDir, party));
-  if (raw === undefined || Object.keys(raw).length === 0)
-    throw new OperatorError({
-      code: "OUTPUTS_MISSING",
-      what: `party ${party.partyId}: stack ${party.stackName} has no outputs`,
-      found: "a stack that was never brought up",
-      expected: "the outputs of a finished `up`",
-      next: `npx quorate up --party ${party.partyId}`,
-    });
+  if (raw === undefined || Object.keys(raw).length === 0) throw outputsMissing([party]);
   return parse(PartyOutputs, raw, {
     code: "OUTPUTS_INVALID",
     what: `outputs of stack ${party.stackName} (party ${party.partyId}) do not fit the contract party/v1`,
     next: `npx quorate up --party ${party.partyId}`,
+  });
+}
+
+/** The outputs of several parties' stacks, and the parties whose stacks have none. */
+export async function readAllOutputs(
+  workDir: () => Promise<string>,
+  parties: readonly PartyStack[],
+): Promise<{ found: PartyOutputs[]; missing: PartyStack[] }> {
+  const missing: PartyStack[] = [];
+  const found = await inWaves(parties, 4, async (party) => {
+    try {
+      return await readOutputs(await workDir(), party);
+    } catch (failure) {
+      // Outputs that can not be read are an error; that there are none may be part of the answer.
+      if (!(failure instanceof OperatorError) || failure.problem.code !== "OUTPUTS_MISSING") throw failure;
+      missing.push(party);
+      return undefined;
+    }
+  });
+  return {
+    found: found.filter((party) => party !== undefined),
+    missing: missing.sort((a, b) => a.partyId - b.partyId),
+  };
+}
+
+/** Stacks that were never brought up. `all`: there are no others here. */
+export function outputsMissing(parties: readonly PartyStack[], all = false): OperatorError {
+  const ids = parties.map(({ partyId }) => partyId);
+  const names = parties.map(({ stackName }) => stackName).join(", ");
+  const one = parties.length === 1;
+  return new OperatorError({
+    code: "OUTPUTS_MISSING",
+    what: one
+      ? `party ${ids}: stack ${names} has no outputs`
+      : `parties ${ids.join(", ")}: stacks ${names} have no outputs`,
+    found: one ? "a stack that was never brought up" : "stacks that were never brought up",
+    expected: "the outputs of a finished `up`",
+    next: all && !one ? "npx quorate up --all" : `npx quorate up --party ${ids.join(",")}`,
   });
 }
 

@@ -3,7 +3,7 @@ import { OperatorError } from "../../contract/operator-error.ts";
 import { printable } from "../../contract/printable.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { type Changes, Fleet, type FleetEvent } from "../../fleet/driver.ts";
-import { readOutputs } from "../../fleet/outputs.ts";
+import { outputsMissing, readAllOutputs } from "../../fleet/outputs.ts";
 import type { PartyStack } from "../../fleet/party-stacks.ts";
 import { inWaves } from "../../fleet/waves.ts";
 import { packFolder, startAnalyzer } from "../../policies/analyzer.ts";
@@ -65,11 +65,8 @@ export async function outputs(args: string[]): Promise<number> {
   const session = await openSession({ network: values.network });
   const format = chooseFormat(values.format, ["table", "json"]);
   const fleet = new Fleet(session);
-  const all = await inWaves(
-    await chooseParties(session, values),
-    4,
-    async (party) => await readOutputs(await fleet.workDir(), party),
-  );
+  const { found: all, missing } = await readAllOutputs(() => fleet.workDir(), await chooseParties(session, values));
+  if (missing.length > 0) throw outputsMissing(missing, values.all === true && all.length === 0);
   if (format === "json") {
     terminal.print(JSON.stringify({ schema: "quorate/outputs/v1", network: session.network, parties: all }, null, 2));
     return exitCodes.ok;
