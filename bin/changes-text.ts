@@ -4,9 +4,33 @@ import { colours, renderTable } from "./terminal.ts";
 /** Operations after which something is no longer there. */
 const losing: ReadonlySet<string> = new Set(["replace", "delete"]);
 
-/** A row for each resource that changes; under it, each property with its old and its new value. */
-export function changeRows(changes: readonly Pick<Changes, "partyId" | "resources">[]): string[] {
-  const listed = changes.flatMap((party) => party.resources.map((resource) => ({ party: party.partyId, resource })));
+/** More new resources than this of one party are a new party: how many says it all. */
+const mostCreates = 20;
+
+/**
+ * A row for each resource that changes; under it, each property with its old and its new value. What is new is only counted where it is
+ * much, unless all is `verbose`.
+ */
+export function changeRows(
+  changes: readonly Pick<Changes, "partyId" | "resources">[],
+  { verbose = false, isDone = false }: { verbose?: boolean; isDone?: boolean } = {},
+): string[] {
+  const isCreate = ({ operation }: ChangedResource) => operation === "create";
+  const isMany = (resources: readonly ChangedResource[]) => !verbose && resources.filter(isCreate).length > mostCreates;
+  const counted = changes
+    .filter(({ resources }) => isMany(resources))
+    .map(({ partyId, resources }) => [
+      `  party ${partyId}`,
+      "create",
+      `${resources.filter(isCreate).length} resources${isDone ? "" : "; --verbose lists them"}`,
+    ]);
+  const listed = changes.flatMap(({ partyId: party, resources }) =>
+    resources.filter((resource) => !(isMany(resources) && isCreate(resource))).map((resource) => ({ party, resource })),
+  );
+  return [...(counted.length > 0 ? [renderTable(counted)] : []), ...resourceRows(listed)];
+}
+
+function resourceRows(listed: readonly { party: number; resource: ChangedResource }[]): string[] {
   const cells = listed.map(({ party, resource }) => [`party ${party}`, resource.operation, resource.name]);
   const widths = [0, 1, 2].map((column) => Math.max(0, ...cells.map((row) => row[column]?.length ?? 0)));
   return listed.flatMap(({ resource }, index) => {
@@ -21,6 +45,20 @@ export function changeRows(changes: readonly Pick<Changes, "partyId" | "resource
       ...(properties.length > 0 ? [renderTable(properties)] : []),
     ];
   });
+}
+
+/** How many resources of a party would be, or are, what: `1 update, 70 unchanged`, once it is done `1 updated, 70 unchanged`. */
+export function countText({ counts }: Pick<Changes, "counts">, report: "preview" | "up"): string {
+  const words = { create: "created", update: "updated", replace: "replaced", delete: "deleted" };
+  const parts = Object.entries(words).flatMap(([operation, done]) =>
+    counts[operation] ? [`${counts[operation]} ${report === "up" ? done : operation}`] : [],
+  );
+  return [...parts, ...(counts.same ? [`${counts.same} unchanged`] : [])].join(", ") || "nothing";
+}
+
+/** Whether the engine counts a resource in its summary: the providers that it makes up by itself are not in it. */
+export function isCounted({ type, urn }: { type: string; urn: string }): boolean {
+  return !(type.startsWith("pulumi:providers:") && urn.split("::").at(-1)?.startsWith("default"));
 }
 
 /** The same as a list in Markdown. */

@@ -4,6 +4,7 @@
 
 const party = { "--party <id>[,…]": "one party, or several", "--all": "every party whose stack file lies here" };
 const network = { "--network <name>": "which network (else QUORATE_NETWORK, else the one chosen by `use`)" };
+const verbose = { "--verbose": "list also what is new, where it is much" };
 const format = { "--format <f>": "table (default) or json" };
 
 /** @type {Record<string, Command>} */
@@ -32,15 +33,15 @@ export const commands = {
     ],
   },
   preview: {
-    usage: "npx quorate preview (--party <id> | --all) [--format table|json|markdown]",
+    usage: "npx quorate preview (--party <id> | --all) [--verbose] [--format table|json|markdown]",
     summary: "Show what `up` would change. Changes nothing.",
-    options: { ...party, "--format <f>": "table (default), json or markdown", ...network },
+    options: { ...party, ...verbose, "--format <f>": "table (default), json or markdown", ...network },
     examples: ["npx quorate preview --party 1", "npx quorate preview --all --format markdown"],
   },
   up: {
-    usage: "npx quorate up (--party <id> | --all) [--yes] [--format table|json]",
+    usage: "npx quorate up (--party <id> | --all) [--yes] [--verbose] [--format table|json]",
     summary: "Preview, ask, then bring the parties to what their stack files say.",
-    options: { ...party, "--yes": "do not ask: the preview is the plan", ...format, ...network },
+    options: { ...party, "--yes": "do not ask: the preview is the plan", ...verbose, ...format, ...network },
     examples: ["npx quorate up --party 3", "npx quorate up --all --yes"],
   },
   outputs: {
@@ -101,6 +102,7 @@ export const commands = {
     words: ["up", "down", "status", "fault", "env"],
     options: {
       "up [--network <name>]": "start it (default: network devnet), or bring it back from wherever it was killed",
+      "  --no-exchange": "CA certificates reach the peers by party cards only, as in production",
       "down [--keep]": "stop every process; the state goes too, unless --keep",
       "status [--format table|json]": "cores, processes, addresses and faults",
       "fault cut <i> <j>": "cut the link from i to j (one direction)",

@@ -13,7 +13,7 @@ import { openTerminal } from "../../runbooks/terminal.ts";
 import { settleParty } from "../../stacks/party-settings.ts";
 import { readPeerCards } from "../../stacks/peer-cards.ts";
 import { manifestPath } from "../../stacks/project.ts";
-import { changeList, changeRows } from "../changes-text.ts";
+import { changeList, changeRows, countText, isCounted } from "../changes-text.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
 import { isViolated, markdownFindings, policyFindings, renderFindings } from "../policy-report.ts";
 import { openSession, type Session } from "../session.ts";
@@ -24,39 +24,40 @@ const options = {
   ...partyOptions,
   format: { type: "string", default: "table" },
 } as const;
+const changeOptions = { ...options, verbose: { type: "boolean" } } as const;
 
 export async function preview(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options });
+  const { values } = parseArgs({ args, options: changeOptions });
   const session = await openSession({ network: values.network });
   const format = chooseFormat(values.format, ["table", "json", "markdown"]);
   const changes = await runFleet(session, await chooseParties(session, values), "preview");
-  terminal.print(renderChanges(session, "preview", changes, format));
+  terminal.print(renderChanges(session, "preview", changes, format, values.verbose));
   return exitCodeOf(changes);
 }
 
 export async function up(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: { ...options, yes: { type: "boolean" } } });
+  const { values } = parseArgs({ args, options: { ...changeOptions, yes: { type: "boolean" } } });
   const session = await openSession({ network: values.network });
   const format = chooseFormat(values.format, ["table", "json"]);
   const parties = await chooseParties(session, values);
   const planned = await runFleet(session, parties, "preview");
   if (planned.every((party) => !hasChanges(party))) {
-    terminal.print(renderChanges(session, "up", planned, format));
+    terminal.print(renderChanges(session, "up", planned, format, values.verbose));
     return exitCodeOf(planned);
   }
   // What a rule refuses in one party keeps all of them from changing.
   if (isViolated(planned)) {
-    terminal.print(renderChanges(session, "preview", planned, format));
+    terminal.print(renderChanges(session, "preview", planned, format, values.verbose));
     return exitCodes.failed;
   }
   if (!values.yes) {
     process.stderr.write(
-      `${printable(renderChanges(session, "preview", planned, "table"), { colours: terminal.colour })}\n`,
+      `${printable(renderChanges(session, "preview", planned, "table", values.verbose), { colours: terminal.colour })}\n`,
     );
     await confirm(session);
   }
   const changes = await runFleet(session, parties, "up");
-  terminal.print(renderChanges(session, "up", changes, format));
+  terminal.print(renderChanges(session, "up", changes, format, values.verbose));
   return exitCodeOf(changes);
 }
 
@@ -98,18 +99,18 @@ export async function runFleet(
   const analyzer = await startAnalyzer();
   const policies = { pack: packFolder, port: analyzer.port };
   const fleet = new Fleet({ ...session, signal: interrupt.signal, policies });
-  const seen = new Map<number, number>();
+  const seen = new Set<string>();
   let ended = 0;
   const word = operation === "preview" ? "previewing" : "bringing up";
   const show = () => {
-    const resources = [...seen.values()].reduce((sum, count) => sum + count, 0);
     terminal.progress(
-      `${word} ${parties.length === 1 ? `party ${parties[0]?.partyId}` : `${parties.length} parties`}: ${resources} resources, ${ended} of ${parties.length} done`,
+      `${word} ${parties.length === 1 ? `party ${parties[0]?.partyId}` : `${parties.length} parties`}: ${seen.size} resources, ${ended} of ${parties.length} done`,
     );
   };
   const listen = (party: PartyStack) => (event: FleetEvent) => {
     if (event.kind === "resource") {
-      seen.set(party.partyId, (seen.get(party.partyId) ?? 0) + 1);
+      // A replacement is told in several steps.
+      if (isCounted(event)) seen.add(`${party.partyId} ${event.urn}`);
       if (process.stderr.isTTY) show();
     } else if (event.severity === "warning") {
       terminal.endProgress();
@@ -174,11 +175,20 @@ function exitCodeOf(changes: Changes[]): number {
   return isViolated(changes) ? exitCodes.failed : exitCodes.ok;
 }
 
-function renderChanges(session: Session, report: "preview" | "up", changes: Changes[], format: string): string {
+function renderChanges(
+  session: Session,
+  report: "preview" | "up",
+  changes: Changes[],
+  format: string,
+  verbose = false,
+): string {
   const changed = changes.filter(hasChanges);
   const findings = policyFindings(changes);
   const refused = new Set(findings.filter(({ code }) => code === "POLICY_VIOLATED").map(({ party }) => party)).size;
-  const count = changed.length === 0 ? "no changes" : `${changed.length} of ${changes.length} parties change`;
+  const count =
+    changed.length === 0
+      ? "no changes"
+      : `${changed.length} of ${changes.length} parties ${report === "up" ? "changed" : "change"}`;
   const verdict = refused === 0 ? count : `${count}; policies refuse ${refused} of ${changes.length} parties`;
   if (format === "json")
     return JSON.stringify(
@@ -196,7 +206,7 @@ function renderChanges(session: Session, report: "preview" | "up", changes: Chan
   const rows = changes.map((party) => [
     `party ${party.partyId}`,
     party.stackName,
-    countText(party),
+    countText(party, report),
     `${(party.durationMs / 1000).toFixed(1)} s`,
   ]);
   if (format === "markdown")
@@ -211,7 +221,7 @@ function renderChanges(session: Session, report: "preview" | "up", changes: Chan
       ...(findings.length > 0 ? ["", ...markdownFindings(findings)] : []),
       ...changed.flatMap((party) => [
         "",
-        `<details><summary>party ${party.partyId}: ${countText(party)}</summary>`,
+        `<details><summary>party ${party.partyId}: ${countText(party, report)}</summary>`,
         "",
         ...changeList(party.resources),
         "",
@@ -220,20 +230,12 @@ function renderChanges(session: Session, report: "preview" | "up", changes: Chan
     ].join("\n");
   return [
     networkLine(session.manifest, { rest: `manifest ${session.manifestDigest.slice(0, 19)}`, bold: colours.bold }),
-    ...changeRows(changes),
+    ...changeRows(changes, { verbose, isDone: report === "up" }),
     renderTable(rows),
     ...renderFindings(findings),
     verdict,
+    ...(report === "up" && refused === 0 ? ["next  npx quorate validate"] : []),
   ].join("\n");
-}
-
-function countText(changes: Changes): string {
-  const order = ["create", "update", "replace", "delete", "same"];
-  const word = (operation: string) => (operation === "same" ? "unchanged" : operation);
-  const parts = order.flatMap((operation) =>
-    changes.counts[operation] ? [`${changes.counts[operation]} ${word(operation)}`] : [],
-  );
-  return parts.join(", ") || "nothing";
 }
 
 /** One row per leaf: `publicVault.url`. */

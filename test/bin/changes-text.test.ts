@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { changeList, changeRows } from "../../bin/changes-text.ts";
+import { changeList, changeRows, countText, isCounted } from "../../bin/changes-text.ts";
 import type { ChangedResource } from "../../fleet/driver.ts";
 
 const resource = (operation: string, name: string, more: Partial<ChangedResource> = {}): ChangedResource => ({
@@ -44,4 +44,33 @@ test("a pull request shows the same, and nothing in a value is taken for Markdow
 
 test("nothing to change is no row", () => {
   expect(changeRows([])).toEqual([]);
+});
+
+test("a new party is a count, beside what else changes; --verbose lists it", () => {
+  const many = Array.from({ length: 30 }, (_, index) => resource("create", `party-4-${index}`));
+  const changes = [
+    { partyId: 3, resources: [resource("create", "party-3-vault")] },
+    { partyId: 4, resources: [...many, resource("delete", "party-4-old")] },
+  ];
+  expect(changeRows(changes).join("\n")).toMatchInlineSnapshot(`
+    "  party 4  create  30 resources; --verbose lists them
+      party 3  create  party-3-vault  aws:s3/bucket:Bucket
+      party 4  delete  party-4-old    aws:s3/bucket:Bucket"
+  `);
+  expect(changeRows(changes, { isDone: true }).join("\n")).not.toContain("--verbose");
+  expect(changeRows(changes, { verbose: true })).toHaveLength(32);
+});
+
+test("counts say what would be before, and what is after", () => {
+  const counts = { same: 70, update: 1 };
+  expect(countText({ counts }, "preview")).toBe("1 update, 70 unchanged");
+  expect(countText({ counts }, "up")).toBe("1 updated, 70 unchanged");
+  expect(countText({ counts: {} }, "up")).toBe("nothing");
+});
+
+test("the providers that the engine makes up by itself are not counted, as in its own summary", () => {
+  const type = "pulumi:providers:aws";
+  expect(isCounted({ type, urn: `urn:pulumi:party-1::quorate::${type}::default_7_3_0` })).toBe(false);
+  expect(isCounted({ type, urn: `urn:pulumi:party-1::quorate::${type}::party-1-aws` })).toBe(true);
+  expect(isCounted({ type: "aws:s3/bucket:Bucket", urn: "urn:pulumi:party-1::quorate::a::default" })).toBe(true);
 });
