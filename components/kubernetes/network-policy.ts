@@ -96,7 +96,7 @@ const toAws = (cidrs: readonly string[]) => ({
 
 function createCorePolicy(parent: CoreNetworkPolicy, name: string, args: CoreNetworkPolicyArgs, peers: Blocks) {
   const { ports, pods } = args;
-  createPolicy(parent, `${name}-core`, args, pods.core, {
+  createPolicy(parent, name, args, "core", {
     ingress: [
       { from: peers.apply((blocks) => [...blocks, pod(pods.prober)]), ports: [tcp(ports.peer)] },
       // The prober asks the own core whom it reaches: half of what is known of a link.
@@ -108,7 +108,7 @@ function createCorePolicy(parent: CoreNetworkPolicy, name: string, args: CoreNet
 }
 
 function createKeyJobPolicy(parent: CoreNetworkPolicy, name: string, args: CoreNetworkPolicyArgs) {
-  createPolicy(parent, `${name}-key-job`, args, args.pods.keyJob, {
+  createPolicy(parent, name, args, "keyJob", {
     ingress: [],
     egress: [toDns, toAws(args.awsCidrs)],
   });
@@ -116,7 +116,7 @@ function createKeyJobPolicy(parent: CoreNetworkPolicy, name: string, args: CoreN
 
 function createProberPolicy(parent: CoreNetworkPolicy, name: string, args: CoreNetworkPolicyArgs, peers: Blocks) {
   const { ports, pods } = args;
-  createPolicy(parent, `${name}-prober`, args, pods.prober, {
+  createPolicy(parent, name, args, "prober", {
     // Before there is a core, the prober listens in its place.
     ingress: [{ from: peers, ports: [tcp(ports.peer)] }],
     egress: [
@@ -127,19 +127,20 @@ function createProberPolicy(parent: CoreNetworkPolicy, name: string, args: CoreN
   });
 }
 
+const kinds = { core: "core", keyJob: "key-job", prober: "prober" } as const;
+
 function createPolicy(
   parent: CoreNetworkPolicy,
   name: string,
-  { namespace }: CoreNetworkPolicyArgs,
-  matchLabels: Labels,
+  { namespace, pods }: CoreNetworkPolicyArgs,
+  of: keyof typeof kinds,
   rules: Pick<kubernetes.types.input.networking.v1.NetworkPolicySpec, "ingress" | "egress">,
 ) {
-  const podSelector = { matchLabels };
   new kubernetes.networking.v1.NetworkPolicy(
-    name,
+    `${name}-${kinds[of]}`,
     {
-      metadata: { name: `quorate-${Object.values(matchLabels)[0]}`, namespace },
-      spec: { podSelector, policyTypes: ["Ingress", "Egress"], ...rules },
+      metadata: { name: `quorate-${kinds[of]}`, namespace },
+      spec: { podSelector: { matchLabels: pods[of] }, policyTypes: ["Ingress", "Egress"], ...rules },
     },
     { parent },
   );

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { log } from "@pulumi/pulumi";
 import { describe, expect, test, vi } from "vitest";
 import { commands } from "../../bin/command-table.mjs";
@@ -42,7 +43,7 @@ describe("CoreNetworkPolicy", () => {
 
   test("peers and prober reach the peers' port, named pods give orders, Prometheus reads metrics; nobody else comes in", async () => {
     const { spec, metadata } = (await policies()).get("n-core").inputs;
-    expect(metadata).toEqual({ name: "quorate-kms-core", namespace });
+    expect(metadata).toEqual({ name: "quorate-core", namespace });
     expect(spec).toMatchObject({ podSelector: { matchLabels: core }, policyTypes: ["Ingress", "Egress"] });
     expect(spec.ingress).toEqual([
       { from: [...blocks, pod("prober")], ports: tcp(50_001) },
@@ -175,6 +176,12 @@ describe("alerts", () => {
       for (const [, word = ""] of command.matchAll(/npx quorate (\w+)/g)) expect(commands).toHaveProperty(word);
       expect(command).toContain("--network testnet");
     }
+  });
+
+  test("each stand in the page about them, with their severity, and no other does", () => {
+    const page = readFileSync(new URL("../../docs/core-release.md", import.meta.url), "utf8");
+    const rows = [...page.matchAll(/^\| `(Kms\w+)` \| (\w+) \|/gm)].map(([, name, severity]) => ({ name, severity }));
+    expect(rows).toEqual(alerts.map(({ name, severity }) => ({ name, severity })));
   });
 
   test("are rules of one group, each with severity, party, summary and command", async () => {

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { parse as parseToml } from "smol-toml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments, stringify } from "yaml";
+import { PartyNamespace } from "../../components/kubernetes/party-namespace.ts";
 import { chartProblems, knownChartVersions } from "../../components/zama-kms/chart-versions.ts";
 import { CoreRelease } from "../../components/zama-kms/core-release.ts";
 import { type CoreSettings, coreValues } from "../../components/zama-kms/core-values.ts";
@@ -183,6 +184,29 @@ describe("the chart", () => {
     expect(main.resources.limits).toMatchObject({ "aws.ec2.nitro/nitro_enclaves_cpus": "44", "hugepages-1Gi": "80Gi" });
     expect(template.spec).toMatchObject({ nodeSelector: { "key-3": "true" }, serviceAccountName: "account-3" });
     expect(JSON.parse(config("enclave.json"))).toMatchObject({ cpu_count: 44, memory_mib: 80 * 1024 });
+  });
+
+  test("asks for a pod that only a namespace of level `privileged` admits, as the party's is", async () => {
+    const { volumes, initContainers } = find("StatefulSet").spec.template.spec;
+    const devices = volumes.filter((volume: { hostPath?: object }) => volume.hostPath);
+    const privileged = initContainers.filter(
+      (container: { securityContext?: { privileged?: boolean } }) => container.securityContext?.privileged,
+    );
+    expect([devices.length, privileged.map(({ name }: { name: string }) => name)]).toEqual([
+      2,
+      ["enclave-network-tunnel"],
+    ]);
+    const args = {
+      ...{ namespace: "kms-decentralized", partyId: 3, partyLabel: "party-3" },
+      roles: { core: "arn:core", connector: "arn:connector" },
+      publicVault: { url: "https://pub", bucketName: "pub", prefix: "PUB-p3" },
+      privateVault: { bucketName: "prv", prefix: "PRV-p3", keyId: "key", keySpec: "symm" },
+    } as const;
+    const stack = await onMockStack(() => new PartyNamespace("p", args));
+    expect(stack.get("p-namespace").inputs.metadata.labels).toMatchObject({
+      "pod-security.kubernetes.io/enforce": "privileged",
+      "pod-security.kubernetes.io/audit": "restricted",
+    });
   });
 
   test("shares a backup among custodians where that is wanted", async () => {

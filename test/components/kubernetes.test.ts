@@ -152,6 +152,8 @@ describe("Prober", () => {
     const stack = await prober();
     const { spec } = stack.get("b-deployment").inputs.spec.template;
     expect(spec).toMatchObject({ automountServiceAccountToken: false, nodeSelector: { [nodeKey]: "true" } });
+    // The level `restricted` asks for this too.
+    expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } });
     expect(spec.containers[0]).toMatchObject({
       name: "prober",
       workingDir: "/opt/quorate",
