@@ -136,10 +136,10 @@ export function renderPlan(
   options: { withDigest?: boolean; columns?: number | undefined } = {},
 ): string {
   const { columns = Number.POSITIVE_INFINITY } = options;
-  const hung = (head: string, text: string, ending = "") =>
-    wrap(text, columns - head.length - ending.length, "")
+  const hung = (head: string, text: string) =>
+    wrap(text, columns - head.length, "")
       .map((line, index) => (index === 0 ? head : " ".repeat(head.length)) + line)
-      .join(`${ending}\n`);
+      .join("\n");
   const inputs = Object.entries(plan.inputs).map(
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
@@ -151,7 +151,7 @@ export function renderPlan(
     const number = String(index + 1).padStart(numberWidth);
     const target = step.target === null ? "" : `   (${step.target})`;
     lines.push(hung(`${number}  ${step.id.padEnd(idWidth)}  `, `${step.does}${target}${repeatNote(step.repeat)}`));
-    for (const command of step.commands) lines.push(hung(`${" ".repeat(numberWidth + 2)}$ `, command, " \\"));
+    for (const command of step.commands) lines.push(...commandLines(command, " ".repeat(numberWidth + 2), columns));
   });
   lines.push(
     options.withDigest === false
@@ -178,6 +178,17 @@ export function renderPlanMarkdown(plan: RunPlan): string {
         : []),
     ]),
   ].join("\n");
+}
+
+/** A command in as few lines as it takes. In a comment a shell knows no continued line, so one that does not fit stands before its command. */
+function commandLines(command: string, indent: string, columns: number): string[] {
+  if (indent.length + 2 + command.length <= columns) return [`${indent}$ ${command}`];
+  const [words = "", comment] = command.split(/ {3}# /, 2);
+  const commentLines = comment === undefined ? [] : wrap(comment, columns - indent.length - 2, "");
+  const wrapped = wrap(words, columns - indent.length - 4, "").map(
+    (line, index, all) => `${indent}${index === 0 ? "$ " : "  "}${line}${index === all.length - 1 ? "" : " \\"}`,
+  );
+  return [...commentLines.map((line) => `${indent}# ${line}`), ...wrapped];
 }
 
 function repeatNote(repeat: Repeat): string {

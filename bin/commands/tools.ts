@@ -18,6 +18,19 @@ export async function tools(args: string[]): Promise<number> {
   const { listTools } = await import("../../tools/tool-list.mjs");
   const rows = listTools(fileURLToPath(new URL("../..", import.meta.url)));
   if (format === "json") terminal.print(JSON.stringify({ schema: "quorate/tools/v1", tools: rows }, null, 2));
-  else terminal.print(renderTable(rows.map((tool) => [tool.name, tool.version, tool.origin])));
+  else terminal.print(renderTools(rows, terminal.width));
   return exitCodes.ok;
+}
+
+/** A row for each tool; where the terminal is too narrow for the address that it came from, that has a line of its own. */
+export function renderTools(
+  tools: readonly { name: string; version: string; origin: string }[],
+  columns: number,
+): string {
+  const table = renderTable(
+    tools.map((tool) => [tool.name, tool.version, tool.origin]),
+    columns,
+  );
+  if (table.split("\n").every((line) => line.length <= columns)) return table;
+  return tools.map((tool) => `${tool.name} ${tool.version}\n  ${tool.origin}`).join("\n");
 }

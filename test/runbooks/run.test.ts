@@ -110,6 +110,16 @@ describe("a plan", () => {
     const command = /\$ (aws[\s\S]*?[^\\])\n/.exec(text)?.[1];
     expect(command).toContain("\\\n");
     expect(command?.replaceAll(/\\\n */g, "")).toBe("aws kms rotate-key-on-demand --key-id alias/party-3");
+    const [step] = planned.plan.steps;
+    const noted = {
+      ...planned.plan,
+      steps: [{ ...step, commands: ["kubectl get pods --output json   # of party 3, and of all its peers"] }],
+    };
+    expect(renderPlan(noted as typeof planned.plan, { columns: 34 })).toContain(
+      ["     # of party 3, and of all its", "     # peers", "     $ kubectl get pods --output \\", "       json"].join(
+        "\n",
+      ),
+    );
   });
 
   test("has another digest with other inputs, and the same with the same", async () => {
