@@ -3,21 +3,6 @@ import { z } from "zod";
 /** A volume grows only where its limit is this many percent above its size. @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.Autoscaling.html */
 const leastGrowthPercent = 10;
 
-const Tls = z.union(
-  [
-    z.literal("forced"),
-    z.strictObject({
-      unavailable: z
-        .strictObject({
-          connectorVersion: z.string().min(1).max(60).describe("Version of the connector that has no TLS."),
-          sslmode: z.enum(["disable", "allow", "prefer"]).describe("The `sslmode` that this version connects with."),
-        })
-        .describe("Connections in the clear are accepted, for a connector that knows no others."),
-    }),
-  ],
-  { error: "tls is either forced or { unavailable: { connectorVersion, sslmode } }" },
-);
-
 /** The connector's PostgreSQL database, as one party wants it. */
 export const ConnectorDatabase = z
   .strictObject({
@@ -66,9 +51,16 @@ export const ConnectorDatabase = z
       .describe("Days after which AWS changes the master password; the connector has to read the secret again."),
     allowedCidrs: z
       .array(z.cidrv4())
-      .default([])
-      .describe("From where it may be reached besides the cluster, such as an administrator's network."),
-    tls: Tls.default("forced").describe("Whether connections without TLS are refused."),
+      .min(1)
+      .optional()
+      .describe("From where it may be reached besides the cluster. Left out: from nowhere else."),
+    withoutTls: z
+      .strictObject({
+        connectorVersion: z.string().min(1).max(60).describe("Version of the connector that has no TLS."),
+        sslmode: z.enum(["disable", "allow", "prefer"]).describe("The `sslmode` that this version connects with."),
+      })
+      .optional()
+      .describe("For a connector that has no TLS. Left out: connections without TLS are refused."),
   })
   .superRefine(({ storageGib, maxStorageGib }, context) => {
     const least = Math.ceil((storageGib * (100 + leastGrowthPercent)) / 100);

@@ -114,6 +114,22 @@ export const ZamaKmsManifest = z.strictObject({
     })
     .default({ grpc: 50_100, peer: 50_001, metrics: 9_646 })
     .describe("Ports of every core."),
+  privatelink: z
+    .strictObject({
+      metricsToPeers: z
+        .boolean()
+        .default(false)
+        .describe("Whether peers reach the port for metrics too. The port for a core's own clients they never do."),
+      regions: z
+        .array(Region)
+        .min(1)
+        .optional()
+        .describe(
+          "Regions in which a party may offer its endpoint service. Left out: eu-west-1 on a testnet, eu-central-1 on a mainnet, any on a devnet.",
+        ),
+    })
+    .optional()
+    .describe("What transport `privatelink` may do."),
   attestationRootSha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/, "64 lower-case hex digits")
@@ -214,6 +230,15 @@ function thresholdMessage(n: number, found: number): string {
   if (right !== undefined) return `${n} parties need threshold ${right} (n = 3t + 1), found ${found}`;
   const lower = Math.max(1, Math.floor((n - 1) / 3));
   return `no threshold fits ${n} parties: n = 3t + 1 allows ${3 * lower + 1} (t = ${lower}) or ${3 * lower + 4} (t = ${lower + 1}), found t = ${found}`;
+}
+
+const usualRegions = { devnet: undefined, testnet: ["eu-west-1"], mainnet: ["eu-central-1"] } as const;
+
+/** Regions in which a party may offer its endpoint service; undefined where all are right. */
+export function endpointServiceRegions(
+  manifest: Pick<NetworkManifest, "environment" | "privatelink">,
+): readonly string[] | undefined {
+  return manifest.privatelink?.regions ?? usualRegions[manifest.environment];
 }
 
 /** Service name of a party in every cluster; also the CN and SAN of its certificates. */

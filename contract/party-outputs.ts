@@ -116,7 +116,16 @@ export const ZamaKmsPartyOutputs = z.strictObject({
     .strictObject({
       endpoint: z.string().describe("Host and port."),
       name: z.string().describe("Name of the database."),
+      username: z.string().describe("Name of its master user."),
+      host: z.string().describe("Its DNS name in the party's cluster."),
+      passwordSecretArn: Arn.describe("The secret in which AWS keeps user and password."),
       deletionProtection: z.boolean().describe("Whether AWS refuses to delete it."),
+      tls: z
+        .strictObject({
+          forced: z.boolean().describe("Whether connections without TLS are refused."),
+          sslmode: z.string().describe("The least `sslmode` that a client connects with."),
+        })
+        .describe("Encryption of connections."),
     })
     .nullable()
     .describe("The connector's database."),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CoreEviction, Monitoring, NetworkPolicyChoice, SecretsChoice } from "./core-guards.ts";
+import { ConnectorDatabase } from "./connector-database.ts";
 import { AccountId, Arn, HostLabel, NetworkName, PartyId, Region } from "./names.ts";
 import { Pcr } from "./trusted-release.ts";
 
@@ -238,6 +239,22 @@ export const ZamaKmsStackConfig = z.strictObject({
   ),
   secrets: SecretsChoice.optional().describe(
     "Who fills the Secrets that the releases read. Left out: every preview asks.",
+  ),
+  endpointService: z
+    .enum(["created", "existing"])
+    .default("existing")
+    .describe(
+      "How peers connect to this party by PrivateLink: by a load balancer and an endpoint service of this stack, or by one that exists and that the manifest names.",
+    ),
+  peerDomain: z
+    .string()
+    .regex(/^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z][-a-z0-9]*[a-z0-9]$/, "a domain looks like mpc-partners.local")
+    .optional()
+    .describe(
+      "Private DNS zone in this party's VPC with a name for each peer, such as `mpc-partners.local`. Left out: no zone.",
+    ),
+  connectorDatabase: ConnectorDatabase.optional().describe(
+    "The connector's PostgreSQL database. Left out: none; `{}` is the usual one.",
   ),
   proberImage: z
     .string()

@@ -4,7 +4,7 @@ import type { AllocatorSize } from "../components/aws/enclave-user-data.ts";
 import { chartProblems } from "../components/zama-kms/chart-versions.ts";
 import { fileError } from "../contract/file-error.ts";
 import type { Digest } from "../contract/names.ts";
-import type { ManifestParty, NetworkManifest } from "../contract/network-manifest.ts";
+import { endpointServiceRegions, type ManifestParty, type NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { PartyCard } from "../contract/party-card.ts";
 import type { StackConfig } from "../contract/stack-config.ts";
@@ -46,6 +46,7 @@ export async function settleParty(
   checkMeasurements(config, release, file, source);
   checkAccounts(config, source);
   checkAmiRelease(config, source);
+  checkEndpointService(config, file, source);
   return {
     config,
     manifest: joinCards(file.manifest, peers),
@@ -166,6 +167,19 @@ function checkAmiRelease(config: StackConfig, source: string): void {
     found: `quorate:enclaveNodes.amiReleaseVersion: ${amiReleaseVersion} in ${source}`,
     expected: `a release of ${version}, the version of quorate:cluster.create`,
     next: `correct one of the two in ${source}`,
+  });
+}
+
+/** A service in a region where the network has none would be found by nobody who follows its agreement. */
+function checkEndpointService(config: StackConfig, { manifest, path }: ManifestFile, source: string): void {
+  const regions = endpointServiceRegions(manifest);
+  if (config.endpointService !== "created" || regions === undefined || regions.includes(config.region)) return;
+  throw new OperatorError({
+    code: "ENDPOINT_SERVICE_REGION",
+    what: `party ${config.party} (${config.network}): its peers' way to it would lie in a region that the network does not use`,
+    found: `quorate:region: ${config.region} in ${source}, with quorate:endpointService: created`,
+    expected: `${regions.join(", ")}, ${manifest.privatelink?.regions ? "privatelink.regions" : `usual for environment: ${manifest.environment}`} in ${path}`,
+    next: `build the party there, or have all parties agree on privatelink.regions in ${path}`,
   });
 }
 

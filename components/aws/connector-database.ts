@@ -85,22 +85,22 @@ function check(name: string, settings: Settings, identifier: string) {
       propertyPath: "settings.backupDays",
       reason: `has to be at least ${shortestBackupDays}, found ${settings.backupDays}`,
     },
-    settings.allowedCidrs.some((cidr) => cidr.endsWith("/0")) && {
+    settings.allowedCidrs?.some((cidr) => cidr.endsWith("/0")) === true && {
       propertyPath: "settings.allowedCidrs",
       reason: "a database is never open to everybody",
     },
   ]);
 }
 
-function tlsOf({ tls }: Settings): { forced: boolean; sslmode: string } {
-  return tls === "forced" ? { forced: true, sslmode: "require" } : { forced: false, sslmode: tls.unavailable.sslmode };
+function tlsOf({ withoutTls }: Settings): { forced: boolean; sslmode: string } {
+  return withoutTls ? { forced: false, sslmode: withoutTls.sslmode } : { forced: true, sslmode: "require" };
 }
 
-function warnWithoutTls(parent: ConnectorDatabase, { tls }: Settings) {
-  if (tls === "forced") return;
-  const { connectorVersion, sslmode } = tls.unavailable;
+function warnWithoutTls(parent: ConnectorDatabase, { withoutTls }: Settings) {
+  if (withoutTls === undefined) return;
+  const { connectorVersion, sslmode } = withoutTls;
   void pulumi.log.warn(
-    `connector ${connectorVersion} connects with sslmode=${sslmode}, so its database accepts connections without TLS; set connectorDatabase.tls to forced with the first version that can`,
+    `connector ${connectorVersion} connects with sslmode=${sslmode}, so its database accepts connections without TLS; remove connectorDatabase.withoutTls with the first version that can`,
     parent,
   );
 }
@@ -119,7 +119,7 @@ function createSecurityGroup(parent: ConnectorDatabase, name: string, args: Conn
       { parent },
     );
   admit("cluster", { referencedSecurityGroupId: args.clientSecurityGroupId });
-  for (const cidrIpv4 of args.settings.allowedCidrs) admit(cidrIpv4, { cidrIpv4 });
+  for (const cidrIpv4 of args.settings.allowedCidrs ?? []) admit(cidrIpv4, { cidrIpv4 });
   return group;
 }
 
@@ -131,7 +131,7 @@ function createParameters(parent: ConnectorDatabase, name: string, settings: Set
       description: "Connections to the connector's database",
       // Said either way: what a version leaves unsaid differs from one to the next.
       parameters: [
-        { name: "rds.force_ssl", value: settings.tls === "forced" ? "1" : "0", applyMethod: "immediate" },
+        { name: "rds.force_ssl", value: tlsOf(settings).forced ? "1" : "0", applyMethod: "immediate" },
         { name: "log_connections", value: "1", applyMethod: "immediate" },
       ],
     },

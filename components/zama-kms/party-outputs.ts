@@ -32,6 +32,9 @@ export interface PartyParts {
   endpoints: PeerEndpoints;
   place: PartyNamespace;
   prober: Prober;
+  /** By which peers connect; absent while there is none. */
+  endpointServiceName: pulumi.Output<string> | undefined;
+  database: pulumi.Output<PartyOutputs["database"]> | undefined;
   /** Absent while the core is withheld. */
   core: CoreRelease | undefined;
 }
@@ -39,7 +42,6 @@ export interface PartyParts {
 /** The contract that runbooks, reports and peers read. */
 export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyOutputs> {
   const { manifest, config, party } = args;
-  const endpointServiceName = party.endpointServiceName ?? null;
   const backup = backupOf(args);
   return {
     ...known({
@@ -58,11 +60,9 @@ export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyO
       services: coreObjects(party.id).services,
       peerHosts: peerHosts(manifest, party.id),
       trustedReleases: manifest.trustedReleases,
-      endpointServiceName,
       elasticIp: null,
       kubeip: null,
       allocator: args.allocator,
-      database: null,
       backupVault: backup
         ? {
             accountId: backup.accountId,
@@ -72,7 +72,7 @@ export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyO
           }
         : null,
       absent: {
-        ...(endpointServiceName === null
+        ...(parts.endpointServiceName === undefined
           ? { endpointServiceName: "the manifest does not name this party's endpoint service yet" }
           : {}),
         ...(parts.core === undefined ? { release: "the core is withheld: quorate:core in the stack file" } : {}),
@@ -85,7 +85,9 @@ export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyO
           : {}),
         elasticIp: `peers connect by ${manifest.transport}, which needs no public address`,
         kubeip: `peers connect by ${manifest.transport}, which needs no public address`,
-        database: "this program does not run the connector, which the database would be for",
+        ...(parts.database === undefined
+          ? { database: "the connector has no database of this stack: quorate:connectorDatabase in the stack file" }
+          : {}),
       },
     }),
     ...deployed(args, parts),
@@ -106,6 +108,8 @@ type Deployed =
   | "auditLogBucket"
   | "signingKeyArn"
   | "availabilityZoneIds"
+  | "endpointServiceName"
+  | "database"
   | "roles"
   | "securityGroupIds";
 
@@ -146,6 +150,8 @@ function deployed(args: PartyArgs, parts: PartyParts): Pick<Outputs<PartyOutputs
     auditLogBucket: pulumi.output(vaults.logBucketName).apply((bucket) => bucket ?? null),
     signingKeyArn: parts.signingKey.keyArn,
     availabilityZoneIds: parts.zoneIds,
+    endpointServiceName: pulumi.output(parts.endpointServiceName).apply((serviceName) => serviceName ?? null),
+    database: pulumi.output(parts.database).apply((database) => database ?? null),
     roles: pulumi.output({ core: roles.core.roleArn, connector: roles.connector.roleArn }),
     securityGroupIds: pulumi.output([args.cluster.securityGroupId, endpoints.securityGroupId]),
   };

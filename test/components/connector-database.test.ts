@@ -76,7 +76,7 @@ describe("the database of a connector", () => {
 
   test("says aloud that its connector has no TLS, and with which sslmode it connects", async () => {
     const warn = vi.spyOn(log, "warn").mockResolvedValue();
-    const stack = await database({ tls: { unavailable: { connectorVersion: "0.12.0", sslmode: "disable" } } });
+    const stack = await database({ withoutTls: { connectorVersion: "0.12.0", sslmode: "disable" } });
     expect(warn).toHaveBeenCalledExactlyOnceWith(
       expect.stringContaining("connector 0.12.0 connects with sslmode=disable"),
       stack.result,
@@ -118,8 +118,8 @@ describe("its settings", () => {
     expect(complaint({ backupDays: 6 })).toEqual(["backupDays"]);
     expect(complaint({ storageGib: 100, maxStorageGib: 109 })).toEqual(["maxStorageGib"]);
     expect(complaint({ storageGib: 100, maxStorageGib: 110 })).toBeUndefined();
-    expect(complaint({ tls: { unavailable: { sslmode: "disable" } } })).toEqual(["tls"]);
-    expect(complaint({ tls: { unavailable: { connectorVersion: "1", sslmode: "require" } } })).toEqual(["tls"]);
+    expect(complaint({ withoutTls: { sslmode: "disable" } })).toEqual(["withoutTls.connectorVersion"]);
+    expect(complaint({ withoutTls: { connectorVersion: "1", sslmode: "require" } })).toEqual(["withoutTls.sslmode"]);
   });
 });
 

@@ -242,6 +242,20 @@ describe("a stack that does not fit its network is refused:", () => {
     });
   });
 
+  test("an endpoint service in a region where the network has none, unless its parties agreed on it", async () => {
+    const offer = (config: { endpointService: string }) => {
+      config.endpointService = "created";
+    };
+    const mainnet = { ...rawManifest(), environment: "mainnet" };
+    expect(await problem(offer, mainnet)).toMatchObject({
+      code: "ENDPOINT_SERVICE_REGION",
+      found: expect.stringContaining("quorate:region: eu-west-1"),
+      expected: expect.stringMatching(/^eu-central-1, usual for environment: mainnet/),
+    });
+    const agreed = { ...mainnet, privatelink: { regions: ["eu-west-2"] } };
+    expect(await problem(offer, agreed)).toMatchObject({ expected: expect.stringContaining("privatelink.regions") });
+  });
+
   test("a transport that this program can not build", async () => {
     const manifest = { ...rawManifest(), transport: "kubeip" };
     expect(await problem(() => {}, manifest)).toMatchObject({

@@ -33,7 +33,7 @@ test("the program exports the party outputs, exactly", async () => {
     {
       "absent": {
         "backupVault": "nothing is backed up: quorate:backup in the stack file",
-        "database": "this program does not run the connector, which the database would be for",
+        "database": "the connector has no database of this stack: quorate:connectorDatabase in the stack file",
         "elasticIp": "peers connect by privatelink, which needs no public address",
         "kubeip": "peers connect by privatelink, which needs no public address",
         "txSenderKeyArn": "the connector has no key to sign with: quorate:txSenderKey in the stack file",
@@ -199,7 +199,6 @@ test("the program builds this graph", async () => {
         party-1-peers-party-3 (aws:ec2/vpcEndpoint:VpcEndpoint)
         party-1-peers-party-4 (aws:ec2/vpcEndpoint:VpcEndpoint)
         party-1-peers-port-50001 (aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule)
-        party-1-peers-port-9646 (aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule)
       party-1-place (quorate:kubernetes:PartyNamespace)
         party-1-place-config (kubernetes:core/v1:ConfigMap)
         party-1-place-connector-account (kubernetes:core/v1:ServiceAccount)
