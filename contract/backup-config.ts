@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AccountId, NetworkName, PartyId, Region } from "./names.ts";
-import { keptKey, RoleName } from "./stack-config.ts";
+import { keptKey, RoleName } from "./key-choice.ts";
 import { Pcr } from "./trusted-release.ts";
 
 /** What the account decides that holds one party's backups: `Pulumi.<stack>.yaml`, keys of the `quorate:` namespace. */

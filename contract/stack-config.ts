@@ -1,39 +1,9 @@
 import { z } from "zod";
 import { CoreEviction, Monitoring, NetworkPolicyChoice, SecretsChoice } from "./core-guards.ts";
-import { ConnectorDatabase } from "./connector-database.ts";
+import { elsewhereAdministered, isAdministeredHere, KeyArn, keptKey, RoleName } from "./key-choice.ts";
 import { AccountId, Arn, HostLabel, NetworkName, PartyId, Region } from "./names.ts";
+import { Access, Pauser } from "./party-options.ts";
 import { Pcr } from "./trusted-release.ts";
-
-/** @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
-export const RoleName = z
-  .string()
-  .regex(/^[A-Za-z0-9+=,.@_-]{1,64}$/, "an IAM role's name is at most 64 of A-Z, a-z, 0-9 and +=,.@_-");
-
-/** By its id, and never by an alias: whoever moves an alias would move the vault to another key. */
-const KeyArn = Arn.refine(
-  (arn) => /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/.test(arn),
-  "a key's ARN looks like arn:aws:kms:eu-west-1:111122223333:key/…",
-);
-
-/** How a key of our own making is kept. */
-export const keptKey = {
-  deletionWindowDays: z
-    .int()
-    .min(7)
-    .max(30)
-    .default(30)
-    .describe("Days between a request to delete the key and its end."),
-  administratorArns: z
-    .array(Arn)
-    .min(1)
-    .optional()
-    .describe("Who may manage the key; none of them can use it. Left out: whom the account's own IAM policies allow."),
-};
-
-const elsewhereAdministered = {
-  path: ["administratorArns"],
-  error: "a key of another account has its administrators there; remove this or arn",
-};
 
 /** An EKS cluster of our own making, or one that exists. */
 export const ClusterChoice = z.union(
@@ -164,7 +134,7 @@ export const ZamaKmsStackConfig = z.strictObject({
       ),
       ...keptKey,
     })
-    .refine(({ arn, administratorArns }) => arn === undefined || administratorArns === undefined, elsewhereAdministered)
+    .refine(isAdministeredHere, elsewhereAdministered)
     .prefault({})
     .describe("The KMS key that seals the private vault, for attested enclaves only."),
   signingKey: z
@@ -195,7 +165,7 @@ export const ZamaKmsStackConfig = z.strictObject({
       ),
       ...keptKey,
     })
-    .refine(({ arn, administratorArns }) => arn === undefined || administratorArns === undefined, elsewhereAdministered)
+    .refine(isAdministeredHere, elsewhereAdministered)
     .optional()
     .describe("The KMS key by which the connector signs its transactions. Its material is imported afterwards."),
   backup: z
@@ -240,22 +210,8 @@ export const ZamaKmsStackConfig = z.strictObject({
   secrets: SecretsChoice.optional().describe(
     "Who fills the Secrets that the releases read. Left out: every preview asks.",
   ),
-  endpointService: z
-    .enum(["created", "existing"])
-    .default("existing")
-    .describe(
-      "How peers connect to this party by PrivateLink: by a load balancer and an endpoint service of this stack, or by one that exists and that the manifest names.",
-    ),
-  peerDomain: z
-    .string()
-    .regex(/^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z][-a-z0-9]*[a-z0-9]$/, "a domain looks like mpc-partners.local")
-    .optional()
-    .describe(
-      "Private DNS zone in this party's VPC with a name for each peer, such as `mpc-partners.local`. Left out: no zone.",
-    ),
-  connectorDatabase: ConnectorDatabase.optional().describe(
-    "The connector's PostgreSQL database. Left out: none; `{}` is the usual one.",
-  ),
+  access: Access.optional().describe("Who besides the cluster's maker gets into it. Left out: nobody."),
+  pauser: Pauser.optional().describe("The wallet by which this party can pause the protocol. Left out: none."),
   proberImage: z
     .string()
     .regex(/@sha256:[0-9a-f]{64}$/, "pin the image by digest: name@sha256:…")

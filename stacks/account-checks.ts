@@ -7,13 +7,20 @@ import { clusterNameOf, type StackConfig } from "../contract/stack-config.ts";
 export function checkAccounts(config: StackConfig, source: string): void {
   checkForeignKey(config, "partyKey", source);
   checkForeignKey(config, "txSenderKey", source);
+  checkForeignKey(config, "pauser.key", source);
   checkBackup(config, source);
   checkRoleNames(config, source);
 }
 
+const namedKeys = {
+  partyKey: (config: StackConfig) => config.partyKey.arn,
+  txSenderKey: (config: StackConfig) => config.txSenderKey?.arn,
+  "pauser.key": (config: StackConfig) => config.pauser?.key.arn,
+};
+
 /** A key of another account is none that this stack could make, and lies where the party looks for it. */
-function checkForeignKey(config: StackConfig, field: "partyKey" | "txSenderKey", source: string): void {
-  const arn = config[field]?.arn;
+function checkForeignKey(config: StackConfig, field: keyof typeof namedKeys, source: string): void {
+  const arn = namedKeys[field](config);
   const [, , , region, accountId] = arn?.split(":") ?? [];
   if (arn === undefined || (region === config.region && accountId !== config.accountId)) return;
   throw new OperatorError({
@@ -53,14 +60,20 @@ export function checkBucketName(bucketName: string, whose: string, source: strin
 }
 
 function checkRoleNames(config: StackConfig, source: string): void {
-  const names = partyRoleNames(clusterNameOf(config.cluster), config.party, config.roles);
-  for (const kind of ["core", "connector"] as const)
-    if (names[kind].length > 64)
+  const cluster = clusterNameOf(config.cluster);
+  const names = partyRoleNames(cluster, config.party, config.roles);
+  const made = [
+    [names.core, "core"],
+    [names.connector, "connector"],
+    ...(config.access?.breakGlass ? [[`${names.core}-break-glass`, "core"]] : []),
+  ] as const;
+  for (const [name, kind] of made)
+    if (name.length > 64)
       throw new OperatorError({
         code: "NAME_TOO_LONG",
-        what: `party ${config.party} (${config.network}): the role of its ${kind} would have a name that IAM does not allow`,
-        found: `${names[kind]}, ${names[kind].length} characters, made of the cluster's name in ${source}`,
+        what: `party ${config.party} (${config.network}): a role of it would have a name that IAM does not allow`,
+        found: `${name}, ${name.length} characters, made of the cluster's name in ${source}`,
         expected: "at most 64 characters",
-        next: `choose a name: quorate:roles.${kind} in ${source}`,
+        next: `choose a shorter name: quorate:roles.${kind} in ${source}`,
       });
 }

@@ -18,6 +18,11 @@ export function managedPolicyArn(region: string, name: string): string {
   return `arn:${partitionOf(region)}:iam::aws:policy/${name}`;
 }
 
+/** ARN of an EKS access policy that AWS maintains. */
+export function managedClusterPolicyArn(region: string, name: string): string {
+  return `arn:${partitionOf(region)}:eks::aws:cluster-access-policy/${name}`;
+}
+
 /** ARN of a role by its name, whether it exists yet or not. */
 export function roleArn(region: string, accountId: string, name: string): string {
   return `arn:${partitionOf(region)}:iam::${accountId}:role/${name}`;
