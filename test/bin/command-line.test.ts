@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -126,13 +126,33 @@ test.each(["bash", "zsh", "fish"])("completion of %s knows commands and their wo
   for (const word of ["validate", "devnet", "fault", "--party"]) expect(stdout).toContain(word);
 });
 
-test("a shell takes the bash completion and offers what fits", async () => {
+test.each([
+  ["quorate dev", "devnet"],
+  ["npx quorate val", "validate"],
+  ["npx quo", "quorate"],
+  ["npx other dev", ""],
+  ["quorate devnet f", "fault"],
+  ["npx quorate devnet fault c", "cut"],
+  ["npx quorate devnet fault ", "cut slow reset kill hang expire-cert wrong-release heal --help"],
+  ["quorate devnet down --k", "--keep"],
+  ["npx quorate validate --stage ", "link network"],
+  ["npx quorate preview --party 1 --format ", "table json markdown"],
+  ["npx quorate run ", "validate --plan --confirm --format --network --help"],
+  ["npx quorate use ", "devnet other --help"],
+  ["npx quorate up --party ", "1 2"],
+  ["quorate completion z", "zsh"],
+])("a shell takes the bash completion: after %j it offers %j", async (typed, offered) => {
+  await mkdir(join(folder, "stacks/networks"), { recursive: true });
+  for (const name of ["devnet", "other"]) await writeFile(join(folder, `stacks/networks/${name}.yaml`), "");
+  for (const id of [1, 2])
+    await writeFile(join(folder, `stacks/Pulumi.party-${id}.yaml`), `config:\n  quorate:party: ${id}\n`);
   const { stdout } = await run(["completion", "bash"]);
-  const script = `${stdout}\nCOMP_WORDS=(quorate dev) COMP_CWORD=1; _quorate; echo "\${COMPREPLY[@]}"\nCOMP_WORDS=(quorate devnet f) COMP_CWORD=2; _quorate; echo "\${COMPREPLY[@]}"`;
-  const offered = await new Promise<string>((resolve, reject) => {
-    execFile("bash", ["-c", script], (failure, out) => (failure ? reject(failure) : resolve(out)));
+  const words = typed.split(" ");
+  const script = `${stdout}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}) COMP_CWORD=${words.length - 1}; _quorate${words[0] === "npx" ? "_npx" : ""}; echo "\${COMPREPLY[@]}"`;
+  const said = await new Promise<string>((resolve, reject) => {
+    execFile("bash", ["-c", script], { cwd: folder }, (failure, out) => (failure ? reject(failure) : resolve(out)));
   });
-  expect(offered).toBe("devnet\nfault\n");
+  expect(said.trim()).toBe(offered);
 });
 
 test.each([
