@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ConnectorDatabase } from "./connector-database.ts";
 import { CoreEviction, Monitoring, NetworkPolicyChoice, SecretsChoice } from "./core-guards.ts";
 import { elsewhereAdministered, isAdministeredHere, KeyArn, keptKey, RoleName } from "./key-choice.ts";
 import { AccountId, Arn, HostLabel, NetworkName, PartyId, Region } from "./names.ts";
@@ -209,6 +210,22 @@ export const ZamaKmsStackConfig = z.strictObject({
   ),
   secrets: SecretsChoice.optional().describe(
     "Who fills the Secrets that the releases read. Left out: every preview asks.",
+  ),
+  endpointService: z
+    .enum(["created", "existing"])
+    .default("existing")
+    .describe(
+      "How peers connect to this party by PrivateLink: by a load balancer and an endpoint service of this stack, or by one that exists and that the manifest names.",
+    ),
+  peerDomain: z
+    .string()
+    .regex(/^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z][-a-z0-9]*[a-z0-9]$/, "a domain looks like mpc-partners.local")
+    .optional()
+    .describe(
+      "Private DNS zone in this party's VPC with a name for each peer, such as `mpc-partners.local`. Left out: no zone.",
+    ),
+  connectorDatabase: ConnectorDatabase.optional().describe(
+    "The connector's PostgreSQL database. Left out: none; `{}` is the usual one.",
   ),
   access: Access.optional().describe("Who besides the cluster's maker gets into it. Left out: nobody."),
   pauser: Pauser.optional().describe("The wallet by which this party can pause the protocol. Left out: none."),

@@ -1,23 +1,21 @@
 import * as pulumi from "@pulumi/pulumi";
-import { partyHost } from "../../contract/network-manifest.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { clusterNameOf } from "../../contract/stack-config.ts";
 import { EnclaveNodegroup, enclaveNodeKey } from "../aws/enclave-nodegroup.ts";
 import { PartyRole, type PartyRoleArgs } from "../aws/party-role.ts";
-import { PeerEndpoints } from "../aws/peer-endpoints.ts";
 import { zoneIds } from "../aws/zone-ids.ts";
 import { EnclaveDevicePlugin } from "../kubernetes/enclave-device-plugin.ts";
 import { PartyNamespace, partyNames } from "../kubernetes/party-namespace.ts";
-import { PeerServices } from "../kubernetes/peer-services.ts";
 import { Prober } from "../kubernetes/prober.ts";
 import type { Outputs } from "../outputs.ts";
 import { createPeerCertificates, createSigningKey } from "./card-parts.ts";
 import { createCoreGuards } from "./core-guards.ts";
 import { CoreRelease } from "./core-release.ts";
-import { coreSelector } from "./core-values.ts";
 import type { PartyArgs } from "./party-args.ts";
+import { createDatabase } from "./party-database.ts";
 import { createOptions } from "./party-options.ts";
 import { type PartyKey, settlePartyKey, settleTxSenderKey } from "./party-keys.ts";
+import { createPeerEndpoints, createPeerServices, settleEndpointService } from "./party-links.ts";
 import { type PartyParts, partyOutputs, type Roles } from "./party-outputs.ts";
 import { backupOf, connectorRights, coreRights } from "./party-rights.ts";
 import { partyRoleNames } from "./party-role-names.ts";
@@ -40,9 +38,11 @@ export class Party extends pulumi.ComponentResource {
     const txSenderKey = settleTxSenderKey(this, name, args, roles.connector);
     const signingKey = createSigningKey(this, name, args);
     const nodegroup = createNodegroup(this, name, args);
-    const endpoints = createEndpoints(this, name, args);
+    const endpoints = createPeerEndpoints(this, name, args);
     const place = createNamespace(this, name, args, { vaults, roles, key, txSenderKey });
-    createPeerServices(this, name, args, endpoints, place);
+    createPeerServices(this, name, args, endpoints, place.namespace);
+    const endpointServiceName = settleEndpointService(this, name, args, place.namespace);
+    const database = createDatabase(this, name, args, place.namespace);
     new EnclaveDevicePlugin(`${name}-device-plugin`, { nodeKey: enclaveNodeKey }, { parent: this });
     const prober = createProber(this, name, args, place, nodegroup);
     const certificates = createPeerCertificates(this, name, args, vaults.public.bucketName);
@@ -55,6 +55,7 @@ export class Party extends pulumi.ComponentResource {
     createOptions(this, name, args, place.namespace);
     this.outputs = partyOutputs(args, {
       ...{ vaults, roles, key, txSenderKey, signingKey, zoneIds: zones, endpoints, place, prober, core },
+      ...{ endpointServiceName, database },
     });
     this.registerOutputs({ ...this.outputs });
   }
@@ -107,31 +108,6 @@ function createNodegroup(parent: Party, name: string, { config, cluster, allocat
   );
 }
 
-function createEndpoints(parent: Party, name: string, { manifest, party, cluster }: PartyArgs): PeerEndpoints {
-  const peers = manifest.parties.filter((peer) => peer.id !== party.id);
-  const unpublished = peers.filter((peer) => peer.endpointServiceName === undefined);
-  if (unpublished.length > 0) {
-    const ids = unpublished.map((peer) => peer.id).join(", ");
-    void pulumi.log.warn(
-      `no way yet to party ${ids}: the manifest names no endpointServiceName; add it once published, then run up again`,
-      parent,
-    );
-  }
-  return new PeerEndpoints(
-    `${name}-peers`,
-    {
-      peers: peers.flatMap(({ id, region, endpointServiceName }) =>
-        endpointServiceName === undefined ? [] : [{ partyId: id, region, endpointServiceName }],
-      ),
-      vpcId: cluster.vpcId,
-      subnetIds: cluster.privateSubnetIds,
-      clientSecurityGroupId: cluster.securityGroupId,
-      ports: [manifest.ports.peer, manifest.ports.metrics],
-    },
-    { parent },
-  );
-}
-
 function createNamespace(
   parent: Party,
   name: string,
@@ -170,28 +146,6 @@ function backupVault(args: PartyArgs) {
   if (backup === undefined) return undefined;
   const { bucketName, prefix, keyAliasArn } = backup;
   return { bucketName, prefix, key: { id: keyAliasArn, spec: "asymm" as const } };
-}
-
-function createPeerServices(
-  parent: Party,
-  name: string,
-  { manifest, party }: PartyArgs,
-  endpoints: PeerEndpoints,
-  place: PartyNamespace,
-) {
-  new PeerServices(
-    `${name}-hosts`,
-    {
-      namespace: place.namespace,
-      ports: manifest.ports,
-      own: { partyId: party.id, host: partyHost(party), selector: coreSelector },
-      peers: manifest.parties.flatMap((peer) => {
-        const externalName = endpoints.dnsNames[peer.id];
-        return externalName ? [{ partyId: peer.id, host: partyHost(peer), externalName }] : [];
-      }),
-    },
-    { parent },
-  );
 }
 
 function createProber(

@@ -388,4 +388,68 @@ describe("Party", () => {
     expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining("no way yet to party 3"), stack.result);
     warn.mockRestore();
   });
+
+  test("offers itself to the other parties' accounts where its stack says so, on the port for peers alone", async () => {
+    const settings = exampleSettings({}, { endpointService: "created" });
+    delete settings.party.endpointServiceName;
+    const stack = await party(settings);
+    const others = ["100000000002", "100000000003", "100000000004"];
+    expect(stack.get("party-1-endpoint-service").inputs).toMatchObject({
+      allowedPrincipals: others.map((account) => `arn:aws:iam::${account}:root`),
+      supportedRegions: ["eu-west-1"],
+    });
+    const { metadata, spec } = stack.get("party-1-balancer-service").inputs;
+    expect(metadata).toMatchObject({ name: "mpc-node-1-peers", namespace: "kms-decentralized" });
+    expect(spec.ports.map(({ port }: { port: number }) => port)).toEqual([50_001]);
+    const { outputs } = stack.result;
+    expect(await settled(outputs.endpointServiceName)).toMatch(/vpce-svc-party-1-endpoint-service$/);
+    expect(await settled(outputs.absent)).not.toHaveProperty("endpointServiceName");
+  });
+
+  test("says aloud that the manifest names another endpoint service than its own", async () => {
+    const warn = vi.spyOn(log, "warn").mockResolvedValue();
+    const stack = await party(exampleSettings({}, { endpointService: "created" }));
+    await settled(stack.result.outputs.endpointServiceName);
+    expect(warn).toHaveBeenCalledExactlyOnceWith(
+      expect.stringMatching(/^the manifest names com\.amazonaws\.vpce\.eu-west-1\.vpce-svc-0+1, and/),
+      stack.result,
+    );
+    warn.mockRestore();
+  });
+
+  test("metrics pass between parties by the manifest's switch only, in both directions", async () => {
+    const portsOf = async (manifest: object) => {
+      const stack = await party(exampleSettings(manifest, { endpointService: "created" }));
+      const rules = stack.ofType("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule");
+      const offered = stack.get("party-1-balancer-service").inputs.spec.ports as { port: number }[];
+      return [rules.map(({ inputs }) => inputs.fromPort), offered.map(({ port }) => port)];
+    };
+    const warn = vi.spyOn(log, "warn").mockResolvedValue();
+    expect(await portsOf({})).toEqual([[50_001], [50_001]]);
+    const open = { privatelink: { metricsToPeers: true } };
+    expect(await portsOf(open)).toEqual([
+      [50_001, 9_646],
+      [50_001, 9_646],
+    ]);
+    warn.mockRestore();
+  });
+
+  test("has a database for its connector where its stack says so, and tells of it in its outputs", async () => {
+    const stack = await party(exampleSettings({}, { connectorDatabase: {} }));
+    expect(stack.get("party-1-database-instance").inputs.identifier).toBe("zama-devnet-kmsconnector");
+    expect(stack.get("party-1-database-host-service").inputs).toMatchObject({
+      metadata: { name: "kms-connector-db-external", namespace: "kms-decentralized" },
+      spec: { type: "ExternalName", externalName: "zama-devnet-kmsconnector.rds.amazonaws.com" },
+    });
+    expect(await settled(stack.result.outputs.database)).toEqual({
+      endpoint: "zama-devnet-kmsconnector.rds.amazonaws.com:5432",
+      name: "kmsconnector",
+      username: "zws",
+      host: "kms-connector-db-external.kms-decentralized.svc.cluster.local",
+      passwordSecretArn: expect.stringMatching(/^arn:aws:secretsmanager:/),
+      deletionProtection: true,
+      tls: { forced: true, sslmode: "require" },
+    });
+    expect(await settled(stack.result.outputs.absent)).not.toHaveProperty("database");
+  });
 });
