@@ -15,22 +15,25 @@ export function isViolated(changes: Changes[]): boolean {
   return policyFindings(changes).some(({ code }) => code === "POLICY_VIOLATED");
 }
 
-/** A violation in four parts, an advice in one line, and one line for all that can not be told before an update. */
+/**
+ * A violation in four parts; an advice in one line for each rule, as 13 parties are mostly advised the same; and one line
+ * for all that can not be told before an update.
+ */
 export function renderFindings(findings: PolicyFinding[]): string[] {
   const of = (code: PolicyFinding["code"]) => findings.filter((finding) => finding.code === code);
-  const unknown = Object.entries(Object.groupBy(of("POLICY_UNKNOWN"), ({ rule }) => rule));
+  const byRule = (code: PolicyFinding["code"]) => Object.entries(Object.groupBy(of(code), ({ rule }) => rule));
+  const unknown = byRule("POLICY_UNKNOWN").map(([rule, all = []]) => `${rule} (${all.length})`);
   return [
     ...of("POLICY_VIOLATED").map((finding) => violation(finding).render()),
-    ...of("POLICY_ADVICE").map(
-      ({ rule, party, resource, field, found }) =>
-        `POLICY_ADVICE  party ${party}: ${rule}: ${resource} ${field}: ${found}`,
-    ),
-    ...(unknown.length > 0
-      ? [
-          `POLICY_UNKNOWN  told by \`up\`, not before: ${unknown.map(([rule, all]) => `${rule} (${all?.length})`).join(", ")}`,
-        ]
-      : []),
+    ...byRule("POLICY_ADVICE").map(([rule, all = []]) => advice(rule, all)),
+    ...(unknown.length > 0 ? [`POLICY_UNKNOWN  told by \`up\`, not before: ${unknown.join(", ")}`] : []),
   ];
+}
+
+function advice(rule: string, [first, ...others]: PolicyFinding[]): string {
+  const parties = [...new Set([first, ...others].map((finding) => finding?.party))].join(", ");
+  const more = others.length > 0 ? ` (and ${others.length} more)` : "";
+  return `POLICY_ADVICE  party ${parties}: ${rule}: ${first?.resource} ${first?.field}: ${first?.found}${more}`;
 }
 
 /** The same as items of a Markdown list. */
