@@ -21,8 +21,9 @@ const shownBefore = 20;
 /* How the engine writes what is not plain JSON. */
 const signature = "4dabf18193072939515e22adb298388d";
 const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
+const laterValue = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 const unknownValues = new Set([
-  "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+  laterValue,
   "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
   "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
   "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
@@ -43,16 +44,25 @@ export function changedValues(metadata: StepEventMetadata): { values: ChangedVal
     ? Object.entries(detailedDiff).map(([path, { diffKind, inputDiff }]) => ({
         path,
         inputDiff,
+        isGone: String(diffKind).startsWith("delete"),
         replaces: String(diffKind).endsWith("replace"),
       }))
-    : (diffs ?? []).map((path) => ({ path, inputDiff: true, replaces: metadata.keys?.includes(path) ?? false }));
-  const found = paths.flatMap(({ path, inputDiff, replaces }) => {
+    : (diffs ?? []).map((path) => ({
+        path,
+        inputDiff: true,
+        isGone: true,
+        replaces: metadata.keys?.includes(path) ?? false,
+      }));
+  const found = paths.flatMap(({ path, inputDiff, isGone, replaces }) => {
     const segments = segmentsOf(path);
-    const next = lookUp(metadata.new?.inputs, segments);
+    const asked = lookUp(metadata.new?.inputs, segments);
     const inputs = lookUp(metadata.old?.inputs, segments);
     const outputs = lookUp(metadata.old?.outputs, segments);
+    // What nobody asked for, before or now, is for the provider to say, once it has.
+    const isComputed = !isGone && asked.value === undefined && inputs.value === undefined;
+    const next = isComputed ? { value: laterValue, isSecret: outputs.isSecret } : asked;
     // Where the program asks for the same as before, somebody else changed what is there.
-    const before = inputDiff || !isSame(inputs.value, next.value) ? inputs : outputs;
+    const before = inputDiff || !(isComputed || isSame(inputs.value, next.value)) ? inputs : outputs;
     const isSecret = [before, next, inputs, outputs].some((side) => side.isSecret);
     return leaves(path, { ...before, isSecret }, { ...next, isSecret }).map((leaf) => ({ ...leaf, replaces }));
   });

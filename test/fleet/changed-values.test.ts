@@ -77,6 +77,15 @@ test("a change that somebody else made is told from what is there", () => {
   ]);
 });
 
+test("what the provider computes is known later, and not gone", () => {
+  const tags = { tagsAll: { managed: "by us" } };
+  expect(rows(update({}, {}, { tagsAll: "update" }, tags))).toEqual([
+    ["tagsAll", '{"managed":"by us"}', "(known later)"],
+  ]);
+  expect(rows(update({}, {}, { tagsAll: "delete" }, tags))).toEqual([["tagsAll", '{"managed":"by us"}', null]]);
+  expect(rows(update({}, {}, { key: "update" }, { key: secret("hunter") }))).toEqual([["key", "[secret]", "[secret]"]]);
+});
+
 test("no secret is shown: not as a whole, not a part of one, not beside a plain value, not by its name alone", () => {
   const old = {
     whole: secret("hunter1"),
