@@ -7,6 +7,9 @@ import { program } from "../../stacks/program.ts";
 import { type TestCloud, testAccount, testCloud } from "../cloud/support/providers-stack.ts";
 import { rawStackConfig, StacksDir } from "../support/network.ts";
 
+// The engine takes a second or two, and many times that where every core is busy.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+
 let cloud: TestCloud;
 let analyzer: Analyzer;
 
