@@ -38,6 +38,8 @@ export const namespaceRules: Readonly<Record<Audience, readonly Rule[]>> = {
     { apiGroups: ["apps"], resources: ["deployments", "statefulsets"], verbs: look },
     { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: look },
     { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: look },
+    { apiGroups: ["monitoring.coreos.com"], resources: ["prometheusrules", "servicemonitors"], verbs: look },
+    { apiGroups: ["external-secrets.io"], resources: ["externalsecrets"], verbs: look },
     { apiGroups: ["rbac.authorization.k8s.io"], resources: ["rolebindings", "roles"], verbs: look },
   ],
 };

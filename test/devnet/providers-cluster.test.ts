@@ -1,11 +1,15 @@
-import { readFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import * as aws from "@pulumi/aws";
 import * as eks from "@pulumi/eks";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { AudienceAccess } from "../../components/kubernetes/audience-access.ts";
+import { type Audience, audiences, groupOf } from "../../components/kubernetes/audience-rights.ts";
 import { KubeClient } from "../../devnet/cloud/providers/kubernetes/kube-client.ts";
 import { readKubeconfig } from "../../devnet/cloud/providers/kubernetes/kubeconfig.ts";
 import {
@@ -22,6 +26,7 @@ import { kwokProgram, writeKwokFiles } from "../../devnet/clusters/kwok.ts";
 import { settleEtcdPki, settlePartyPki } from "../../devnet/clusters/pki.ts";
 import { devnetFiles } from "../../devnet/files.ts";
 import { Keeper } from "../../devnet/supervision/keeper.ts";
+import { toolPath } from "../../devnet/tool-path.ts";
 import { type TestCloud, testAccount, testCloud } from "../cloud/support/providers-stack.ts";
 
 /** A devnet number of its own, so that a devnet on the same machine is left alone. */
@@ -176,6 +181,118 @@ const program = (settings: Settings, name: string) => async () => {
     release: release.status.status,
   };
 };
+
+describe("ways in", () => {
+  const audienceProgram = async () => {
+    const k8s = new kubernetes.Provider("party", { kubeconfig });
+    const namespace = new kubernetes.core.v1.Namespace("place", { metadata: { name: "place" } }, { provider: k8s });
+    new AudienceAccess(
+      "access",
+      {
+        namespace: namespace.metadata.name,
+        partyId: party,
+        prober: { deployment: "quorate-prober", container: "prober" },
+        audiences,
+      },
+      { provider: k8s },
+    );
+  };
+
+  /** As `kubectl auth can-i` asks. */
+  async function may(audience: Audience, verb: string, resource: string, namespace = "place"): Promise<boolean> {
+    const [plural = "", subresource] = resource.split("/");
+    const [name = "", ...rest] = plural.split(".");
+    const group = rest.join(".");
+    const attributes = { verb, group, resource: name, subresource, namespace, ...(verb === "get" && { name: "one" }) };
+    const review = (await client.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {
+      body: {
+        apiVersion: "authorization.k8s.io/v1",
+        kind: "SubjectAccessReview",
+        spec: { user: "somebody", groups: [groupOf(audience)], resourceAttributes: attributes },
+      },
+    })) as { status: { allowed: boolean } };
+    return review.status.allowed;
+  }
+
+  /** What kubectl says when somebody of the audience tries to open a connection. */
+  async function exec(audience: Audience, pod: string): Promise<string> {
+    const file = join(cloud.dir, "kubeconfig-of-an-audience");
+    writeFileSync(file, kubeconfig, { mode: 0o600 });
+    const words = ["--kubeconfig", file, "--as", "somebody", "--as-group", groupOf(audience)];
+    const ended = await promisify(execFile)(toolPath("kubectl"), [
+      ...[...words, "--namespace", "place", "exec", pod, "--container", "prober", "--", "true"],
+    ]).catch((failure: { stderr: string }) => failure);
+    return ended.stderr;
+  }
+
+  test("the API server lets each audience do what its rules say, and nothing beside", async () => {
+    const stack = await cloud.stack("ways-in", audienceProgram);
+    await stack.up();
+    expect(Object.keys(changes(await stack.up()))).toEqual(["same"]);
+
+    const allowed: [Audience, string, string][] = [
+      ["sre", "list", "pods"],
+      ["sre", "list", "statefulsets.apps"],
+      ["sre", "get", "deployments.apps"],
+      ["sre", "list", "events"],
+      ["sre", "create", "pods/exec"],
+      ["break-glass", "delete", "pods"],
+      ["break-glass", "get", "pods/log"],
+      ["break-glass", "patch", "statefulsets.apps"],
+      ["ci", "get", "configmaps"],
+      ["ci", "get", "networkpolicies.networking.k8s.io"],
+    ];
+    // The authorizer takes a moment to learn of the bindings.
+    await expect.poll(() => may("ci", "get", "configmaps"), { timeout: 10_000 }).toBe(true);
+    for (const [audience, verb, resource] of allowed)
+      expect([audience, verb, resource, await may(audience, verb, resource)]).toEqual([audience, verb, resource, true]);
+
+    const denied = ["secrets", "serviceaccounts/token", "roles.rbac.authorization.k8s.io"];
+    for (const audience of audiences) {
+      for (const resource of denied) expect(await may(audience, "create", resource)).toBe(false);
+      for (const verb of ["get", "list", "watch"]) expect(await may(audience, verb, "secrets")).toBe(false);
+      expect(await may(audience, "list", "pods", "kube-system")).toBe(false);
+    }
+    for (const [audience, verb, resource] of [
+      ["sre", "delete", "pods"],
+      ["sre", "get", "pods/log"],
+      ["sre", "patch", "statefulsets.apps"],
+      ["ci", "create", "pods/exec"],
+      ["ci", "update", "configmaps"],
+    ] as [Audience, string, string][])
+      expect([audience, verb, resource, await may(audience, verb, resource)]).toEqual([
+        audience,
+        verb,
+        resource,
+        false,
+      ]);
+
+    const pods = ["quorate-prober-abc", "kms-core-1"];
+    for (const pod of pods)
+      await client.request("POST", "/api/v1/namespaces/place/pods", {
+        body: {
+          apiVersion: "v1",
+          kind: "Pod",
+          metadata: { name: pod },
+          spec: { nodeName: "nowhere", containers: [{ name: "prober", image: "prober:1" }] },
+        },
+      });
+    // Admission takes a moment to learn of a rule; until then everybody gets as far as the node that is not there.
+    const refused = /an SRE opens a connection to the prober of quorate-prober only/;
+    await expect.poll(() => exec("sre", "kms-core-1"), { timeout: 20_000, interval: 250 }).toMatch(refused);
+    for (const [audience, pod] of [
+      ["sre", "quorate-prober-abc"],
+      ["break-glass", "kms-core-1"],
+    ] as [Audience, string][]) {
+      const said = await exec(audience, pod);
+      expect(said).not.toMatch(refused);
+      expect(said).not.toMatch(/forbidden/i);
+    }
+    // No kubelet is there to say that they have ended.
+    for (const pod of pods) await client.request("DELETE", `/api/v1/namespaces/place/pods/${pod}?gracePeriodSeconds=0`);
+    await stack.destroy();
+  }, 120_000);
+});
 
 describe("a party's cluster", () => {
   test("is previewed before it exists, made, left alone, changed, found changed and destroyed", async () => {

@@ -51,6 +51,14 @@ const all: readonly Kind[] = [
     required: ["roleRef"],
   }),
   kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", { required: ["spec"] }),
+  kind("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", {
+    namespaced: false,
+    required: ["spec"],
+  }),
+  kind("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", {
+    namespaced: false,
+    required: ["spec"],
+  }),
   kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", { required: ["spec"] }),
   // Kinds of operators that a cluster may have; without them its API server does not know the path.
   kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors", { required: ["spec"] }),
