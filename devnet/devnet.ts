@@ -33,6 +33,8 @@ export interface DevnetUpOptions {
   root: string;
   network: string;
   onProgress?: (text: string) => void;
+  /** Whether CA certificates are copied between the vaults; without, they travel by party cards. @default true */
+  exchange?: boolean;
   /** Done before another `up` or `down` may begin. */
   whileLocked?: (devnet: DevnetHandle) => Promise<void>;
 }
@@ -74,7 +76,7 @@ export async function devnetUp(options: DevnetUpOptions): Promise<DevnetHandle> 
   // Whoever edited a stack file and says `devnet up` again means the edit.
   if (running !== null)
     for (const said of copyStacks(files, options.root, topology, running.attestationRootSha256)) progress(said);
-  const config = running ?? (await startNew(files, options.root, topology, progress));
+  const config = running ?? (await startNew(files, options, topology, progress));
   const status = await waitUntilReady(files, config, progress);
   if (status.providers === null) throw new Error("devnetd is ready without provider ports");
   writeEnvironment(files, config, status.providers);
@@ -184,7 +186,7 @@ async function findRunning(
 
 async function startNew(
   files: DevnetFiles,
-  root: string,
+  { root, exchange = true }: DevnetUpOptions,
   topology: Topology,
   progress: (text: string) => void,
 ): Promise<DevnetdConfig> {
@@ -211,6 +213,7 @@ async function startNew(
       parties: topology.parties,
       operators,
       manifestFile: manifestCopy(files, topology.network),
+      exchange,
       attestationRoot,
       attestationRootSha256: sha256,
     } satisfies Record<keyof DevnetdConfig, unknown>);

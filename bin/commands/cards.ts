@@ -9,7 +9,6 @@ import { PublicUrl } from "../../contract/party-card.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { clientOptions } from "../../fleet/aws-profile.ts";
 import { folderSource, readCardFile, vaultSource } from "../../fleet/card-sources.ts";
-import { CardVault } from "../../fleet/card-vault.ts";
 import { claimedParty, importCards, listCards, syncCards } from "../../fleet/cards.ts";
 import { Fleet } from "../../fleet/driver.ts";
 import { readOutputs } from "../../fleet/outputs.ts";
@@ -18,7 +17,6 @@ import { networkLine } from "../../runbooks/network-line.ts";
 import { CardFiles } from "../../stacks/card-files.ts";
 import { cardsDocument, exitCodeOf, publishedText, renderCards, renderOneCard, summaryOf } from "../cards-text.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
-import { publishCards } from "../publish-cards.ts";
 import { openSession, type Session } from "../session.ts";
 import { colours, terminal } from "../terminal.ts";
 import { chooseFormat } from "./stacks.ts";
@@ -57,6 +55,8 @@ async function open(values: { network?: string | undefined; format: string }) {
 async function publish(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { ...common, ...partyOptions } });
   const { session, format } = await open(values);
+  // Loaded here, as most of what is done with cards needs no AWS.
+  const { publishCards } = await import("../publish-cards.ts");
   const published = await publishCards(session, await chooseParties(session, values));
   if (format === "json") {
     const parties = published.map(({ status, card, url }) => ({
@@ -158,6 +158,7 @@ async function exportCards(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options });
   const { session } = await open(values);
   const parties = await chooseParties(session, values);
+  const { CardVault } = await import("../../fleet/card-vault.ts");
   const workDir = await new Fleet(session).workDir();
   const target = resolve(values.to);
   await mkdir(target, { recursive: true });

@@ -32,9 +32,13 @@ export async function devnet(args: string[]): Promise<number> {
 }
 
 async function up(args: string[], root: string): Promise<number> {
-  const { values } = parseArgs({ args, options: { network: { type: "string", default: "devnet" } } });
+  const options = {
+    network: { type: "string", default: "devnet" },
+    "no-exchange": { type: "boolean", default: false },
+  } as const;
+  const { values } = parseArgs({ args, options });
   const progress = (text: string) => terminal.progress(text);
-  await devnetUp({ root, network: values.network, onProgress: progress });
+  await devnetUp({ root, network: values.network, exchange: !values["no-exchange"], onProgress: progress });
   await waitForStartingCores({ look: () => devnetStatus(root), progress });
   return await status([], root);
 }

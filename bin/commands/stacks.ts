@@ -6,7 +6,6 @@ import { type Changes, Fleet, type FleetEvent } from "../../fleet/driver.ts";
 import { outputsMissing, readAllOutputs } from "../../fleet/outputs.ts";
 import type { PartyStack } from "../../fleet/party-stacks.ts";
 import { inWaves } from "../../fleet/waves.ts";
-import { packFolder, startAnalyzer } from "../../policies/analyzer.ts";
 import { interruptSignal } from "../../runbooks/interrupt.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
@@ -43,6 +42,7 @@ export async function up(args: string[]): Promise<number> {
   const planned = await runFleet(session, parties, "preview");
   if (planned.every((party) => !hasChanges(party))) {
     terminal.print(renderChanges(session, "up", planned, format, values.verbose));
+    await (await import("../publish-cards.ts")).publishAfterUp(session, parties);
     return exitCodeOf(planned);
   }
   // What a rule refuses in one party keeps all of them from changing.
@@ -58,6 +58,7 @@ export async function up(args: string[]): Promise<number> {
   }
   const changes = await runFleet(session, parties, "up");
   terminal.print(renderChanges(session, "up", changes, format, values.verbose));
+  await (await import("../publish-cards.ts")).publishAfterUp(session, parties);
   return exitCodeOf(changes);
 }
 
@@ -96,6 +97,8 @@ export async function runFleet(
   interrupt.signal.addEventListener("abort", () =>
     terminal.progress("stopping: the engine finishes what it has begun; once more to stop at once"),
   );
+  // Loads the engine's own packages, which no other command needs.
+  const { packFolder, startAnalyzer } = await import("../../policies/analyzer.ts");
   const analyzer = await startAnalyzer();
   const policies = { pack: packFolder, port: analyzer.port };
   const fleet = new Fleet({ ...session, signal: interrupt.signal, policies });

@@ -17,6 +17,8 @@ export const DevnetdConfig = z.strictObject({
   operators: z.record(z.string(), z.strictObject({ accessKeyId: z.string(), secretAccessKey: z.string() })),
   /** The devnet's own copy, read at each start of a core: a release may have been added to it since. */
   manifestFile: z.string(),
+  /** Whether CA certificates are copied from vault to vault, as operators without cards do by hand. Left out: yes. */
+  exchange: z.boolean().optional(),
   attestationRoot: Pair,
   attestationRootSha256: z.string(),
 });

@@ -182,7 +182,7 @@ export class Devnetd {
     );
     await Promise.all([cloud, ...planes.map((plane) => this.#startParty(plane))]);
     this.#links.start();
-    this.#exchange.start();
+    if (this.#config.exchange !== false) this.#exchange.start();
   }
 
   async #startParty(plane: ControlPlane): Promise<void> {
