@@ -137,7 +137,17 @@ test("tools that are nowhere", async () => {
   // A copy of the checkout without the tools that set-up puts beside it.
   const copy = join(folder, "copy");
   await mkdir(copy);
-  for (const name of ["bin", "contract", "fleet", "stacks", "devnet", "components", "runbooks", "package.json"])
+  for (const name of [
+    "bin",
+    "contract",
+    "fleet",
+    "stacks",
+    "devnet",
+    "components",
+    "policies",
+    "runbooks",
+    "package.json",
+  ])
     await cp(join(checkout, name), join(copy, name), { recursive: true });
   await symlink(join(checkout, "node_modules"), join(copy, "node_modules"));
   const before = await operator.files();
