@@ -1,12 +1,13 @@
 import { z } from "zod";
-import { AccountId, NetworkName, PartyId, Region } from "./names.ts";
+import { backupContract } from "./backup-contract.ts";
 import { keptKey, RoleName } from "./key-choice.ts";
+import { AccountId, NetworkName, PartyId, Region } from "./names.ts";
 import { Pcr } from "./trusted-release.ts";
 
 /** What the account decides that holds one party's backups: `Pulumi.<stack>.yaml`, keys of the `quorate:` namespace. */
 export const BackupConfig = z
   .strictObject({
-    contract: z.literal("backup/v1").describe("Version of this contract; by it the stack is known as a backup's."),
+    contract: z.literal(backupContract).describe("Version of this contract; by it the stack is known as a backup's."),
     network: NetworkName.describe("The network that the party is in: its manifest is `networks/<network>.yaml`."),
     party: PartyId.describe("Id of the party whose backups these are."),
     accountId: AccountId.describe("The backup account; nothing is built in another, and it is not the party's."),

@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { basename, isAbsolute, join, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
+import { backupContract } from "../contract/backup-contract.ts";
 import { NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { parse, type Source } from "../contract/parse.ts";
@@ -97,7 +98,7 @@ export function readManifestFile(path: string): NetworkManifest {
   });
 }
 
-/** Paths of the stack files in a folder that belong to a network, with the stack's name and its settings. */
+/** Paths of the parties' stack files in a folder that belong to a network, with the stack's name and its settings. */
 export function stackFilesOf(folder: string, network: string): { file: string; stack: string; config: StackConfig }[] {
   return readdirSync(folder)
     .sort()
@@ -111,7 +112,7 @@ export function stackFilesOf(folder: string, network: string): { file: string; s
         what: `the stack file ${file} holds no configuration`,
         next: `write the party's configuration into ${file}`,
       });
-      if (config?.["quorate:network"] !== network) return [];
+      if (config?.["quorate:network"] !== network || config["quorate:contract"] === backupContract) return [];
       const own = Object.entries(config).flatMap(([key, value]) =>
         key.startsWith("quorate:") ? [[key.slice("quorate:".length), value] as const] : [],
       );

@@ -1,8 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { backupContract } from "../contract/backup-contract.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { StackConfig } from "../contract/stack-config.ts";
-import { backupContract, parseStackConfig, readStackValues } from "../stacks/stack-file.ts";
+import { parseStackConfig, readStackValues } from "../stacks/stack-file.ts";
 
 /** One party's stack as it lies on disk. */
 export interface PartyStack {

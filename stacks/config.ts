@@ -1,12 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/config.js";
+import { backupContract } from "../contract/backup-contract.ts";
 import { StackConfig } from "../contract/stack-config.ts";
 import type { BackupSettings } from "./backup-program.ts";
 import { readManifest } from "./manifest-file.ts";
 import { type PartySettings, settleParty } from "./party-settings.ts";
 import { readPeerCards } from "./peer-cards.ts";
 import { manifestPath, projectName, stacksDir } from "./project.ts";
-import { backupContract, parseConfig, parseStackConfig } from "./stack-file.ts";
+import { parseConfig, parseStackConfig } from "./stack-file.ts";
 
 /** Reads the running stack's configuration and its network's manifest. */
 export async function readPartySettings(): Promise<PartySettings> {

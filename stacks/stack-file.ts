@@ -14,9 +14,6 @@ export async function readStackConfig(path: string): Promise<StackConfig> {
   return parseStackConfig(values, path, lineOf);
 }
 
-/** Literal by which a stack file says that it is a backup account's, and no party's. */
-export const backupContract = "backup/v1";
-
 /** Keys of our namespace, without it, and the line that each stands in. */
 export interface StackValues {
   values: Record<string, unknown>;

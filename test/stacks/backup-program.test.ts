@@ -4,6 +4,7 @@ import { PartyCluster } from "../../components/aws/party-cluster.ts";
 import { Party } from "../../components/zama-kms/party.ts";
 import { BackupConfig } from "../../contract/backup-config.ts";
 import { OperatorError } from "../../contract/operator-error.ts";
+import { stackFilesOf } from "../../devnet/topology.ts";
 import { partyStacks } from "../../fleet/party-stacks.ts";
 import { settleBackup } from "../../stacks/backup-program.ts";
 import { readManifest } from "../../stacks/manifest-file.ts";
@@ -75,6 +76,7 @@ test("a backup's stack file is no party's", async () => {
   await stacks.writeStack("party-1", rawStackConfig());
   await stacks.writeStack("party-1-backup", rawBackup());
   expect((await partyStacks(stacks.dir, "devnet")).map(({ stackName }) => stackName)).toEqual(["party-1"]);
+  expect(stackFilesOf(stacks.dir, "devnet").map(({ stack }) => stack)).toEqual(["party-1"]);
 });
 
 describe("refuses", () => {
