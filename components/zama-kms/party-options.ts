@@ -1,5 +1,5 @@
 import * as aws from "@pulumi/aws";
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { clusterNameOf } from "../../contract/stack-config.ts";
 import { managedClusterPolicyArn, partitionOf } from "../aws/arn.ts";
 import { AudienceRole, findsCluster, readsSettings, type Trust } from "../aws/audience-role.ts";

@@ -11,7 +11,7 @@ import { nodeName, nodeObject } from "./node-object.ts";
 
 const joinTimeoutMs = 90_000;
 /** AWS tries for 15 minutes; what a rehearsal can't evict in this time it won't evict at all. */
-const evictTimeoutMs = 60_000;
+const evictTimeoutMs = 10_000;
 const apiTimeoutMs = 120_000;
 const pollMs = 250;
 
