@@ -20,9 +20,14 @@ let stack: Stack;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "quorate-both-ways-"));
   await copyStacks();
-  cloud = await testCloud({
-    accounts: [testAccount(1, { accountId: "100000000001" as never, profile: "devnet-party-1" })],
-  });
+  const account = testAccount(1, { accountId: "100000000001" as never, profile: "devnet-party-1" });
+  const [first, second] = account.vpc.subnets;
+  if (!first || !second) throw new Error("an account of tests has two subnets");
+  const subnets = [
+    { ...first, id: "subnet-00000000000001a1" },
+    { ...second, id: "subnet-00000000000001b2" },
+  ];
+  cloud = await testCloud({ accounts: [{ ...account, vpc: { vpcId: "vpc-0000000000000011", subnets } }] });
   const { ports } = cloud.servers;
   environment = {
     PATH: [dirname(toolPath("pulumi")), dirname(process.execPath), process.env.PATH ?? ""].join(delimiter),

@@ -229,11 +229,14 @@ describe("cores", () => {
     await expect.poll(() => coreOf(4), { timeout: 30_000 }).toMatchObject({ core: "serving" });
   });
 
-  test("draining the machine takes the core down", async () => {
+  test("draining the machine is refused by the disruption budget, and past it takes the core down", async () => {
     const node = (
       await admin(1, ["get", "pod", "-n", namespace, "kms-core-1", "-o", "jsonpath={.spec.nodeName}"])
     ).trim();
-    await admin(1, ["drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force"]);
+    const drain = ["drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force"];
+    await expect(admin(1, [...drain, "--timeout=3s"])).rejects.toThrow(/violate the pod's disruption budget/);
+    expect(await coreOf(1)).toMatchObject({ core: "serving" });
+    await admin(1, [...drain, "--disable-eviction"]);
     await expect.poll(() => coreOf(1), { timeout: 30_000 }).toMatchObject({ core: "pending", pid: null });
     await admin(1, ["uncordon", node]);
     await expect.poll(() => coreOf(1), { timeout: 60_000 }).toMatchObject({ core: "serving" });
