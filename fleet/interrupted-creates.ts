@@ -96,11 +96,16 @@ async function settled(
     await desk.refresh(open);
     const state = await desk.export();
     const found = (state.deployment.resources ?? []).filter(({ urn }) => wanted.has(urn));
-    for (const resource of found) {
-      const problem = problemOf(resource, { partyId, place });
-      if (!problem) continue;
-      await desk.import(without(state, resource));
-      throw problem;
+    const problems = new Map(
+      found.flatMap((resource) => {
+        const problem = problemOf(resource, { partyId, place });
+        return problem ? [[resource.urn, problem] as const] : [];
+      }),
+    );
+    const [first] = problems.values();
+    if (first) {
+      await desk.import(without(state, problems));
+      throw first;
     }
     const left = found.filter(isUnfinished);
     if (left.length === 0) return new Set(found.map(({ urn }) => urn));
@@ -146,9 +151,9 @@ function problemOf(
   });
 }
 
-const without = (state: StateExport, { urn }: StateResource): StateExport => ({
+const without = (state: StateExport, urns: ReadonlyMap<string, unknown>): StateExport => ({
   ...state,
-  deployment: { ...state.deployment, resources: state.deployment.resources?.filter((each) => each.urn !== urn) ?? [] },
+  deployment: { ...state.deployment, resources: state.deployment.resources?.filter(({ urn }) => !urns.has(urn)) ?? [] },
 });
 
 /** Tags that this stack puts on everything, where a resource has tags and these are not among them: then someone else made it. */

@@ -193,6 +193,28 @@ describe("what takes long", () => {
     expect(resources()).toEqual([]);
   });
 
+  test("and of which several failed: none of them stays in the state", async () => {
+    const { desk, resources } = deskWith("FAILED");
+    const twice: StateDesk = {
+      ...desk,
+      refresh: async (urns) => {
+        await desk.refresh(urns);
+        const state = await desk.export();
+        const second = (state.deployment.resources ?? []).map((each) => ({ ...each, urn: "urn::second" }));
+        await desk.import({ ...state, deployment: { resources: [...(resources() ?? []), ...second] } });
+      },
+      export: async () => {
+        const state = await desk.export();
+        const pending = state.deployment.pending_operations ?? [];
+        const more = pending.map(({ type, resource }) => ({ type, resource: { ...resource, urn: "urn::second" } }));
+        return { ...state, deployment: { ...state.deployment, pending_operations: [...pending, ...more] } };
+      },
+    };
+    const adopting = adoptInterruptedCreates(twice, listening().adoption);
+    await expect(adopting).rejects.toMatchObject({ problem: { code: "INTERRUPTED_CREATE_FAILED" } });
+    expect(resources()).toEqual([]);
+  });
+
   test.each([
     ["that is not done in time", "CREATING", "INTERRUPTED_CREATE_UNFINISHED"],
     ["that can not be looked at", new Error("no route to host"), undefined],
