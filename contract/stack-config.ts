@@ -150,12 +150,7 @@ export const ZamaKmsStackConfig = z.strictObject({
         .min(1)
         .optional()
         .describe("Who may manage the key. Left out: whom the account's own IAM policies allow."),
-      deletionWindowDays: z
-        .int()
-        .min(7)
-        .max(30)
-        .default(30)
-        .describe("Days between a request to delete the key and its end."),
+      deletionWindowDays: keptKey.deletionWindowDays,
     })
     .prefault({})
     .describe("The KMS key that signs the party's card, by which its peers know it."),

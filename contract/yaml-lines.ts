@@ -1,5 +1,5 @@
 /** What is needed of a parsed YAML document to find lines in it. */
-interface YamlDocument {
+export interface YamlDocument {
   getIn(path: readonly unknown[], keepScalar: true): unknown;
 }
 

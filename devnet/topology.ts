@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
-import { basename, isAbsolute, join, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { backupContract } from "../contract/backup-contract.ts";
@@ -8,7 +8,7 @@ import { NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { parse, type Source } from "../contract/parse.ts";
 import { StackConfig } from "../contract/stack-config.ts";
-import { yamlLines } from "../contract/yaml-lines.ts";
+import { readYamlText } from "../contract/yaml-text.ts";
 import { readIfThere } from "./files.ts";
 
 /** One party as the devnet has to play its surroundings. */
@@ -31,9 +31,6 @@ export interface Topology {
   manifest: NetworkManifest;
   parties: PartyTopology[];
 }
-
-/** Far above what a thousand parties take; reading takes seconds for each megabyte. */
-const largestFile = 2_000_000;
 
 /** Party ids are the last byte of addresses, and 250 and up are taken. */
 const mostParties = 13;
@@ -160,37 +157,5 @@ function readYaml(path: string, code: string, what: string): { value: unknown; l
       expected: `a ${what}`,
       next: `add ${path}, or name another network`,
     });
-  if (text.length > largestFile)
-    throw new OperatorError({
-      code: `${code}_UNREADABLE`,
-      what: `the ${what} ${path} is too large to be one`,
-      found: `${text.length} characters`,
-      expected: `at most ${largestFile}`,
-      next: `see what was written to ${path}`,
-    });
-  const document = parseDocument(text, { prettyErrors: true });
-  const problem = document.errors[0];
-  if (problem !== undefined)
-    throw new OperatorError({
-      code: `${code}_UNREADABLE`,
-      what: `the ${what} ${basename(path)} is not valid YAML`,
-      found: problem.message.trimEnd(),
-      expected: "YAML 1.2",
-      next: `correct line ${problem.linePos?.[0].line ?? "?"} of ${path}`,
-    });
-  try {
-    return { value: document.toJS(), lineOf: yamlLines(document, text) };
-  } catch (cause) {
-    // Aliases of aliases: a few lines that would grow into more than the memory holds.
-    throw new OperatorError(
-      {
-        code: `${code}_UNREADABLE`,
-        what: `the ${what} ${path} can not be resolved`,
-        found: cause instanceof Error ? cause.message : String(cause),
-        expected: "YAML whose aliases do not multiply",
-        next: `write out what the aliases in ${path} stand for`,
-      },
-      { cause },
-    );
-  }
+  return readYamlText(text, parseDocument, { path, code, what });
 }

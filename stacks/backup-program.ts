@@ -9,7 +9,7 @@ import type { ManifestParty, NetworkManifest } from "../contract/network-manifes
 import { OperatorError } from "../contract/operator-error.ts";
 import type { TrustedRelease } from "../contract/trusted-release.ts";
 import { checkBucketName } from "./account-checks.ts";
-import type { ManifestFile } from "./manifest-file.ts";
+import { type ManifestFile, partyInManifest } from "./manifest-file.ts";
 import { checkMeasurements, ownRelease } from "./party-settings.ts";
 import { partyTags } from "./project.ts";
 
@@ -24,15 +24,7 @@ export interface BackupSettings {
 /** Joins a backup stack's configuration with its network's manifest. `source` names the stack file in errors. */
 export function settleBackup(config: BackupConfig, file: ManifestFile, source: string): BackupSettings {
   const { manifest, path } = file;
-  const party = manifest.parties.find(({ id }) => id === config.party);
-  if (!party)
-    throw new OperatorError({
-      code: "PARTY_NOT_IN_MANIFEST",
-      what: `party ${config.party} is not a party of network ${manifest.network}`,
-      found: `quorate:party: ${config.party} in ${source}`,
-      expected: `one of ${manifest.parties.map(({ id }) => id).join(", ")}, the ids in ${path}`,
-      next: `correct quorate:party in ${source}, or have the party added to ${path}`,
-    });
+  const party = partyInManifest(config.party, file, source);
   if (config.accountId === party.accountId)
     throw new OperatorError({
       code: "BACKUP_MISPLACED",

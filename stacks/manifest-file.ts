@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { manifestDigest } from "../contract/manifest-digest.ts";
 import type { Digest } from "../contract/names.ts";
-import { NetworkManifest } from "../contract/network-manifest.ts";
+import { type ManifestParty, NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { parse } from "../contract/parse.ts";
 import { readYamlFile } from "./yaml-file.ts";
@@ -11,6 +11,20 @@ export interface ManifestFile {
   manifest: NetworkManifest;
   digest: Digest;
   path: string;
+}
+
+/** The manifest's entry of the party that a stack file is about. `source` names that file in errors. */
+export function partyInManifest(partyId: number, { manifest, path }: ManifestFile, source: string): ManifestParty {
+  const party = manifest.parties.find(({ id }) => id === partyId);
+  if (!party)
+    throw new OperatorError({
+      code: "PARTY_NOT_IN_MANIFEST",
+      what: `party ${partyId} is not a party of network ${manifest.network}`,
+      found: `quorate:party: ${partyId} in ${source}`,
+      expected: `one of ${manifest.parties.map(({ id }) => id).join(", ")}, the ids in ${path}`,
+      next: `correct quorate:party in ${source}, or have the party added to ${path}`,
+    });
+  return party;
 }
 
 /** Reads and checks one network manifest. */

@@ -11,7 +11,7 @@ import type { StackConfig } from "../contract/stack-config.ts";
 import type { TrustedRelease } from "../contract/trusted-release.ts";
 import { checkAccounts } from "./account-checks.ts";
 import { chartDigest } from "./chart-digest.ts";
-import type { ManifestFile } from "./manifest-file.ts";
+import { type ManifestFile, partyInManifest } from "./manifest-file.ts";
 import { joinCards, noPeerCards, type PeerCards } from "./peer-cards.ts";
 
 /** Everything plain that one party is built from: its own configuration, checked against what the network agreed on. */
@@ -86,16 +86,9 @@ function checkChart({ manifest, path }: ManifestFile) {
   });
 }
 
-function ownEntry(config: StackConfig, { manifest, path }: ManifestFile, source: string): ManifestParty {
-  const party = manifest.parties.find(({ id }) => id === config.party);
-  if (!party)
-    throw new OperatorError({
-      code: "PARTY_NOT_IN_MANIFEST",
-      what: `party ${config.party} is not a party of network ${manifest.network}`,
-      found: `quorate:party: ${config.party} in ${source}`,
-      expected: `one of ${manifest.parties.map(({ id }) => id).join(", ")}, the ids in ${path}`,
-      next: `correct quorate:party in ${source}, or have the party added to ${path}`,
-    });
+function ownEntry(config: StackConfig, file: ManifestFile, source: string): ManifestParty {
+  const { manifest, path } = file;
+  const party = partyInManifest(config.party, file, source);
   for (const [field, found, expected] of [
     ["accountId", config.accountId, party.accountId],
     ["region", config.region, party.region],

@@ -3,18 +3,10 @@ import { parseDocument } from "yaml";
 import { fileError } from "../contract/file-error.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { Source } from "../contract/parse.ts";
-import { yamlLines } from "../contract/yaml-lines.ts";
+import { readYamlText, type YamlSource } from "../contract/yaml-text.ts";
 
-/** Far above what a thousand parties take; reading takes seconds for each megabyte. */
-const largestFile = 2_000_000;
-
-/** What one of our YAML files is, for the errors about it. */
-export interface YamlFile {
-  path: string;
-  /** Prefix of the error codes: `MANIFEST`, `STACK`. */
-  code: string;
-  /** In words: "network manifest". */
-  what: string;
+/** What one of our YAML files is, and what helps where it is missing. */
+export interface YamlFile extends YamlSource {
   /** What to do when the file is not there. */
   whenMissing: string;
 }
@@ -39,37 +31,5 @@ export async function readYamlFile({
       { cause },
     );
   });
-  if (text.length > largestFile)
-    throw new OperatorError({
-      code: `${code}_UNREADABLE`,
-      what: `the ${what} ${path} is too large to be one`,
-      found: `${text.length} characters`,
-      expected: `at most ${largestFile}`,
-      next: `see what was written to ${path}`,
-    });
-  const document = parseDocument(text, { prettyErrors: true, strict: true, uniqueKeys: true });
-  const problem = document.errors[0];
-  if (problem)
-    throw new OperatorError({
-      code: `${code}_UNREADABLE`,
-      what: `the ${what} ${path} is not valid YAML`,
-      found: `line ${problem.linePos?.[0].line ?? "?"}: ${problem.message.trimEnd()}`,
-      expected: "YAML 1.2",
-      next: `correct line ${problem.linePos?.[0].line ?? "?"} of ${path}`,
-    });
-  try {
-    return { value: document.toJS(), lineOf: yamlLines(document, text) };
-  } catch (cause) {
-    // Aliases of aliases: a few lines that would grow into more than the memory holds.
-    throw new OperatorError(
-      {
-        code: `${code}_UNREADABLE`,
-        what: `the ${what} ${path} can not be resolved`,
-        found: cause instanceof Error ? cause.message : String(cause),
-        expected: "YAML whose aliases do not multiply",
-        next: `write out what the aliases in ${path} stand for`,
-      },
-      { cause },
-    );
-  }
+  return readYamlText(text, parseDocument, { path, code, what });
 }
