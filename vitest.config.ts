@@ -22,12 +22,12 @@ export default defineConfig({
         },
       },
       {
-        // One devnet at a time: each fills the machine.
+        // Two devnets at a time: each waits more than it works, and has loopback addresses of its own.
         test: {
           ...base,
           name: "slow",
           include: ["test/devnet/**/*.test.ts"],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 300_000,
           hookTimeout: 600_000,
         },
