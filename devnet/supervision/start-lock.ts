@@ -1,5 +1,5 @@
-import { mkdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { readIfThere, writeWhole } from "../files.ts";
@@ -17,6 +17,7 @@ const staleAsideMs = 3_600_000;
 export function takeStartLock(path: string, doing: string): Disposable {
   const me = identityOf(process.pid);
   if (me === null) throw new Error("this process cannot read its own start time");
+  sweepAside(path);
   for (let attempt = 0; attempt < 5; attempt++) {
     if (tryTake(path, { ...me, doing })) return { [Symbol.dispose]: () => release(path, me) };
     const holder = readHolder(path);
@@ -31,7 +32,6 @@ export function takeStartLock(path: string, doing: string): Disposable {
 function tryTake(path: string, holder: Holder): boolean {
   const fresh = `${path}.new-${holder.pid}`;
   rmSync(fresh, { recursive: true, force: true });
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   mkdirSync(fresh, { mode: 0o700 });
   writeWhole(join(fresh, "holder.json"), JSON.stringify(holder));
   try {
@@ -57,7 +57,18 @@ function moveAside(path: string, dead: ProcessIdentity): void {
     const code = (error as NodeJS.ErrnoException).code ?? "";
     if (code === "ENOENT") return;
     if (!["ENOTEMPTY", "EEXIST"].includes(code)) throw error;
-    if (Date.now() - statSync(aside).mtimeMs > staleAsideMs) rmSync(aside, { recursive: true, force: true });
+  }
+}
+
+/** Drops what was moved aside an hour ago: nobody can still be looking at that holder. */
+function sweepAside(path: string): void {
+  const folder = dirname(path);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(folder).filter((each) => each.startsWith(`${basename(path)}.dead-`))) {
+    // Not the time of change of what is in it: that is when the lock was taken.
+    const moved = statSync(join(folder, name), { throwIfNoEntry: false })?.ctimeMs;
+    if (moved !== undefined && Date.now() - moved > staleAsideMs)
+      rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
 

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { addressesOf } from "../../devnet/addresses.ts";
 import { devnetFiles } from "../../devnet/files.ts";
@@ -108,6 +108,23 @@ test("a lock whose holder was killed before it could sign is broken", () => {
   mkdirSync(path);
   using _lock = takeStartLock(path, "devnet up of devnet");
   expect(() => takeStartLock(path, "devnet down")).toThrow(/^DEVNET_STARTING/);
+});
+
+test("a broken lock stays aside for an hour, then goes with the next command", () => {
+  const path = join(folder, "aside", "devnet.lock");
+  const aside = () => readdirSync(join(folder, "aside"));
+  mkdirSync(path, { recursive: true });
+  writeFileSync(join(path, "holder.json"), JSON.stringify({ pid: process.pid, started: "another-boot:2", doing: "x" }));
+  for (const [hours, left] of [
+    [0, [expect.stringMatching(/^devnet\.lock\.dead-/)]],
+    [0, [expect.stringMatching(/^devnet\.lock\.dead-/)]],
+    [2, []],
+  ] as const) {
+    vi.useFakeTimers({ now: Date.now() + hours * 3_600_000, toFake: ["Date"] });
+    takeStartLock(path, "devnet up of devnet")[Symbol.dispose]();
+    vi.useRealTimers();
+    expect(aside()).toEqual(left);
+  }
 });
 
 test("a number with a taken port gives way to the next", async () => {
