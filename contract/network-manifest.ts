@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { AccountId, Digest, HostLabel, NetworkName, PartyId, Port, Region } from "./names.ts";
+import { AccountId, HostLabel, NetworkName, PartyId, Port, Region } from "./names.ts";
+import { ConnectorAgreement, CoreClientAgreement, GatewayNodeAgreement, PinnedChart } from "./optional-releases.ts";
 import { printableLine } from "./printable.ts";
 import { ToolImage, ToolImageName } from "./tool-image.ts";
 import { TrustedRelease } from "./trusted-release.ts";
@@ -140,12 +141,7 @@ export const ZamaKmsManifest = z.strictObject({
   namespace: HostLabel.default("kms-decentralized").describe("Namespace of the party in its own cluster."),
   chart: z
     .strictObject({
-      ref: z.string().min(1).describe("`oci://…`, or a path relative to the manifest."),
-      version: z
-        .string()
-        .regex(/^\d+\.\d+\.\d+/, "a chart version looks like 1.9.1")
-        .describe("Version of the chart."),
-      digest: Digest.describe("What it has to be, byte for byte: the digest in the registry, or of all its files."),
+      ...PinnedChart.shape,
       toolImages: z
         .partialRecord(ToolImageName, ToolImage)
         .optional()
@@ -163,6 +159,15 @@ export const ZamaKmsManifest = z.strictObject({
   protocol: ZamaKmsProtocol.prefault({}).describe("Settings of the protocol that have to be the same on all parties."),
   enclave: EnclaveSize.prefault({}).describe(
     "Size of the enclave, the same everywhere because the image's threads are sized for it.",
+  ),
+  connector: ConnectorAgreement.optional().describe(
+    "The connector, which brings the gateway's requests to the core. Left out: no party can have one.",
+  ),
+  coreClient: CoreClientAgreement.optional().describe(
+    "The core-client, from which people ask a core how it is. Left out: no party can have one.",
+  ),
+  gatewayNode: GatewayNodeAgreement.optional().describe(
+    "A full node of the gateway's chain. Left out: no party can have one.",
   ),
   parties: z.array(ManifestParty).min(1).describe("All parties of the network, n = 3t + 1 of them."),
 });

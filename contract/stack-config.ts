@@ -3,6 +3,7 @@ import { ConnectorDatabase } from "./connector-database.ts";
 import { CoreEviction, Monitoring, NetworkPolicyChoice, SecretsChoice } from "./core-guards.ts";
 import { elsewhereAdministered, isAdministeredHere, KeyArn, keptKey, RoleName } from "./key-choice.ts";
 import { AccountId, Arn, HostLabel, NetworkName, PartyId, Region } from "./names.ts";
+import { ConnectorChoice, CoreClientChoice, GatewayNodeChoice } from "./optional-releases.ts";
 import { Access, Pauser } from "./party-options.ts";
 import { Pcr } from "./trusted-release.ts";
 
@@ -221,6 +222,13 @@ export const ZamaKmsStackConfig = z.strictObject({
     ),
   connectorDatabase: ConnectorDatabase.optional().describe(
     "The connector's PostgreSQL database. Left out: none; `{}` is the usual one.",
+  ),
+  connector: ConnectorChoice.optional().describe("The connector. Left out: none; `{}` is the usual one."),
+  coreClient: CoreClientChoice.optional().describe(
+    "The core-client, which has `kms-health-check`. Left out: none; `{}` is the usual one.",
+  ),
+  gatewayNode: GatewayNodeChoice.optional().describe(
+    "A full node of the gateway's chain. Left out: none; `{}` is the usual one.",
   ),
   access: Access.optional().describe("Who besides the cluster's maker gets into it. Left out: nobody."),
   pauser: Pauser.optional().describe("The wallet by which this party can pause the protocol. Left out: none."),

@@ -1,0 +1,45 @@
+import { registrySecret } from "./core-guards.ts";
+import type { NetworkManifest } from "./network-manifest.ts";
+import { type OptionalRelease, optionalReleases } from "./optional-releases.ts";
+import type { StackConfig } from "./stack-config.ts";
+
+/** The Secret that opens the connector's database. */
+export const databaseSecret = "connector-database";
+
+/** A Secret that a release reads, and which of its keys. */
+export interface NeededSecret {
+  name: string;
+  /** None where only the whole is read. */
+  keys: readonly string[];
+}
+
+type Asking = Pick<StackConfig, "connector" | "coreClient" | "gatewayNode" | "connectorDatabase">;
+type Agreed = Pick<NetworkManifest, "connector" | "gatewayNode">;
+
+const registry: NeededSecret = { name: registrySecret, keys: [".dockerconfigjson"] };
+const conduit: NeededSecret = { name: "conduit", keys: ["conduit-rpc-http-url"] };
+
+/** Key under which Secret `rpc` has the endpoint of a chain. */
+export const rpcKey = (chain: string) => `${chain}-rpc-url`;
+
+/** Secrets that an optional release reads; none of one that is off. */
+export function neededSecrets(of: OptionalRelease, config: Asking, manifest: Agreed): NeededSecret[] {
+  if (config[of] === undefined) return [];
+  if (of === "coreClient") return [registry];
+  if (of === "gatewayNode")
+    return [{ name: "arbitrum", keys: [manifest.gatewayNode?.parentRpcSecretKey ?? "arbitrum-rpc-url"] }, conduit];
+  const ownDatabase = config.connectorDatabase !== undefined;
+  const chains = ["ethereum", ...(manifest.connector?.hostChains ?? []).map(({ name }) => name)];
+  return [
+    registry,
+    { name: databaseSecret, keys: ["username", "password", ...(ownDatabase ? [] : ["endpoint"])] },
+    { name: "rpc", keys: [...new Set(chains)].map(rpcKey) },
+    conduit,
+  ];
+}
+
+/** Names of all Secrets that the stack's optional releases read. */
+export function allNeededSecrets(config: Asking, manifest: Agreed): string[] {
+  const names = optionalReleases.flatMap((of) => neededSecrets(of, config, manifest).map(({ name }) => name));
+  return [...new Set(names)];
+}
