@@ -33,6 +33,23 @@ export const ManifestParty = z.strictObject({
     )
     .optional()
     .describe("PrivateLink endpoint service by which peers connect to the party. Left out until it is published."),
+  publicVault: z
+    .strictObject({
+      bucketName: z
+        .string()
+        .regex(/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/, "a bucket's name is 3 to 63 of a-z, 0-9 and -")
+        .describe("Name of its bucket, in the party's region."),
+      prefix: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]+$/, "a vault prefix has no slash")
+        .max(100)
+        .optional()
+        .describe("How the names of all its objects begin. Left out: `PUB-p<id>`."),
+    })
+    .optional()
+    .describe(
+      "The public vault of a party that is live: where its card is, and its certificate. Left out: its peers are told.",
+    ),
 });
 export type ManifestParty = z.infer<typeof ManifestParty>;
 
@@ -189,6 +206,8 @@ export const NetworkManifest = Manifest.superRefine((manifest, context) => {
     unique(partyHost(party), ["parties", index, "host"], "host");
     if (party.endpointServiceName)
       unique(party.endpointServiceName, ["parties", index, "endpointServiceName"], "endpoint service");
+    if (party.publicVault)
+      unique(party.publicVault.bucketName, ["parties", index, "publicVault", "bucketName"], "bucket");
     if (party.id > n)
       context.addIssue({
         code: "custom",
@@ -244,6 +263,13 @@ export function endpointServiceRegions(
   manifest: Pick<NetworkManifest, "environment" | "privatelink">,
 ): readonly string[] | undefined {
   return manifest.privatelink?.regions ?? usualRegions[manifest.environment];
+}
+
+/** Address of all that a live party publishes, without a slash at the end; undefined where the manifest does not name its vault. */
+export function publishedAt({ id, region, publicVault }: ManifestParty): string | undefined {
+  if (publicVault === undefined) return undefined;
+  const domain = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
+  return `https://${publicVault.bucketName}.s3.${region}.${domain}/${publicVault.prefix ?? `PUB-p${id}`}`;
 }
 
 /** Service name of a party in every cluster; also the CN and SAN of its certificates. */

@@ -2,7 +2,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Trusted } from "../contract/card-trust.ts";
 import { fileError } from "../contract/file-error.ts";
+import { type ManifestParty, publishedAt } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
+import { cardObjectName } from "../contract/party-card.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import { largestCard } from "../stacks/card-verification.ts";
 
@@ -19,13 +21,15 @@ export type CardSource = (partyId: number, trusted: Trusted | undefined) => Prom
 const patienceMs = 10_000;
 
 /**
- * Each party's public vault, over HTTPS, asked as anybody may ask. `endpoint` is where the AWS configuration sends S3's calls, if it sends them
- * elsewhere.
+ * Each party's public vault, over HTTPS, asked as anybody may ask: at the address that was decided with its key, else where its manifest says.
+ * `endpoint` is where the AWS configuration sends S3's calls, if it sends them elsewhere.
  */
-export function vaultSource(endpoint: string | undefined): CardSource {
+export function vaultSource(endpoint: string | undefined, parties: readonly ManifestParty[] = []): CardSource {
   return async (partyId, trusted) => {
-    if (trusted?.url === undefined) return undefined;
-    const { url } = trusted;
+    if (trusted === undefined) return undefined;
+    const party = parties.find(({ id }) => id === partyId);
+    const url = trusted.url ?? (party && cardAddress(party));
+    if (url === undefined) return undefined;
     try {
       const response = await fetch(atEndpoint(url, endpoint), {
         redirect: "error",
@@ -49,6 +53,12 @@ export function vaultSource(endpoint: string | undefined): CardSource {
       );
     }
   };
+}
+
+/** Where a live party's card is, as far as the manifest tells. */
+export function cardAddress(party: ManifestParty): string | undefined {
+  const published = publishedAt(party);
+  return published && `${published}/${cardObjectName}`;
 }
 
 /** A folder that holds cards as `party-<n>.jws`, or a checked-out repository that holds such a folder under the network's name. */

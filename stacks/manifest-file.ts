@@ -5,6 +5,7 @@ import type { Digest } from "../contract/names.ts";
 import { type ManifestParty, NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { parse } from "../contract/parse.ts";
+import { requireFilledIn } from "./open-places.ts";
 import { readYamlFile } from "./yaml-file.ts";
 
 export interface ManifestFile {
@@ -34,6 +35,12 @@ export async function readManifest(path: string): Promise<ManifestFile> {
     code: "MANIFEST",
     what: "network manifest",
     whenMissing: `name a network that has a file, or add ${path}`,
+  });
+  requireFilledIn(value, {
+    code: "MANIFEST_UNFINISHED",
+    what: `the network manifest ${path}`,
+    next: `have the coordinator of the network fill them in, the same for all parties, in ${path}`,
+    lineOf,
   });
   const manifest = parse(NetworkManifest, value, {
     code: "MANIFEST_INVALID",

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { OperatorError } from "../contract/operator-error.ts";
 import { parse, type Source } from "../contract/parse.ts";
 import { StackConfig } from "../contract/stack-config.ts";
+import { requireFilledIn } from "./open-places.ts";
 import { projectName } from "./project.ts";
 import { readYamlFile } from "./yaml-file.ts";
 
@@ -62,6 +63,12 @@ export function parseConfig<T extends z.ZodType>(
   source: string,
   lineOf?: Source["lineOf"],
 ): z.infer<T> {
+  requireFilledIn(values, {
+    code: "STACK_UNFINISHED",
+    what: `the stack configuration in ${source}`,
+    next: `fill them in, in ${source}`,
+    lineOf,
+  });
   // `pulumi config set` writes every scalar as text.
   const party = typeof values.party === "string" && /^\d+$/.test(values.party) ? Number(values.party) : values.party;
   return parse(schema, party === undefined ? values : { ...values, party }, {

@@ -8,7 +8,7 @@ import { OperatorError } from "../../contract/operator-error.ts";
 import { PublicUrl } from "../../contract/party-card.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { clientOptions } from "../../fleet/aws-profile.ts";
-import { folderSource, readCardFile, vaultSource } from "../../fleet/card-sources.ts";
+import { cardAddress, folderSource, readCardFile, vaultSource } from "../../fleet/card-sources.ts";
 import { claimedParty, importCards, listCards, syncCards } from "../../fleet/cards.ts";
 import { Fleet } from "../../fleet/driver.ts";
 import { readOutputs } from "../../fleet/outputs.ts";
@@ -79,7 +79,7 @@ async function sync(args: string[]): Promise<number> {
   const stacks = await stacksHere(session);
   const source =
     values.from === undefined
-      ? vaultSource(await endpointOf(stacks))
+      ? vaultSource(await endpointOf(stacks), session.manifest.parties)
       : folderSource(await folder(values.from), session.network);
   if (values.from === undefined && (await files.readTrust()) === undefined) throw nobodyTrusted(files);
   terminal.progress(values.from === undefined ? "fetching the peers' cards" : `reading cards in ${values.from}`);
@@ -139,8 +139,10 @@ async function trust(args: string[]): Promise<number> {
       next: `npx quorate cards trust ${partyId} ${fingerprint} --replace`,
       exitCode: exitCodes.refused,
     });
-  const address = url ?? before?.url;
-  await files.writeTrust(partyId, { fingerprint, ...(address === undefined ? {} : { url: address }) });
+  const decided = url ?? before?.url;
+  await files.writeTrust(partyId, { fingerprint, ...(decided === undefined ? {} : { url: decided }) });
+  const party = session.manifest.parties.find(({ id }) => id === partyId);
+  const address = decided ?? (party && cardAddress(party));
   terminal.print(
     [
       networkLine(session.manifest, { bold: colours.bold }),
