@@ -14,9 +14,15 @@ export interface CoreNetworkPolicyArgs {
     prober: Labels;
     /** Who may give a core orders: its gRPC port asks nobody who they are. */
     clients: readonly Labels[];
+    /** What hands peers' connections on to the core, if they do not reach it themselves. @default nothing */
+    gate?: Labels;
   };
   /** Where peers' connections come from, and where they lead to. */
   peerCidrs: pulumi.Input<string[]>;
+  /** Ports that peers reach. @default the one between cores */
+  peerPorts?: readonly number[];
+  /** Whether `peerCidrs` may be empty, as long as no peer is known; nobody then is let in. @default false */
+  peersMayBeUnknown?: boolean;
   /** Namespace of the Prometheus that scrapes the core. */
   monitoringNamespace: string;
   /** Where AWS's endpoints are: everywhere, or the subnets of the VPC's own endpoints. */
@@ -25,7 +31,7 @@ export interface CoreNetworkPolicyArgs {
 
 /**
  * Who may talk to a party's core, and to whom it may talk. Creates: a NetworkPolicy for the core, for the job that
- * makes its keys, for the prober.
+ * makes its keys, for the prober, and for the gate where there is one.
  *
  * An address block admits every pod that has an address in it, and EKS gives pods addresses of the VPC's subnets: on
  * the peers' port it is mutual TLS that tells peers from others.
@@ -36,18 +42,26 @@ export class CoreNetworkPolicy extends pulumi.ComponentResource {
     super("quorate:kubernetes:CoreNetworkPolicy", name, {}, opts);
     const blocks = pulumi
       .output(args.peerCidrs)
-      .apply((cidrs) => closedOnly(cidrs).map((cidr) => ({ ipBlock: { cidr } })));
-    createCorePolicy(this, name, args, blocks);
+      .apply((cidrs) => closedOnly(cidrs, args.peersMayBeUnknown).map((cidr) => ({ ipBlock: { cidr } })));
+    const peerPorts = args.peerPorts ?? [args.ports.peer];
+    createCorePolicy(this, name, args, { blocks, peerPorts });
     createKeyJobPolicy(this, name, args);
     createProberPolicy(this, name, args, blocks);
+    if (args.pods.gate) createGatePolicy(this, name, args, { blocks, peerPorts });
     this.registerOutputs({});
   }
 }
 
 type Blocks = pulumi.Output<{ ipBlock: { cidr: string } }[]>;
 
-function check(name: string, { pods, ports, awsCidrs, monitoringNamespace }: CoreNetworkPolicyArgs) {
-  const all = { core: pods.core, keyJob: pods.keyJob, prober: pods.prober };
+interface Peers {
+  blocks: Blocks;
+  peerPorts: readonly number[];
+}
+
+function check(name: string, { pods, ports, peerPorts, awsCidrs, monitoringNamespace }: CoreNetworkPolicyArgs) {
+  const { clients: _some, gate, ...known } = pods;
+  const all = { ...known, ...(gate && { gate }) };
   checkArgs(`network policy ${name}`, [
     ...[...Object.entries(all), ...pods.clients.map((labels, index) => [`clients[${index}]`, labels] as const)].map(
       ([kind, labels]) =>
@@ -60,15 +74,19 @@ function check(name: string, { pods, ports, awsCidrs, monitoringNamespace }: Cor
       propertyPath: "ports",
       reason: "two are the same: what is let in at one would be let in at the other",
     },
+    (peerPorts ?? []).includes(ports.grpc) && {
+      propertyPath: "peerPorts",
+      reason: `has ${ports.grpc}, by which the core's own clients command it`,
+    },
     awsCidrs.length === 0 && { propertyPath: "awsCidrs", reason: "is empty: the core could not unseal its vault" },
     monitoringNamespace === "" && { propertyPath: "monitoringNamespace", reason: "is empty" },
   ]);
 }
 
 /** Address blocks of peers, none of which lets everybody in. */
-export function closedOnly(cidrs: string[]): string[] {
+export function closedOnly(cidrs: string[], mayBeEmpty = false): string[] {
   const open = cidrs.find((cidr) => cidr.endsWith("/0"));
-  if (cidrs.length > 0 && open === undefined) return cidrs;
+  if ((cidrs.length > 0 || mayBeEmpty) && open === undefined) return cidrs;
   const reason = open === undefined ? "is empty: no peer could connect" : `${open} lets everybody in`;
   throw new pulumi.InputPropertyError({ propertyPath: "peerCidrs", reason });
 }
@@ -94,16 +112,35 @@ const toAws = (cidrs: readonly string[]) => ({
   ports: [tcp(443)],
 });
 
-function createCorePolicy(parent: CoreNetworkPolicy, name: string, args: CoreNetworkPolicyArgs, peers: Blocks) {
+/** A rule about peers; none while no peer is known, since one without addresses would be about everybody. */
+const ifAny = <R>(blocks: Blocks, rule: (known: { ipBlock: { cidr: string } }[]) => R): pulumi.Output<R[]> =>
+  blocks.apply((known) => (known.length === 0 ? [] : [rule(known)]));
+
+function createCorePolicy(
+  parent: CoreNetworkPolicy,
+  name: string,
+  args: CoreNetworkPolicyArgs,
+  { blocks, peerPorts }: Peers,
+) {
   const { ports, pods } = args;
+  const further = peerPorts.filter((port) => port !== ports.peer);
   createPolicy(parent, name, args, "core", {
-    ingress: [
-      { from: peers.apply((blocks) => [...blocks, pod(pods.prober)]), ports: [tcp(ports.peer)] },
-      // The prober asks the own core whom it reaches: half of what is known of a link.
-      { from: [...pods.clients, pods.prober].map(pod), ports: [tcp(ports.grpc)] },
-      { from: [{ namespaceSelector: inNamespace(args.monitoringNamespace) }], ports: [tcp(ports.metrics)] },
-    ],
-    egress: [toDns, { to: peers, ports: [tcp(ports.peer)] }, toAws(args.awsCidrs)],
+    ingress: blocks.apply((known) => {
+      // Through a gate a peer's connection comes from the gate.
+      const peers = pods.gate ? [pod(pods.gate)] : known;
+      return [
+        { from: [...peers, pod(pods.prober)], ports: [tcp(ports.peer)] },
+        ...(peers.length > 0 && further.length > 0 ? [{ from: peers, ports: further.map(tcp) }] : []),
+        // The prober asks the own core whom it reaches: half of what is known of a link.
+        { from: [...pods.clients, pods.prober].map(pod), ports: [tcp(ports.grpc)] },
+        { from: [{ namespaceSelector: inNamespace(args.monitoringNamespace) }], ports: [tcp(ports.metrics)] },
+      ];
+    }),
+    egress: ifAny(blocks, (to) => ({ to, ports: [tcp(ports.peer)] })).apply((rules) => [
+      toDns,
+      ...rules,
+      toAws(args.awsCidrs),
+    ]),
   });
 }
 
@@ -118,16 +155,29 @@ function createProberPolicy(parent: CoreNetworkPolicy, name: string, args: CoreN
   const { ports, pods } = args;
   createPolicy(parent, name, args, "prober", {
     // Before there is a core, the prober listens in its place.
-    ingress: [{ from: peers, ports: [tcp(ports.peer)] }],
-    egress: [
+    ingress: ifAny(peers, (from) => ({ from, ports: [tcp(ports.peer)] })),
+    egress: ifAny(peers, (to) => ({ to, ports: [tcp(ports.peer)] })).apply((rules) => [
       toDns,
-      { to: peers, ports: [tcp(ports.peer)] },
+      ...rules,
       { to: [pod(pods.core)], ports: [tcp(ports.peer), tcp(ports.grpc)] },
-    ],
+    ]),
   });
 }
 
-const kinds = { core: "core", keyJob: "key-job", prober: "prober" } as const;
+/** From the peers' addresses to the own core, and nowhere else. */
+function createGatePolicy(
+  parent: CoreNetworkPolicy,
+  name: string,
+  args: CoreNetworkPolicyArgs,
+  { blocks, peerPorts }: Peers,
+) {
+  createPolicy(parent, name, args, "gate", {
+    ingress: ifAny(blocks, (from) => ({ from, ports: peerPorts.map(tcp) })),
+    egress: [toDns, { to: [pod(args.pods.core)], ports: peerPorts.map(tcp) }],
+  });
+}
+
+const kinds = { core: "core", keyJob: "key-job", prober: "prober", gate: "gate" } as const;
 
 function createPolicy(
   parent: CoreNetworkPolicy,
@@ -140,7 +190,7 @@ function createPolicy(
     `${name}-${kinds[of]}`,
     {
       metadata: { name: `quorate-${kinds[of]}`, namespace },
-      spec: { podSelector: { matchLabels: pods[of] }, policyTypes: ["Ingress", "Egress"], ...rules },
+      spec: { podSelector: { matchLabels: pods[of] ?? {} }, policyTypes: ["Ingress", "Egress"], ...rules },
     },
     { parent },
   );

@@ -7,13 +7,18 @@ export interface PeerServicesArgs {
   ports: { peer: number; metrics: number };
   /** This party: its host has to lead to its own core, as the peer list that all cores share names it too. */
   own: { partyId: number; host: string; selector: Record<string, string> };
-  /** A peer's host, and the DNS name of the endpoint that leads to it. */
-  peers: readonly { partyId: number; host: string; externalName: pulumi.Input<string> }[];
+  peers: readonly PeerService[];
 }
 
+/** A peer's host, and what leads to it: the DNS name of an endpoint, or the peer's public addresses. */
+export type PeerService = { partyId: number; host: string } & (
+  | { externalName: pulumi.Input<string> }
+  | { addresses: readonly string[] }
+);
+
 /**
- * The hosts of the peer list, resolvable in this cluster. Creates: ExternalName Service per peer, ClusterIP Service
- * for the own core.
+ * The hosts of the peer list, resolvable in this cluster. Creates: per peer an ExternalName Service, or a headless one
+ * with an EndpointSlice; ClusterIP Service for the own core.
  */
 export class PeerServices extends pulumi.ComponentResource {
   constructor(name: string, args: PeerServicesArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -56,24 +61,56 @@ function createOwnService(parent: PeerServices, name: string, args: PeerServices
   );
 }
 
-function createPeerService(
-  parent: PeerServices,
-  name: string,
-  args: PeerServicesArgs,
-  peer: PeerServicesArgs["peers"][number],
-) {
-  new kubernetes.core.v1.Service(
+function createPeerService(parent: PeerServices, name: string, args: PeerServicesArgs, peer: PeerService) {
+  const service = new kubernetes.core.v1.Service(
     `${name}-party-${peer.partyId}`,
     {
       metadata: {
         name: peer.host,
         namespace: args.namespace,
         labels: labelsOf(peer.partyId),
-        annotations: { "mpc.io/connection-type": "party-connection", "mpc.io/partner-party": String(peer.partyId) },
+        annotations: {
+          "mpc.io/connection-type": "party-connection",
+          "mpc.io/partner-party": String(peer.partyId),
+          // Endpoints come from the slice below, which comes after.
+          ...("addresses" in peer && { "pulumi.com/skipAwait": "true" }),
+        },
       },
-      spec: { type: "ExternalName", externalName: peer.externalName, ports: portsOf(args) },
+      spec:
+        "addresses" in peer
+          ? { type: "ClusterIP", clusterIP: "None", ports: portsOf(args) }
+          : { type: "ExternalName", externalName: peer.externalName, ports: portsOf(args) },
     },
     { parent },
+  );
+  if ("addresses" in peer) createEndpointSlice(parent, name, args, peer, service);
+}
+
+/** An address is no DNS name, so no ExternalName leads to it. */
+function createEndpointSlice(
+  parent: PeerServices,
+  name: string,
+  args: PeerServicesArgs,
+  { partyId, host, addresses }: Extract<PeerService, { addresses: readonly string[] }>,
+  service: kubernetes.core.v1.Service,
+) {
+  new kubernetes.discovery.v1.EndpointSlice(
+    `${name}-party-${partyId}-addresses`,
+    {
+      metadata: {
+        name: `${host}-addresses`,
+        namespace: args.namespace,
+        labels: {
+          ...labelsOf(partyId),
+          "kubernetes.io/service-name": host,
+          "endpointslice.kubernetes.io/managed-by": "quorate",
+        },
+      },
+      addressType: "IPv4",
+      endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
+      ports: portsOf(args).map(({ name, port }) => ({ name, port, protocol: "TCP" })),
+    },
+    { parent, dependsOn: [service] },
   );
 }
 

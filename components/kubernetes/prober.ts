@@ -7,7 +7,7 @@ import { checkArgs } from "../check-args.ts";
 export const proberName = "quorate-prober";
 
 /** Node 24.18 on Debian 12. */
-const nodeImage =
+export const nodeImage =
   "docker.io/library/node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d";
 
 /**
