@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { KubeIpAgreement } from "./kubeip.ts";
 import { AccountId, HostLabel, NetworkName, PartyId, Port, Region } from "./names.ts";
 import { ConnectorAgreement, CoreClientAgreement, GatewayNodeAgreement, PinnedChart } from "./optional-releases.ts";
 import { printableLine } from "./printable.ts";
@@ -33,6 +34,12 @@ export const ManifestParty = z.strictObject({
     )
     .optional()
     .describe("PrivateLink endpoint service by which peers connect to the party. Left out until it is published."),
+  elasticIp: z
+    .ipv4()
+    .optional()
+    .describe(
+      "Public address by which peers connect to the party, where the transport is `kubeip`. Left out: its card says so.",
+    ),
   publicVault: z
     .strictObject({
       bucketName: z
@@ -148,6 +155,7 @@ export const ZamaKmsManifest = z.strictObject({
     })
     .optional()
     .describe("What transport `privatelink` may do."),
+  kubeip: KubeIpAgreement.optional().describe("What transport `kubeip` may do."),
   attestationRootSha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/, "64 lower-case hex digits")
@@ -206,6 +214,7 @@ export const NetworkManifest = Manifest.superRefine((manifest, context) => {
     unique(partyHost(party), ["parties", index, "host"], "host");
     if (party.endpointServiceName)
       unique(party.endpointServiceName, ["parties", index, "endpointServiceName"], "endpoint service");
+    if (party.elasticIp) unique(party.elasticIp, ["parties", index, "elasticIp"], "address");
     if (party.publicVault)
       unique(party.publicVault.bucketName, ["parties", index, "publicVault", "bucketName"], "bucket");
     if (party.id > n)
@@ -270,6 +279,22 @@ export function publishedAt({ id, region, publicVault }: ManifestParty): string 
   if (publicVault === undefined) return undefined;
   const domain = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
   return `https://${publicVault.bucketName}.s3.${region}.${domain}/${publicVault.prefix ?? `PUB-p${id}`}`;
+}
+
+/** What the manifest says of how peers reach a party; undefined where its card has to say it. */
+export function namedWay(
+  { transport }: Pick<NetworkManifest, "transport">,
+  party: Pick<ManifestParty, "endpointServiceName" | "elasticIp">,
+): string | undefined {
+  return transport === "kubeip" ? party.elasticIp : party.endpointServiceName;
+}
+
+/** Ports of a core that its peers reach: the one between cores, and by the transport's switch the one for metrics. */
+export function portsForPeers(
+  manifest: Pick<NetworkManifest, "transport" | "ports" | "privatelink" | "kubeip">,
+): Record<string, number> {
+  const { peer, metrics } = manifest.ports;
+  return manifest[manifest.transport]?.metricsToPeers ? { peer, metrics } : { peer };
 }
 
 /** Service name of a party in every cluster; also the CN and SAN of its certificates. */

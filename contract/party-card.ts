@@ -26,6 +26,12 @@ export const CardEndpoint = z.discriminatedUnion("transport", [
   z.strictObject({
     transport: z.literal("kubeip").describe("By a public address that KubeIP keeps on the node."),
     elasticIp: z.ipv4().describe("The address."),
+    furtherIps: z
+      .array(z.ipv4())
+      .min(1)
+      .max(15)
+      .optional()
+      .describe("Further addresses of the party's nodes, from which its connections may come too."),
   }),
 ]);
 export type CardEndpoint = z.infer<typeof CardEndpoint>;

@@ -172,6 +172,11 @@ export function checkAgainstManifest(
       card.endpoint?.transport === "privatelink" ? card.endpoint.serviceName : undefined,
       party?.endpointServiceName,
     ],
+    [
+      "endpoint.elasticIp",
+      card.endpoint?.transport === "kubeip" ? card.endpoint.elasticIp : undefined,
+      party?.elasticIp,
+    ],
   ];
   const wrong = agreed.filter(
     ([, found, expected]) => found !== undefined && expected !== undefined && found !== expected,

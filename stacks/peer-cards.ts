@@ -1,4 +1,4 @@
-import type { ManifestParty, NetworkManifest } from "../contract/network-manifest.ts";
+import { type ManifestParty, type NetworkManifest, namedWay } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { PartyCard } from "../contract/party-card.ts";
 import { CardFiles } from "./card-files.ts";
@@ -44,18 +44,19 @@ export async function readPeerCards(
     notes.push(...notesAbout(found.card, { isStale, now, contradiction }));
   }
   // A network whose manifest names everything, and in which nobody is trusted yet, gets its certificates by another way.
-  if (missing.some((peer) => trust !== undefined || peer.endpointServiceName === undefined))
+  if (missing.some((peer) => trust !== undefined || namedWay(manifest, peer) === undefined))
     notes.unshift(
       `no card yet of party ${missing.map(({ id }) => id).join(", ")}, so no CA certificate either: npx quorate cards sync, then up again`,
     );
   return { cards, notes };
 }
 
-/** The manifest, with what only the cards know: an endpoint service that it does not name. Where it names one, the card says the same. */
+/** The manifest, with what only the cards know: a way to a party that it does not name. Where it names one, the card says the same. */
 export function joinCards(manifest: NetworkManifest, { cards }: PeerCards): NetworkManifest {
   if (cards.size === 0) return manifest;
   const parties = manifest.parties.map((party) => {
     const endpoint = cards.get(party.id)?.endpoint;
+    if (endpoint?.transport === "kubeip") return { ...party, elasticIp: party.elasticIp ?? endpoint.elasticIp };
     return party.endpointServiceName === undefined && endpoint?.transport === "privatelink"
       ? { ...party, endpointServiceName: endpoint.serviceName }
       : party;

@@ -4,9 +4,11 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { PartyId } from "../../contract/names.ts";
+import { NetworkManifest } from "../../contract/network-manifest.ts";
 import type { PartyCard } from "../../contract/party-card.ts";
 import { signCard } from "../../fleet/card-signature.ts";
 import { CardFiles } from "../../stacks/card-files.ts";
+import { checkAgainstManifest } from "../../stacks/card-verification.ts";
 import { readManifest } from "../../stacks/manifest-file.ts";
 import { joinCards, readPeerCards } from "../../stacks/peer-cards.ts";
 import { cardContent, dayMs, digestOf, LocalKey } from "../support/cards.ts";
@@ -92,6 +94,21 @@ test("a network that moves to the other transport is not stopped by the cards of
   const { cards, notes } = await readPeerCards(net.stacks.dir, moved, 1);
   expect([...cards.values()].map((card) => card.endpoint)).toEqual([null, null, null]);
   expect(notes.join("\n")).toContain("its endpoint is left out");
+});
+
+test("a peer's public address is where its card says, unless the manifest names it; then both say the same", async () => {
+  const addressed = { transport: "kubeip" as const, elasticIp: "203.0.113.2" };
+  const manifest = NetworkManifest.parse({ ...rawManifest(), transport: "kubeip" });
+  const { card } = await signed(2, { endpoint: addressed });
+  const peers = { cards: new Map([[2, card]]), notes: [] };
+  expect(joinCards(manifest, peers).parties[1]).toMatchObject({ id: 2, elasticIp: "203.0.113.2" });
+  expect(joinCards(manifest, peers).parties[2]?.elasticIp).toBeUndefined();
+  const named = manifest.parties.map((party) => (party.id === 2 ? { ...party, elasticIp: "203.0.113.9" } : party));
+  expect(() => checkAgainstManifest(card, { manifest: { ...manifest, parties: named }, source: "s" })).toThrow(
+    expect.objectContaining({
+      problem: expect.objectContaining({ expected: "endpoint.elasticIp: 203.0.113.9" }),
+    }),
+  );
 });
 
 test("the program reads the accepted card or stops: changed, exchanged, gone, or no longer trusted", async () => {
