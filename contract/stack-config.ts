@@ -1,10 +1,12 @@
 import { z } from "zod";
 import { ConnectorDatabase } from "./connector-database.ts";
 import { CoreEviction, Monitoring, NetworkPolicyChoice, SecretsChoice } from "./core-guards.ts";
+import { EnclaveNodes } from "./enclave-nodes.ts";
 import { elsewhereAdministered, isAdministeredHere, KeyArn, keptKey, RoleName } from "./key-choice.ts";
 import { AccountId, Arn, HostLabel, NetworkName, PartyId, Region } from "./names.ts";
 import { ConnectorChoice, CoreClientChoice, GatewayNodeChoice } from "./optional-releases.ts";
 import { Access, Pauser } from "./party-options.ts";
+import { Tags } from "./tags.ts";
 import { Pcr } from "./trusted-release.ts";
 
 /** An EKS cluster of our own making, or one that exists. */
@@ -50,36 +52,6 @@ export function clusterNameOf(cluster: ClusterChoice): string {
   return "create" in cluster ? cluster.create.name : cluster.existing.name;
 }
 
-export const EnclaveNodes = z.strictObject({
-  instanceType: z
-    .string()
-    .regex(/^[a-z0-9-]+\.[a-z0-9]+$/)
-    .default("c7a.16xlarge")
-    .describe("Instance type of the node; it has to support Nitro Enclaves."),
-  amiReleaseVersion: z
-    .string()
-    .regex(/^1\.\d\d\.\d+-\d{8}$/, "an AMI release looks like 1.33.8-20260304")
-    .describe("Release of the Amazon Linux 2023 image: `<kubernetes version>-<date>`."),
-  minSize: z.int().min(0).default(1).describe("Fewest nodes."),
-  maxSize: z.int().min(1).default(1).describe("Most nodes."),
-  desiredSize: z.int().min(0).default(1).describe("Nodes to begin with."),
-  rootVolumeGib: z
-    .int()
-    .min(100, "100 GiB at least: enclave images and logs need it")
-    .default(100)
-    .describe("Size of a node's root volume, in GiB: enclave images and logs need it."),
-  allocatorCpuCount: z
-    .int()
-    .min(2)
-    .optional()
-    .describe("CPUs that a node sets aside for enclaves. Left out: the manifest's enclave size."),
-  allocatorMemoryMib: z
-    .int()
-    .min(64)
-    .optional()
-    .describe("Memory that a node sets aside for enclaves, in MiB. Left out: the manifest's enclave size."),
-});
-
 const common = {
   contract: z.literal("stack/v1").describe("Version of this contract."),
   network: NetworkName.describe("The network that the party is in: its manifest is `networks/<network>.yaml`."),
@@ -93,6 +65,9 @@ export const ZamaKmsStackConfig = z.strictObject({
   ...common,
   cluster: ClusterChoice.describe("The party's EKS cluster: one of our own making, or one that exists."),
   enclaveNodes: EnclaveNodes.describe("The node group whose nodes can run enclaves."),
+  tags: Tags.optional().describe(
+    "Tags of everything in AWS, beside those by which the party is known: whose it is, who pays. Left out: none.",
+  ),
   core: z
     .enum(["released", "withheld"])
     .default("released")

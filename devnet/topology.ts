@@ -142,7 +142,10 @@ function clusterAndNetworkOf(config: StackConfig): Pick<PartyTopology, "cluster"
   // A cluster that "exists" has its network too; any ids will do, as nobody has named them.
   const tail = String(config.party).padStart(15, "0");
   return {
-    cluster: { name: config.cluster.existing.name, version: config.enclaveNodes.amiReleaseVersion.slice(0, 4) },
+    cluster: {
+      name: config.cluster.existing.name,
+      version: config.enclaveNodes.amiReleaseVersion?.slice(0, 4) ?? "1.33",
+    },
     vpc: { vpcId: `vpc-0${tail}1`, subnetIds: [`subnet-0${tail}a`, `subnet-0${tail}b`] },
   };
 }

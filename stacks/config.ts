@@ -43,7 +43,7 @@ function stackValues(shape: Record<string, unknown>): Record<string, unknown> {
 
 function structuredKeys(shape: Record<string, unknown>): Set<string> {
   const keys = Object.entries(shape).filter(([, schema]) =>
-    ["object", "union", "array"].includes(innermost(schema).def.type),
+    ["object", "union", "array", "record"].includes(innermost(schema).def.type),
   );
   return new Set(keys.map(([key]) => key));
 }

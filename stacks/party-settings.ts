@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import type { AllocatorSize } from "../components/aws/enclave-user-data.ts";
 import { chartProblems } from "../components/zama-kms/chart-versions.ts";
 import { fileError } from "../contract/file-error.ts";
 import type { Digest } from "../contract/names.ts";
@@ -12,7 +11,9 @@ import type { TrustedRelease } from "../contract/trusted-release.ts";
 import { checkAccounts } from "./account-checks.ts";
 import { chartDigest } from "./chart-digest.ts";
 import { type ManifestFile, partyInManifest } from "./manifest-file.ts";
+import { checkNodes, nodeNotes } from "./node-settings.ts";
 import { joinCards, noPeerCards, type PeerCards } from "./peer-cards.ts";
+import { partyTags } from "./project.ts";
 
 /** Everything plain that one party is built from: its own configuration, checked against what the network agreed on. */
 export interface PartySettings {
@@ -21,14 +22,20 @@ export interface PartySettings {
   manifest: NetworkManifest;
   /** Of the manifest as it lies in its file. */
   manifestDigest: Digest;
+  /** That file, and the stack's own, as errors name them. */
+  manifestPath: string;
+  source: string;
   /** Cards of the peers, as far as they were accepted. */
   peerCards: ReadonlyMap<number, PartyCard>;
   /** What is to be said about them before an update. */
   peerNotes: readonly string[];
   party: ManifestParty;
   release: TrustedRelease;
-  allocator: AllocatorSize;
   chart: { ref: string; version: string };
+  /** Of everything that the stack makes in AWS. */
+  tags: Readonly<Record<string, string>>;
+  /** What is to be said about the nodes before an update. */
+  nodeNotes: readonly string[];
   proberSource: string;
 }
 
@@ -45,18 +52,25 @@ export async function settleParty(
   const release = ownRelease(config, file, source);
   checkMeasurements(config, release, file, source);
   checkAccounts(config, source);
-  checkAmiRelease(config, source);
+  checkNodes(config, file, source);
   checkEndpointService(config, file, source);
   return {
     config,
     manifest: joinCards(file.manifest, peers),
     manifestDigest: file.digest,
+    manifestPath: file.path,
+    source,
     peerCards: peers.cards,
     peerNotes: peers.notes,
     party,
     release,
-    allocator: allocatorSize(config, file, source),
     chart: await pinnedChart(file),
+    tags: {
+      ...config.tags,
+      ...partyTags(config.network, config.party),
+      environment: file.manifest.environment,
+    },
+    nodeNotes: nodeNotes(config),
     proberSource: await readFile(new URL("../components/kubernetes/prober.mjs", import.meta.url), "utf8"),
   };
 }
@@ -148,21 +162,6 @@ export function checkMeasurements(
   });
 }
 
-function checkAmiRelease(config: StackConfig, source: string): void {
-  // An existing cluster's version is known to AWS only; the node group checks it on the way.
-  if (!("create" in config.cluster)) return;
-  const { version } = config.cluster.create;
-  const { amiReleaseVersion } = config.enclaveNodes;
-  if (amiReleaseVersion.startsWith(`${version}.`)) return;
-  throw new OperatorError({
-    code: "AMI_VERSION_MISMATCH",
-    what: `party ${config.party} (${config.network}): the node image is not of the cluster's Kubernetes version`,
-    found: `quorate:enclaveNodes.amiReleaseVersion: ${amiReleaseVersion} in ${source}`,
-    expected: `a release of ${version}, the version of quorate:cluster.create`,
-    next: `correct one of the two in ${source}`,
-  });
-}
-
 /** A service in a region where the network has none would be found by nobody who follows its agreement. */
 function checkEndpointService(config: StackConfig, { manifest, path }: ManifestFile, source: string): void {
   const regions = endpointServiceRegions(manifest);
@@ -174,28 +173,6 @@ function checkEndpointService(config: StackConfig, { manifest, path }: ManifestF
     expected: `${regions.join(", ")}, ${manifest.privatelink?.regions ? "privatelink.regions" : `usual for environment: ${manifest.environment}`} in ${path}`,
     next: `build the party there, or have all parties agree on privatelink.regions in ${path}`,
   });
-}
-
-/** What the nodes set aside for enclaves: the network's enclave size, or more. */
-function allocatorSize(config: StackConfig, { manifest, path }: ManifestFile, source: string): AllocatorSize {
-  const enclave = { cpuCount: manifest.enclave.cpuCount, memoryMib: manifest.enclave.memoryGib * 1024 };
-  const size = {
-    cpuCount: config.enclaveNodes.allocatorCpuCount ?? enclave.cpuCount,
-    memoryMib: config.enclaveNodes.allocatorMemoryMib ?? enclave.memoryMib,
-  };
-  for (const [field, key] of [
-    ["cpuCount", "allocatorCpuCount"],
-    ["memoryMib", "allocatorMemoryMib"],
-  ] as const)
-    if (size[field] < enclave[field])
-      throw new OperatorError({
-        code: "ALLOCATOR_TOO_SMALL",
-        what: `party ${config.party} (${config.network}): the nodes set aside less than the enclave takes, so its pod would stay Pending`,
-        found: `quorate:enclaveNodes.${key}: ${size[field]} in ${source}`,
-        expected: `at least ${enclave[field]}, the enclave size in ${path}`,
-        next: `raise quorate:enclaveNodes.${key} in ${source}, or remove it to take the enclave's size`,
-      });
-  return size;
 }
 
 /** The chart to install: a directory whose digest was compared, or a registry reference that carries its digest. */

@@ -7,8 +7,8 @@ import { OperatorError } from "../contract/operator-error.ts";
 import { clusterNameOf } from "../contract/stack-config.ts";
 import { readBackupSettings, readPartySettings } from "./config.ts";
 import { kubeconfig } from "./kubeconfig.ts";
+import { settleAllocator } from "./node-settings.ts";
 import type { PartySettings } from "./party-settings.ts";
-import { partyTags } from "./project.ts";
 
 /**
  * Builds one party, as the stack's configuration and its network's manifest say, and exports the party outputs; or, where
@@ -19,23 +19,24 @@ export async function program(): Promise<Record<string, unknown>> {
     const backup = await readBackupSettings();
     if (backup !== undefined) return (await import("./backup-program.ts")).buildBackup(backup);
     const settings = await readPartySettings();
-    for (const note of settings.peerNotes) void pulumi.log.warn(note);
-    return { ...build(settings) };
+    for (const note of [...settings.peerNotes, ...settings.nodeNotes]) void pulumi.log.warn(note);
+    return { ...(await build(settings)) };
   } catch (failure) {
     throw forOperator(failure);
   }
 }
 
-function build(settings: PartySettings) {
-  const { config, manifest, party } = settings;
+async function build(settings: PartySettings) {
+  const { config, party, tags } = settings;
   const name = `party-${party.id}`;
   const awsProvider = new aws.Provider("aws", {
     profile: config.awsProfile,
     region: config.region,
     // The profile may lead anywhere; the provider stops unless it is the account that the network agreed on.
     allowedAccountIds: [config.accountId],
-    defaultTags: { tags: { ...partyTags(manifest.network, party.id), environment: manifest.environment } },
+    defaultTags: { tags },
   });
+  const allocator = await settleAllocator(settings, { provider: awsProvider });
   const cluster = new PartyCluster(
     `${name}-eks`,
     { region: config.region, accountId: config.accountId, cluster: config.cluster },
@@ -47,7 +48,11 @@ function build(settings: PartySettings) {
     clusterIdentifier: `${config.accountId}/${config.region}/${clusterNameOf(config.cluster)}`,
     enableConfigMapMutable: true,
   });
-  const { outputs } = new Party(name, { ...settings, cluster }, { providers: [awsProvider, kubernetesProvider] });
+  const { outputs } = new Party(
+    name,
+    { ...settings, allocator, cluster },
+    { providers: [awsProvider, kubernetesProvider] },
+  );
   return outputs;
 }
 

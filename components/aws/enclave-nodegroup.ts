@@ -1,11 +1,16 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { OperatorError } from "../../contract/operator-error.ts";
 import { checkArgs } from "../check-args.ts";
 import { managedPolicyArn } from "./arn.ts";
-import { type AllocatorSize, enclaveUserData } from "./enclave-user-data.ts";
+import type { AllocatorSize } from "./enclave-allocator.ts";
+import { createLaunchTemplate, type NodeImage } from "./enclave-launch-template.ts";
 
 /** Label and taint of an enclave node. */
 export const enclaveNodeKey = "node.kubernetes.io/enclave-enabled";
+
+/** Keeps everything off an enclave node that does not tolerate it; spelled as Kubernetes does. */
+export const enclaveTaints = [{ key: enclaveNodeKey, value: "true", effect: "NoSchedule" }] as const;
 
 export interface EnclaveNodegroupArgs {
   region: string;
@@ -17,20 +22,33 @@ export interface EnclaveNodegroupArgs {
     subnetIds: pulumi.Input<pulumi.Input<string>[]>;
     securityGroupId: pulumi.Input<string>;
   };
+  /** @default one that Pulumi makes, so that a replaced group's nodes are there before the old ones go */
+  nodegroupName?: string | undefined;
   instanceType: string;
-  /** Release of the AL2023 image, `<kubernetes version>-<date>`. */
-  amiReleaseVersion: string;
+  image: NodeImage;
   size: { min: number; max: number; desired: number };
+  /** @default "on-demand" */
+  capacity?: "on-demand" | "spot";
   /** @default 100 */
   rootVolumeGib?: number;
+  /** @default the account's usual key */
+  volumeKeyArn?: string | undefined;
   allocator: AllocatorSize;
+  /** Whether Session Manager opens shells on the nodes. @default false */
+  ssm?: boolean;
+  /** Beside the cluster's own. @default none */
+  securityGroupIds?: readonly string[] | undefined;
+  /** Beside the one for enclaves. @default none */
+  labels?: Readonly<Record<string, string>>;
+  /** Of machines, volumes and network interfaces, which a provider's default tags do not reach. @default none */
+  tags?: Readonly<Record<string, string>>;
 }
 
 /**
  * Nodes that can run Nitro Enclaves, and nothing that does not tolerate them. Creates: node role with its policies,
  * launch template, managed node group.
  *
- * IMDSv2, the enclave option and the encrypted disk can't be changed from outside.
+ * IMDSv2, the enclave option and the encrypted disk can't be changed from outside, and there is no key to log in with.
  */
 export class EnclaveNodegroup extends pulumi.ComponentResource {
   readonly nodegroupName: pulumi.Output<string>;
@@ -40,9 +58,10 @@ export class EnclaveNodegroup extends pulumi.ComponentResource {
     const rootVolumeGib = args.rootVolumeGib ?? 100;
     check(name, args, rootVolumeGib);
     super("quorate:aws:EnclaveNodegroup", name, {}, opts);
-    const { role, policies } = createNodeRole(this, name, args.region);
-    const template = createLaunchTemplate(this, name, args, rootVolumeGib);
-    const nodegroup = createNodegroup(this, name, args, role, policies, template);
+    const labels = { ...args.labels, [enclaveNodeKey]: "true" };
+    const { role, policies } = createNodeRole(this, name, args.region, args.ssm ?? false);
+    const template = createLaunchTemplate(this, name, args, { rootVolumeGib, labels, taints: enclaveTaints });
+    const nodegroup = createNodegroup(this, name, args, { role, policies, template, labels });
     this.nodegroupName = nodegroup.nodeGroupName;
     this.nodeRoleArn = role.arn;
     this.registerOutputs({ nodegroupName: this.nodegroupName, nodeRoleArn: this.nodeRoleArn });
@@ -70,7 +89,7 @@ function check(name: string, { size, allocator }: EnclaveNodegroupArgs, rootVolu
   ]);
 }
 
-function createNodeRole(parent: EnclaveNodegroup, name: string, region: string) {
+function createNodeRole(parent: EnclaveNodegroup, name: string, region: string, ssm: boolean) {
   const trust = {
     Version: "2012-10-17",
     Statement: [{ Effect: "Allow", Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" }],
@@ -81,6 +100,7 @@ function createNodeRole(parent: EnclaveNodegroup, name: string, region: string) 
     network: "AmazonEKS_CNI_Policy",
     registry: "AmazonEC2ContainerRegistryReadOnly",
     volumes: "service-role/AmazonEBSCSIDriverPolicy",
+    ...(ssm ? { ssm: "AmazonSSMManagedInstanceCore" } : {}),
   }).map(
     ([kind, policy]) =>
       new aws.iam.RolePolicyAttachment(
@@ -92,58 +112,31 @@ function createNodeRole(parent: EnclaveNodegroup, name: string, region: string) 
   return { role, policies };
 }
 
-function createLaunchTemplate(
-  parent: EnclaveNodegroup,
-  name: string,
-  args: EnclaveNodegroupArgs,
-  rootVolumeGib: number,
-) {
-  return new aws.ec2.LaunchTemplate(
-    `${name}-template`,
-    {
-      updateDefaultVersion: true,
-      enclaveOptions: { enabled: true },
-      // Two hops: the answer to a pod that is not on the host's network passes one router more.
-      metadataOptions: { httpEndpoint: "enabled", httpTokens: "required", httpPutResponseHopLimit: 2 },
-      // The node group's own disk size is ignored once there is a launch template.
-      blockDeviceMappings: [
-        {
-          deviceName: "/dev/xvda",
-          ebs: { volumeType: "gp3", volumeSize: rootVolumeGib, encrypted: "true", deleteOnTermination: "true" },
-        },
-      ],
-      vpcSecurityGroupIds: [args.cluster.securityGroupId],
-      userData: Buffer.from(enclaveUserData(args.allocator)).toString("base64"),
-      tagSpecifications: ["instance", "volume"].map((resourceType) => ({ resourceType, tags: { Name: name } })),
-    },
-    { parent },
-  );
-}
-
 function createNodegroup(
   parent: EnclaveNodegroup,
   name: string,
   args: EnclaveNodegroupArgs,
-  role: aws.iam.Role,
-  policies: aws.iam.RolePolicyAttachment[],
-  template: aws.ec2.LaunchTemplate,
+  {
+    role,
+    policies,
+    template,
+    labels,
+  }: ReturnType<typeof createNodeRole> & { template: aws.ec2.LaunchTemplate; labels: Record<string, string> },
 ) {
   return new aws.eks.NodeGroup(
     `${name}-nodegroup`,
     {
       clusterName: args.cluster.name,
+      ...(args.nodegroupName !== undefined && { nodeGroupName: args.nodegroupName }),
       nodeRoleArn: role.arn,
       subnetIds: args.cluster.subnetIds,
       instanceTypes: [args.instanceType],
-      capacityType: "ON_DEMAND",
-      amiType: "AL2023_x86_64_STANDARD",
-      releaseVersion: pulumi
-        .output(args.cluster.version)
-        .apply((version) => matchingRelease(args.amiReleaseVersion, version)),
+      capacityType: args.capacity === "spot" ? "SPOT" : "ON_DEMAND",
+      ...imageChoice(args),
       scalingConfig: { minSize: args.size.min, maxSize: args.size.max, desiredSize: args.size.desired },
       updateConfig: { maxUnavailable: 1 },
-      labels: { [enclaveNodeKey]: "true" },
-      taints: [{ key: enclaveNodeKey, value: "true", effect: "NO_SCHEDULE" }],
+      labels,
+      taints: enclaveTaints.map((taint) => ({ ...taint, effect: "NO_SCHEDULE" })),
       launchTemplate: { id: template.id, version: template.latestVersion.apply(String) },
     },
     // Without its policies the role's first node never joins.
@@ -151,14 +144,30 @@ function createNodegroup(
   );
 }
 
+/** EKS refuses type and release where the launch template names an image of one's own. */
+function imageChoice({ image, cluster }: EnclaveNodegroupArgs) {
+  if ("amiId" in image) return {};
+  return {
+    amiType: "AL2023_x86_64_STANDARD",
+    releaseVersion: pulumi
+      .all([cluster.version, cluster.name])
+      .apply(([version, name]) => matchingRelease(image.releaseVersion, version, name)),
+  };
+}
+
 /**
  * The release, once it is known to fit the control plane: EKS refuses another minor version only after minutes of
  * waiting.
  */
-export function matchingRelease(amiReleaseVersion: string, version: string): string {
-  if (amiReleaseVersion.startsWith(`${version}.`)) return amiReleaseVersion;
-  throw new pulumi.InputPropertyError({
-    propertyPath: "amiReleaseVersion",
-    reason: `release ${amiReleaseVersion} is not of the cluster's Kubernetes version ${version}`,
+export function matchingRelease(releaseVersion: string, version: string, clusterName: string): string {
+  if (releaseVersion.startsWith(`${version}.`)) return releaseVersion;
+  const problem = new OperatorError({
+    code: "AMI_VERSION_MISMATCH",
+    what: `cluster ${clusterName}: the node image is not of the cluster's Kubernetes version`,
+    found: `quorate:enclaveNodes.amiReleaseVersion: ${releaseVersion}`,
+    expected: `a release of ${version}, which the control plane runs`,
+    next: `write a release of ${version} to quorate:enclaveNodes.amiReleaseVersion, or bring the cluster to the release's version first`,
   });
+  // Nobody awaits an output: the engine prints what is thrown here, and of a RunError the text alone.
+  throw new pulumi.RunError(problem.render(), { cause: problem });
 }

@@ -7,10 +7,10 @@ const pluginImage = "public.ecr.aws/aws-nitro-enclaves/aws-nitro-enclaves-k8s-de
 const labels = { name: "aws-nitro-enclaves" };
 
 export interface EnclaveDevicePluginArgs {
-  /** Label and taint of the enclave nodes; both have the value `true`. */
-  nodeKey: string;
+  /** Taints of the enclave nodes, which are their labels too. The plugin runs there in spite of them, and nowhere else. */
+  taints: readonly { key: string; value: string; effect: string }[];
   /** @default the release that the upstream modules run */
-  image?: string;
+  image?: string | undefined;
 }
 
 /**
@@ -27,12 +27,17 @@ export class EnclaveDevicePlugin extends pulumi.ComponentResource {
       },
     ]);
     super("quorate:kubernetes:EnclaveDevicePlugin", name, {}, opts);
-    createDaemonSet(this, name, args.nodeKey, image);
+    createDaemonSet(this, name, args.taints, image);
     this.registerOutputs({});
   }
 }
 
-function createDaemonSet(parent: EnclaveDevicePlugin, name: string, nodeKey: string, image: string) {
+function createDaemonSet(
+  parent: EnclaveDevicePlugin,
+  name: string,
+  taints: EnclaveDevicePluginArgs["taints"],
+  image: string,
+) {
   new kubernetes.apps.v1.DaemonSet(
     `${name}-daemonset`,
     {
@@ -42,8 +47,8 @@ function createDaemonSet(parent: EnclaveDevicePlugin, name: string, nodeKey: str
         template: {
           metadata: { labels },
           spec: {
-            nodeSelector: { [nodeKey]: "true" },
-            tolerations: [{ key: nodeKey, operator: "Equal", value: "true", effect: "NoSchedule" }],
+            nodeSelector: Object.fromEntries(taints.map(({ key, value }) => [key, value])),
+            tolerations: taints.map((taint) => ({ ...taint, operator: "Equal" })),
             priorityClassName: "system-node-critical",
             terminationGracePeriodSeconds: 30,
             containers: [pluginContainer(image)],

@@ -3,7 +3,7 @@ import type { ManifestParty, NetworkManifest } from "../../contract/network-mani
 import type { PartyCard } from "../../contract/party-card.ts";
 import type { StackConfig } from "../../contract/stack-config.ts";
 import type { TrustedRelease } from "../../contract/trusted-release.ts";
-import type { AllocatorSize } from "../aws/enclave-user-data.ts";
+import type { AllocatorSize } from "../aws/enclave-allocator.ts";
 import type { PartyCluster } from "../aws/party-cluster.ts";
 
 export interface PartyArgs {
@@ -18,6 +18,8 @@ export interface PartyArgs {
   release: TrustedRelease;
   chart: { ref: string; version: string };
   allocator: AllocatorSize;
+  /** Of everything in AWS, and of the machines that node groups make. */
+  tags: Readonly<Record<string, string>>;
   cluster: PartyCluster;
   /** Text of `prober.mjs`. */
   proberSource: string;

@@ -1,10 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { clusterNameOf } from "../../contract/stack-config.ts";
-import { EnclaveNodegroup, enclaveNodeKey } from "../aws/enclave-nodegroup.ts";
+import { type EnclaveNodegroup, enclaveNodeKey } from "../aws/enclave-nodegroup.ts";
 import { PartyRole, type PartyRoleArgs } from "../aws/party-role.ts";
 import { zoneIds } from "../aws/zone-ids.ts";
-import { EnclaveDevicePlugin } from "../kubernetes/enclave-device-plugin.ts";
 import { PartyNamespace, partyNames } from "../kubernetes/party-namespace.ts";
 import { Prober } from "../kubernetes/prober.ts";
 import type { Outputs } from "../outputs.ts";
@@ -15,6 +14,7 @@ import type { PartyArgs } from "./party-args.ts";
 import { createDatabase } from "./party-database.ts";
 import { type PartyKey, settlePartyKey, settleTxSenderKey } from "./party-keys.ts";
 import { createPeerEndpoints, createPeerServices, settleEndpointService } from "./party-links.ts";
+import { createNodes } from "./party-nodes.ts";
 import { createOptions } from "./party-options.ts";
 import { type PartyParts, partyOutputs, type Roles } from "./party-outputs.ts";
 import { backupOf, connectorRights, coreRights } from "./party-rights.ts";
@@ -37,13 +37,12 @@ export class Party extends pulumi.ComponentResource {
     const key = settlePartyKey(this, name, args, roles.core);
     const txSenderKey = settleTxSenderKey(this, name, args, roles.connector);
     const signingKey = createSigningKey(this, name, args);
-    const nodegroup = createNodegroup(this, name, args);
+    const nodegroup = createNodes(this, name, args);
     const endpoints = createPeerEndpoints(this, name, args);
     const place = createNamespace(this, name, args, { vaults, roles, key, txSenderKey });
     createPeerServices(this, name, args, endpoints, place.namespace);
     const endpointServiceName = settleEndpointService(this, name, args, place.namespace);
     const database = createDatabase(this, name, args, place.namespace);
-    new EnclaveDevicePlugin(`${name}-device-plugin`, { nodeKey: enclaveNodeKey }, { parent: this });
     const prober = createProber(this, name, args, place, nodegroup);
     const certificates = createPeerCertificates(this, name, args, vaults.public.bucketName);
     const guards = createCoreGuards(this, name, args, place);
@@ -84,28 +83,6 @@ function createRoles(parent: Party, name: string, args: PartyArgs, vaults: Vault
     core: role("core", { vaults: rights, rights: coreRights(args) }),
     connector: role("connector", { rights: connectorRights(args) }),
   };
-}
-
-function createNodegroup(parent: Party, name: string, { config, cluster, allocator }: PartyArgs): EnclaveNodegroup {
-  const nodes = config.enclaveNodes;
-  return new EnclaveNodegroup(
-    `${name}-enclaves`,
-    {
-      region: config.region,
-      cluster: {
-        name: cluster.clusterName,
-        version: cluster.version,
-        subnetIds: cluster.privateSubnetIds,
-        securityGroupId: cluster.securityGroupId,
-      },
-      instanceType: nodes.instanceType,
-      amiReleaseVersion: nodes.amiReleaseVersion,
-      size: { min: nodes.minSize, max: nodes.maxSize, desired: nodes.desiredSize },
-      rootVolumeGib: nodes.rootVolumeGib,
-      allocator,
-    },
-    { parent },
-  );
 }
 
 function createNamespace(

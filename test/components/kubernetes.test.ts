@@ -114,23 +114,59 @@ describe("PeerServices", () => {
 });
 
 describe("EnclaveDevicePlugin", () => {
-  test("the plugin runs on enclave nodes only, advertises CPUs and has no privileges", async () => {
-    const stack = await onMockStack(() => new EnclaveDevicePlugin("d", { nodeKey }));
-    const daemonset = stack.get("d-daemonset");
-    expect(daemonset.parent).toBe(stack.get("d").urn);
-    expect(daemonset.inputs.metadata).toMatchObject({
+  const taints = [{ key: nodeKey, value: "true", effect: "NoSchedule" }];
+  const pinned = `example/plugin:v0.3@sha256:${"a".repeat(64)}`;
+
+  test("the plugin is the one that upstream's modules install, with one right less", async () => {
+    const stack = await onMockStack(() => new EnclaveDevicePlugin("d", { taints }));
+    const { parent, inputs } = stack.get("d-daemonset");
+    expect(parent).toBe(stack.get("d").urn);
+    expect(inputs.metadata).toEqual({
       name: "aws-nitro-enclaves-k8s-device-plugin",
       namespace: "kube-system",
+      labels: { name: "aws-nitro-enclaves" },
     });
-    const { spec } = daemonset.inputs.spec.template;
-    expect(spec.nodeSelector).toEqual({ [nodeKey]: "true" });
-    expect(spec.tolerations).toEqual([{ key: nodeKey, operator: "Equal", value: "true", effect: "NoSchedule" }]);
-    expect(spec.containers[0].env).toEqual([{ name: "ENCLAVE_CPU_ADVERTISEMENT", value: "TRUE" }]);
-    expect(spec.containers[0].securityContext).toMatchObject({ readOnlyRootFilesystem: true });
+    expect(inputs.spec.template.spec).toEqual({
+      nodeSelector: { [nodeKey]: "true" },
+      tolerations: [{ key: nodeKey, operator: "Equal", value: "true", effect: "NoSchedule" }],
+      priorityClassName: "system-node-critical",
+      terminationGracePeriodSeconds: 30,
+      containers: [
+        {
+          name: "aws-nitro-enclaves-k8s-device-plugin",
+          image: "public.ecr.aws/aws-nitro-enclaves/aws-nitro-enclaves-k8s-device-plugin:v0.3",
+          env: [{ name: "ENCLAVE_CPU_ADVERTISEMENT", value: "TRUE" }],
+          resources: { limits: { cpu: "100m", memory: "30Mi" }, requests: { cpu: "10m", memory: "15Mi" } },
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ["ALL"] },
+          },
+          volumeMounts: [
+            { name: "device-plugin", mountPath: "/var/lib/kubelet/device-plugins" },
+            { name: "dev-dir", mountPath: "/dev" },
+            { name: "sys-dir", mountPath: "/sys" },
+          ],
+        },
+      ],
+      volumes: [
+        { name: "device-plugin", hostPath: { path: "/var/lib/kubelet/device-plugins" } },
+        { name: "dev-dir", hostPath: { path: "/dev" } },
+        { name: "sys-dir", hostPath: { path: "/sys" } },
+      ],
+    });
+  });
+
+  test("its tolerations follow the nodes' taints, and its image the digest that somebody looked up", async () => {
+    const more = [...taints, { key: "party", value: "3", effect: "NoExecute" }];
+    const stack = await onMockStack(() => new EnclaveDevicePlugin("d", { taints: more, image: pinned }));
+    const { spec } = stack.get("d-daemonset").inputs.spec.template;
+    expect(spec.tolerations).toEqual(more.map((taint) => ({ ...taint, operator: "Equal" })));
+    expect(spec.containers[0].image).toBe(pinned);
   });
 
   test("an image that can change is refused", async () => {
-    const build = onMockStack(() => new EnclaveDevicePlugin("d", { nodeKey, image: "example/plugin:latest" }));
+    const build = onMockStack(() => new EnclaveDevicePlugin("d", { taints, image: "example/plugin:latest" }));
     await expect(build).rejects.toMatchObject({ errors: [{ propertyPath: "image" }] });
   });
 });

@@ -83,7 +83,7 @@ describe.each(networks)("$network", ({ network, stack, region, chart, release, o
     const settings = await settleParty(config, file, `Pulumi.${stack}.yaml`);
     expect(settings).toMatchObject({
       release: { version: release, image: { tag: `v${release}` } },
-      allocator: { cpuCount: 48, memoryMib: 98_304 },
+      manifest: { enclave: { cpuCount: 48, memoryGib: 96 } },
       chart: { ref: expect.stringMatching(/^oci:.*kms-core@sha256:/), version: chart },
     });
     expect(config.allowedPcr0).toEqual([settings.release.pcr0]);

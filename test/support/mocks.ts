@@ -192,6 +192,12 @@ const clusterFacts = {
 };
 
 const callAnswers: Record<string, object> = {
+  "aws:ec2/getInstanceType:getInstanceType": {
+    defaultVcpus: 64,
+    memorySize: 131_072,
+    nitroEnclavesSupport: "supported",
+    supportedArchitectures: ["x86_64"],
+  },
   "aws:lb/getLoadBalancer:getLoadBalancer": {
     arn: `arn:aws:elasticloadbalancing:eu-west-1:${account}:loadbalancer/net/k8s-kms/0123456789abcdef`,
     internal: true,
