@@ -35,6 +35,12 @@ export const ClusterChoice = z.union(
             .describe(
               "From where its API server answers on the internet. Left out: from nowhere, only inside the VPC.",
             ),
+          secretsKey: z
+            .strictObject(keptKey)
+            .prefault({})
+            .describe(
+              "The KMS key that the cluster encrypts its Secrets with. A cluster can get one, and never lose it.",
+            ),
         })
         .describe("A cluster that this stack creates."),
     }),

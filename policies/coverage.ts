@@ -117,6 +117,10 @@ export const coverage: Readonly<Record<string, readonly Covered[]>> = {
       fact: "secrets encrypted, volumes encrypted, none in state",
       rules: ["cluster-secrets-encrypted", "volumes-encrypted", "no-secret-in-state"],
     },
+    {
+      fact: "who may talk to a core is enforced",
+      rules: ["network-policy-enforced"],
+    },
     { fact: "an API server that is closed", rules: ["api-server-closed"] },
     {
       fact: "n = 3t + 1, ids contiguous, identities unique, peers' tables equal",

@@ -6,12 +6,13 @@ const irreplaceable = [
   "aws:kms/replicaKey:ReplicaKey",
   "aws:rds/instance:Instance",
   "aws:rds/cluster:Cluster",
+  "aws:eks/cluster:Cluster",
 ];
 
 export const irreplaceableProtected: StackRule = {
   id: "irreplaceable-protected",
   severity: "mandatory",
-  guarantees: "Pulumi refuses to delete a vault, a key or a database.",
+  guarantees: "Pulumi refuses to delete a vault, a key, a database or a cluster.",
   why: "A renamed component is a deletion and a creation; only `protect` stops the first half.",
   source: "terraform-mpc-modules modules/mpc-backup-vault/main.tf: prevent_destroy, on the backup alone",
   fix: "option `protect` where the component makes the resource",

@@ -1,4 +1,4 @@
-import { keyTypes, unseals } from "./key-policy.ts";
+import { isForCluster, keyTypes, unseals } from "./key-policy.ts";
 import { allows, covered, printed, statementsOf } from "./policy-document.ts";
 import type { ResourceRule } from "./rule.ts";
 
@@ -12,7 +12,9 @@ export const keyAdministratorsSaid: ResourceRule = {
   types: keyTypes,
   check(subject, tell) {
     if (!unseals(subject)) return;
-    for (const statement of statementsOf(subject.props.policy)) {
+    const statements = statementsOf(subject.props.policy);
+    if (isForCluster(subject, statements)) return;
+    for (const statement of statements) {
       if (!allows(statement) || covered(statement, ["kms:PutKeyPolicy"]).length === 0) continue;
       for (const principal of statement.principals)
         tell({

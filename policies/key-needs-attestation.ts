@@ -1,4 +1,12 @@
-import { acceptedPcr0, decryptingStatements, isForService, keyTypes, sealsForEnclaves, unseals } from "./key-policy.ts";
+import {
+  acceptedPcr0,
+  decryptingStatements,
+  isClusterGrant,
+  isForService,
+  keyTypes,
+  sealsForEnclaves,
+  unseals,
+} from "./key-policy.ts";
 import { printed, statementsOf } from "./policy-document.ts";
 import type { ResourceRule } from "./rule.ts";
 
@@ -36,7 +44,11 @@ export const keyNeedsAttestation: ResourceRule = {
       statements.map(({ statement }) => statement),
     );
     for (const { statement, actions } of statements)
-      if (!acceptedPcr0(statement) && (seals || !isForService(statement)))
+      if (
+        !acceptedPcr0(statement) &&
+        !isClusterGrant(subject, statement, actions) &&
+        (seals || !isForService(statement))
+      )
         tell({
           field: `policy.${statement.path}.Condition`,
           found: `${statement.principals.map(printed).join(", ")} may ${actions.join(", ")} ${conditionWords(statement.conditions)}`,

@@ -67,6 +67,20 @@ export function sealsForEnclaves(subject: Subject, statements: Statement[]): boo
   return typeChain(subject).some((type) => /AttestedKey|BackupKey/.test(type)) || statements.some(acceptedPcr0);
 }
 
+/** Whether the key is for a cluster's Secrets, and seals nothing of an enclave's: by who makes it. */
+export function isForCluster(subject: Subject, statements: Statement[]): boolean {
+  return typeChain(subject).includes("quorate:aws:ClusterSecretsKey") && !statements.some(acceptedPcr0);
+}
+
+/**
+ * Whether the statement lets EKS take its grant, and no more. EKS asks in the name of whoever makes the cluster, and
+ * not as a service: no condition could tell.
+ */
+export function isClusterGrant(subject: Subject, statement: Statement, actions: string[]): boolean {
+  const everybody = statement.principals.some(({ value }) => value === "*");
+  return isForCluster(subject, [statement]) && actions.join() === "kms:CreateGrant" && !everybody;
+}
+
 /** Whether the statement, though it names an account, is for roles by their exact ARN. */
 export function isForNamedRoles(statement: Statement): boolean {
   return conditionsOn(statement, /^aws:PrincipalArn$/i).some(

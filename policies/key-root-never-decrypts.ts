@@ -1,5 +1,6 @@
 import {
   decryptingStatements,
+  isClusterGrant,
   isForNamedRoles,
   isForService,
   keyTypes,
@@ -22,6 +23,7 @@ export const keyRootNeverDecrypts: ResourceRule = {
     const statements = statementsOf(subject.props.policy);
     const seals = sealsForEnclaves(subject, statements);
     for (const { statement, actions } of decryptingStatements(statements)) {
+      if (isClusterGrant(subject, statement, actions)) continue;
       if (isForNamedRoles(statement) || (!seals && isForService(statement))) continue;
       for (const { value } of statement.principals.filter(({ value }) => isRoot(value)))
         tell({

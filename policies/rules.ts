@@ -22,6 +22,7 @@ import { keyNeverLost } from "./key-never-lost.ts";
 import { keyRootNeverDecrypts } from "./key-root-never-decrypts.ts";
 import { loadBalancersInternal } from "./load-balancers-internal.ts";
 import { metricsPortNeverPublic } from "./metrics-port-never-public.ts";
+import { networkPolicyEnforced } from "./network-policy-enforced.ts";
 import { noIngressFromEverywhere } from "./no-ingress-from-everywhere.ts";
 import { noSecretInState } from "./no-secret-in-state.ts";
 import { noSpotOnMainnet } from "./no-spot-on-mainnet.ts";
@@ -82,6 +83,7 @@ export const rulesByArea: Readonly<Record<string, readonly Rule[]>> = {
     loadBalancersInternal,
     endpointServiceClosed,
     apiServerClosed,
+    networkPolicyEnforced,
     regionFitsNetwork,
   ],
   Release: [trustedReleasesReal, tlsNeverOff, imagesPinned, imagesByDigest, chartsPinned],

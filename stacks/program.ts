@@ -39,7 +39,12 @@ async function build(settings: PartySettings) {
   const allocator = await settleAllocator(settings, { provider: awsProvider });
   const cluster = new PartyCluster(
     `${name}-eks`,
-    { region: config.region, accountId: config.accountId, cluster: config.cluster },
+    {
+      region: config.region,
+      accountId: config.accountId,
+      cluster: config.cluster,
+      operatorArns: config.access?.operators,
+    },
     { provider: awsProvider },
   );
   const kubernetesProvider = new kubernetes.Provider("kubernetes", {

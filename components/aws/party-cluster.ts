@@ -2,8 +2,9 @@ import * as aws from "@pulumi/aws";
 import * as eks from "@pulumi/eks";
 import * as pulumi from "@pulumi/pulumi";
 import { checkArgs } from "../check-args.ts";
-import { partitionOf } from "./arn.ts";
-import { enclaveNodeKey } from "./enclave-nodegroup.ts";
+import { accountRootArn, partitionOf } from "./arn.ts";
+import { createAddons } from "./cluster-addons.ts";
+import { ClusterSecretsKey } from "./cluster-secrets-key.ts";
 
 export interface NewCluster {
   name: string;
@@ -14,17 +15,24 @@ export interface NewCluster {
   privateSubnetIds: string[];
   /** From where the API server's public endpoint answers. @default no public endpoint */
   publicAccessCidrs?: string[] | undefined;
+  /** Who may manage the key that encrypts the cluster's Secrets. @default whom the account's own IAM policies allow, and 30 days */
+  secretsKey?: { administratorArns?: readonly string[] | undefined; deletionWindowDays: number } | undefined;
 }
 
 export interface PartyClusterArgs {
   region: string;
   accountId: string;
   cluster: { create: NewCluster } | { existing: { name: string } };
+  /** Who runs `up`, and so makes the cluster. @default whom the account's own IAM policies allow */
+  operatorArns?: readonly string[] | undefined;
 }
 
 /**
- * The EKS cluster of one party. Creates: a cluster, its OIDC provider and its add-ons; or nothing where the cluster
- * exists.
+ * The EKS cluster of one party. Creates: a cluster, the key that encrypts its Secrets, its OIDC provider and its
+ * add-ons; or nothing where the cluster exists.
+ *
+ * A cluster once made is never replaced: it is protected. EKS takes a key for Secrets later too, and never gives it
+ * back.
  *
  * A cluster that exists has to have its OIDC provider in IAM already, as an account can hold only one per issuer.
  */
@@ -45,7 +53,7 @@ export class PartyCluster extends pulumi.ComponentResource {
   constructor(name: string, args: PartyClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     check(name, args);
     super("quorate:aws:PartyCluster", name, {}, opts);
-    const facts = "create" in args.cluster ? create(this, name, args.cluster.create) : lookUp(this, args);
+    const facts = "create" in args.cluster ? create(this, name, args, args.cluster.create) : lookUp(this, args);
     this.clusterName = facts.clusterName;
     this.version = facts.version;
     this.endpoint = facts.endpoint;
@@ -87,7 +95,23 @@ function check(name: string, { cluster }: PartyClusterArgs) {
   ]);
 }
 
-function create(parent: PartyCluster, name: string, args: NewCluster): ClusterFacts {
+function create(
+  parent: PartyCluster,
+  name: string,
+  { region, ...of }: PartyClusterArgs,
+  args: NewCluster,
+): ClusterFacts {
+  const everyoneAllowed = [accountRootArn(region, of.accountId)];
+  const secretsKey = new ClusterSecretsKey(
+    `${name}-secrets`,
+    {
+      clusterName: args.name,
+      grantorArns: of.operatorArns ?? everyoneAllowed,
+      administratorArns: args.secretsKey?.administratorArns ?? everyoneAllowed,
+      deletionWindowDays: args.secretsKey?.deletionWindowDays ?? 30,
+    },
+    { parent },
+  );
   const publicAccessCidrs = args.publicAccessCidrs ?? [];
   const made = new eks.Cluster(
     `${name}-cluster`,
@@ -100,6 +124,7 @@ function create(parent: PartyCluster, name: string, args: NewCluster): ClusterFa
       endpointPublicAccess: publicAccessCidrs.length > 0,
       ...(publicAccessCidrs.length > 0 ? { publicAccessCidrs } : {}),
       authenticationMode: "API",
+      encryptionConfigKeyArn: secretsKey.keyArn,
       // Who read a secret, or opened a shell in the core's pod, is found there and nowhere else.
       enabledClusterLogTypes: ["api", "audit", "authenticator"],
       // Nodes, add-ons and OIDC provider are ours, below and in EnclaveNodegroup.
@@ -111,7 +136,8 @@ function create(parent: PartyCluster, name: string, args: NewCluster): ClusterFa
       corednsAddonOptions: { enabled: false },
       kubeProxyAddonOptions: { enabled: false },
     },
-    { parent },
+    // Some changes, such as Secrets without their key, would mean another cluster: rather an error in the preview.
+    { parent, protect: true },
   );
   const { eksCluster } = made;
   const issuerUrl = eksCluster.identities.apply((identities) => issuerOf(identities));
@@ -120,37 +146,23 @@ function create(parent: PartyCluster, name: string, args: NewCluster): ClusterFa
     { url: issuerUrl, clientIdLists: ["sts.amazonaws.com"] },
     { parent },
   );
-  createAddons(parent, name, eksCluster.name);
+  const oidcIssuer = issuerUrl.apply(withoutScheme);
+  createAddons(parent, name, {
+    region,
+    clusterName: eksCluster.name,
+    oidc: { providerArn: provider.arn, issuer: oidcIssuer },
+  });
   return {
     clusterName: eksCluster.name,
     version: pulumi.output(args.version),
     endpoint: eksCluster.endpoint,
     certificateAuthorityData: eksCluster.certificateAuthority.data,
-    oidcIssuer: issuerUrl.apply(withoutScheme),
+    oidcIssuer,
     oidcProviderArn: provider.arn,
     vpcId: pulumi.output(args.vpcId),
     privateSubnetIds: pulumi.output(args.privateSubnetIds),
     securityGroupId: made.clusterSecurityGroupId,
   };
-}
-
-/** Add-ons in the version that EKS pairs with the cluster's Kubernetes version. */
-function createAddons(parent: PartyCluster, name: string, clusterName: pulumi.Input<string>) {
-  // The enclave nodes are the only ones, and the cores resolve their peers through CoreDNS.
-  const tolerations = [{ key: enclaveNodeKey, operator: "Exists", effect: "NoSchedule" }];
-  const addons = { "vpc-cni": {}, "kube-proxy": {}, coredns: { configurationValues: JSON.stringify({ tolerations }) } };
-  for (const [addonName, settings] of Object.entries(addons))
-    new aws.eks.Addon(
-      `${name}-${addonName}`,
-      {
-        clusterName,
-        addonName,
-        ...settings,
-        resolveConflictsOnCreate: "OVERWRITE",
-        resolveConflictsOnUpdate: "OVERWRITE",
-      },
-      { parent },
-    );
 }
 
 function lookUp(parent: PartyCluster, { region, accountId, cluster }: PartyClusterArgs): ClusterFacts {

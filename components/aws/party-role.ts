@@ -8,8 +8,8 @@ export interface PartyRoleArgs {
   serviceAccount: { namespace: string; name: string };
   /** The cluster's OIDC provider in IAM, and its issuer without `https://`. */
   oidc: { providerArn: pulumi.Input<string>; issuer: pulumi.Input<string> };
-  /** Physical name: whoever else names the role in a policy derives its ARN from it. */
-  roleName: string;
+  /** Physical name, where somebody else names the role in a policy and derives its ARN. @default made of the logical one */
+  roleName?: string;
   /** Vaults that the role may use. Access to a key is granted by the key's policy. @default none */
   vaults?: VaultRights;
   /** Further rights, by what they are for: of things in other accounts, whose own policies can't be enough. @default none */
@@ -33,10 +33,11 @@ export class PartyRole extends pulumi.ComponentResource {
     checkArgs(`party role ${name}`, [
       wildcard(namespace) && { propertyPath: "serviceAccount.namespace", reason: "has to be one exact namespace" },
       wildcard(account) && { propertyPath: "serviceAccount.name", reason: "has to be one exact service account" },
-      args.roleName.length > 64 && {
-        propertyPath: "roleName",
-        reason: `IAM allows 64 characters, found ${args.roleName.length}: ${args.roleName}`,
-      },
+      args.roleName !== undefined &&
+        args.roleName.length > 64 && {
+          propertyPath: "roleName",
+          reason: `IAM allows 64 characters, found ${args.roleName.length}: ${args.roleName}`,
+        },
     ]);
     super("quorate:aws:PartyRole", name, {}, opts);
     const role = createRole(this, name, args);
@@ -73,7 +74,11 @@ function createRole(parent: PartyRole, name: string, { oidc, serviceAccount, rol
       ],
     }),
   );
-  return new aws.iam.Role(`${name}-role`, { name: roleName, assumeRolePolicy: trust }, { parent });
+  return new aws.iam.Role(
+    `${name}-role`,
+    { ...(roleName !== undefined && { name: roleName }), assumeRolePolicy: trust },
+    { parent },
+  );
 }
 
 function createVaultPolicy(parent: PartyRole, name: string, role: aws.iam.Role, vaults: VaultRights) {

@@ -207,7 +207,7 @@ describe("Party", () => {
     expectTypeOf(stack.result.outputs).toEqualTypeOf<Outputs<PartyOutputs>>();
   });
 
-  test("every child's name begins with its parent's, and key material alone is protected", async () => {
+  test("every child's name begins with its parent's, and key material and the cluster alone are protected", async () => {
     const stack = await party();
     for (const resource of stack.resources) {
       const parent = stack.resources.find(({ urn }) => urn === resource.parent);
@@ -219,6 +219,8 @@ describe("Party", () => {
         .map(({ name }) => name)
         .sort(),
     ).toEqual([
+      "eks-cluster",
+      "eks-secrets-key",
       "party-1-private-vault-bucket",
       "party-1-public-vault-bucket",
       "party-1-signing-key",

@@ -149,6 +149,11 @@ const rolePolicy = (statement: object): Made => ({
 const provider = (props: object): Made => ({ type: "pulumi:providers:aws", props });
 const tags = (environment: string) => ({ tags: { network: "n", party: "1", environment, "managed-by": "quorate" } });
 const cluster = (props: object): Made => ({ type: "aws:eks/cluster:Cluster", props });
+const vpcCni = (settings: object): Made => ({
+  type: "aws:eks/addon:Addon",
+  name: "cni",
+  props: { clusterName: "kms", addonName: "vpc-cni", configurationValues: JSON.stringify(settings) },
+});
 const database = (more: object = {}): Made => ({
   type: "aws:rds/instance:Instance",
   props: {
@@ -434,6 +439,11 @@ export const cases: Record<string, Case> = {
       cluster({ vpcConfig: { endpointPublicAccess: true, publicAccessCidrs: ["203.0.113.0/24"] } }),
     ],
   },
+  "network-policy-enforced": {
+    refused: [{ ...cluster({ name: "kms" }), name: "bare" }],
+    says: ["bare: vpc-cni | no such add-on beside it | the add-on, with enableNetworkPolicy"],
+    passes: [cluster({ name: "kms" }), vpcCni({ enableNetworkPolicy: "true" })],
+  },
   "region-fits-network": {
     refused: [provider({ region: "eu-west-1", defaultTags: tags("mainnet") })],
     says: ["it: region | eu-west-1 | eu-central-1, as all of the mainnet"],
@@ -535,8 +545,12 @@ export const cases: Record<string, Case> = {
     passes: [provider({ defaultTags: JSON.stringify(tags("mainnet")) })],
   },
   "irreplaceable-protected": {
-    refused: [bucket(), { ...sealing, name: "key" }],
-    says: ["p1-private-vault-bucket: protect | false | true", "key: protect | false | true"],
+    refused: [bucket(), { ...sealing, name: "key" }, { ...cluster({}), name: "cluster" }],
+    says: [
+      "p1-private-vault-bucket: protect | false | true",
+      "key: protect | false | true",
+      "cluster: protect | false | true",
+    ],
     passes: [
       { ...bucket(), protect: true },
       { ...bucket("logs"), within: "quorate:aws:LogBucket" },

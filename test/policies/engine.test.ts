@@ -96,5 +96,5 @@ test("the party program passes: nothing is refused, and what can not be told bef
       .filter(({ code }) => code === "POLICY_ADVICE")
       .map(({ rule }) => rule)
       .sort(),
-  ).toEqual(["cluster-secrets-encrypted", "images-by-digest"]);
+  ).toEqual(["images-by-digest"]);
 });

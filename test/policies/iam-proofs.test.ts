@@ -119,7 +119,11 @@ const sealingKeys = () =>
   stack
     .ofType("aws:kms/key:Key")
     .filter(({ inputs }) => inputs.keyUsage === "ENCRYPT_DECRYPT")
-    .map(({ name }) => name);
+    .map(({ name }) => name)
+    .filter((name) => name !== clusterKey);
+
+/** Encrypts the cluster's Secrets, for EKS: no enclave has to do with it. */
+const clusterKey = "party-1-eks-secrets-key";
 
 /** Rows by question, a column for each of them: what is allowed, printed with the test. */
 function table(title: string, questions: { text: string; answer(who: Who): boolean }[]): string {
@@ -223,6 +227,19 @@ test("without the right attestation nobody decrypts, whatever their other rights
   `);
 });
 
+test("the key of the cluster's Secrets can be given to EKS by a grant, and nobody decrypts with it", () => {
+  const rows = ["kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant"].map((action) => ({
+    text: action,
+    answer: (who: Who) => may(who, action, clusterKey),
+  }));
+  expect(table(clusterKey, rows)).toMatchInlineSnapshot(`
+    "party-1-eks-secrets-key  core  connector  node  administrator  other account  anonymous
+    kms:Decrypt              -     -          -     -              -              -
+    kms:GenerateDataKey      -     -          -     -              -              -
+    kms:CreateGrant          -     -          -     yes            -              -"
+  `);
+});
+
 test("nobody but the account's administrators manages a key", () => {
   expect(
     table(
@@ -232,13 +249,16 @@ test("nobody but the account's administrators manages a key", () => {
       ),
     ),
   ).toMatchInlineSnapshot(`
-    "keys                                         core  connector  node  administrator  other account  anonymous
-    kms:PutKeyPolicy party-1-signing-key         -     -          -     yes            -              -
-    kms:ScheduleKeyDeletion party-1-signing-key  -     -          -     yes            -              -
-    kms:DisableKey party-1-signing-key           -     -          -     yes            -              -
-    kms:PutKeyPolicy party-1-vault-key           -     -          -     yes            -              -
-    kms:ScheduleKeyDeletion party-1-vault-key    -     -          -     yes            -              -
-    kms:DisableKey party-1-vault-key             -     -          -     yes            -              -"
+    "keys                                             core  connector  node  administrator  other account  anonymous
+    kms:PutKeyPolicy party-1-eks-secrets-key         -     -          -     yes            -              -
+    kms:ScheduleKeyDeletion party-1-eks-secrets-key  -     -          -     yes            -              -
+    kms:DisableKey party-1-eks-secrets-key           -     -          -     yes            -              -
+    kms:PutKeyPolicy party-1-signing-key             -     -          -     yes            -              -
+    kms:ScheduleKeyDeletion party-1-signing-key      -     -          -     yes            -              -
+    kms:DisableKey party-1-signing-key               -     -          -     yes            -              -
+    kms:PutKeyPolicy party-1-vault-key               -     -          -     yes            -              -
+    kms:ScheduleKeyDeletion party-1-vault-key        -     -          -     yes            -              -
+    kms:DisableKey party-1-vault-key                 -     -          -     yes            -              -"
   `);
 });
 

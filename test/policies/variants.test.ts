@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { keyNeedsAttestation } from "../../policies/key-needs-attestation.ts";
 import { keyRootNeverDecrypts } from "../../policies/key-root-never-decrypts.ts";
+import { networkPolicyEnforced } from "../../policies/network-policy-enforced.ts";
 import { noSpotOnMainnet } from "../../policies/no-spot-on-mainnet.ts";
 import { publicVaultReadOnly } from "../../policies/public-vault-read-only.ts";
 import { tlsNeverOff } from "../../policies/tls-never-off.ts";
@@ -38,6 +39,30 @@ test("a key is bound by PCR0 under either of its names, and a service's key by i
   );
   const forService = decrypting({ StringEquals: { "kms:ViaService": "eks.eu-west-1.amazonaws.com" } });
   expect(asked(keyNeedsAttestation, [forService])).toEqual([]);
+});
+
+test("the key of a cluster's Secrets may be given to EKS by a grant, and lets nobody decrypt", () => {
+  const root = { AWS: "arn:aws:iam::111122223333:root" };
+  const of = (Action: string, Principal: unknown = root, more: object = {}) => [
+    { ...key({ Principal, Action, ...more }), within: "quorate:aws:ClusterSecretsKey" },
+  ];
+  for (const rule of [keyNeedsAttestation, keyRootNeverDecrypts]) {
+    expect(asked(rule, of("kms:CreateGrant"))).toEqual([]);
+    expect(asked(rule, of("kms:Decrypt"))).toHaveLength(1);
+    expect(asked(rule, of("kms:CreateGrant", "*")).length).toBeGreaterThan(0);
+    expect(asked(rule, [key({ Principal: root, Action: "kms:CreateGrant" })])).toHaveLength(1);
+  }
+});
+
+test("a cluster whose network policies nobody reads is refused", () => {
+  const cluster: Made = { type: "aws:eks/cluster:Cluster", props: { name: "kms" } };
+  const cni = (configurationValues?: string): Made => ({
+    type: "aws:eks/addon:Addon",
+    props: { clusterName: "kms", addonName: "vpc-cni", ...(configurationValues && { configurationValues }) },
+  });
+  for (const one of [cni(), cni("{}"), cni('{"enableNetworkPolicy":"false"}')])
+    expect(asked(networkPolicyEnforced, [cluster, one])).toHaveLength(1);
+  expect(asked(networkPolicyEnforced, [cni()])).toEqual([]);
 });
 
 test("a key without a policy of its own, a grant, and whatever a wildcard covers are refused", () => {

@@ -238,10 +238,17 @@ test("the program builds this graph", async () => {
         party-1-vault-key (aws:kms/key:Key) protected
       party-1-vault-suffix (random:index/randomId:RandomId)
     party-1-eks (quorate:aws:PartyCluster)
-      party-1-eks-cluster (eks:index:Cluster)
+      party-1-eks-aws-ebs-csi-driver (aws:eks/addon:Addon)
+      party-1-eks-cluster (eks:index:Cluster) protected
       party-1-eks-coredns (aws:eks/addon:Addon)
       party-1-eks-kube-proxy (aws:eks/addon:Addon)
       party-1-eks-oidc (aws:iam/openIdConnectProvider:OpenIdConnectProvider)
+      party-1-eks-secrets (quorate:aws:ClusterSecretsKey)
+        party-1-eks-secrets-alias (aws:kms/alias:Alias)
+        party-1-eks-secrets-key (aws:kms/key:Key) protected
+      party-1-eks-volumes (quorate:aws:PartyRole)
+        party-1-eks-volumes-policy (aws:iam/rolePolicyAttachment:RolePolicyAttachment)
+        party-1-eks-volumes-role (aws:iam/role:Role)
       party-1-eks-vpc-cni (aws:eks/addon:Addon)"
   `);
 });

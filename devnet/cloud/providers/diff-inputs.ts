@@ -4,7 +4,7 @@ import type { ResourceShape } from "./resource-table.ts";
 
 /** What changed between two checked sets of inputs, by path; a field that the table names replaces the resource. */
 export function diffInputs(
-  shape: Pick<ResourceShape, "replaces" | "inputs" | "name">,
+  shape: Pick<ResourceShape, "replaces" | "replacesWithout" | "inputs" | "name">,
   olds: Properties,
   news: Properties,
   ignoreChanges: readonly string[] = [],
@@ -25,7 +25,8 @@ export function diffInputs(
   };
   for (const name of new Set([...Object.keys(olds), ...Object.keys(news)])) {
     if (name.startsWith("__")) continue;
-    walk(olds[name], news[name], name, shape.replaces.includes(name));
+    const without = news[name] === undefined && shape.replacesWithout?.includes(name) === true;
+    walk(olds[name], news[name], name, without || shape.replaces.includes(name));
   }
   return { detailed };
 }

@@ -21,6 +21,8 @@ export interface ResourceShape {
   readonly name?: string;
   /** Inputs whose change means a new resource. */
   readonly replaces: readonly string[];
+  /** Inputs that can be added to a resource, and whose removal means a new one. */
+  readonly replacesWithout?: readonly string[];
   /** Inputs that the cloud fills in where the program leaves them out. */
   readonly computed?: readonly string[];
   /** Values in the state of inputs that the program leaves out. */
@@ -931,6 +933,7 @@ export const resourceTable: { readonly [type: string]: ResourceShape } = {
     },
     name: "name",
     replaces: ["name", "roleArn", "bootstrapSelfManagedAddons", "outpostConfig"],
+    replacesWithout: ["encryptionConfig"],
     computed: ["accessConfig", "kubernetesNetworkConfig", "version", "upgradePolicy"],
     defaults: { bootstrapSelfManagedAddons: true, deletionProtection: false },
     outputs: [

@@ -161,6 +161,7 @@ function renderCluster(cluster: StoredResource): object {
     resourcesVpcConfig: props.vpcConfig,
     kubernetesNetworkConfig: props.kubernetesNetworkConfig,
     accessConfig: props.accessConfig,
+    encryptionConfig: props.encryptionConfig === undefined ? undefined : [props.encryptionConfig],
     identity: issuer === undefined ? undefined : { oidc: { issuer } },
     status: props.status ?? "ACTIVE",
     certificateAuthority: authority,

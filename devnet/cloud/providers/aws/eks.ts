@@ -4,11 +4,12 @@ import type { Properties } from "../property-values.ts";
 import { same } from "../property-values.ts";
 import { type AwsCaller, type AwsResource, awsError, hexId, list, record, text } from "./aws-resource.ts";
 import { launchTemplateVersion, requireSubnets } from "./ec2.ts";
+import { addon, addonType } from "./eks-addon.ts";
+import { checkEncryption, encryptionAfter } from "./eks-encryption.ts";
 import { reconcileMachines, removeMachines, tokenIssuer, waitForControlPlane } from "./node-group-machines.ts";
 
 const clusterType = "aws:eks/cluster:Cluster";
 const nodeGroupType = "aws:eks/nodeGroup:NodeGroup";
-const addonType = "aws:eks/addon:Addon";
 const accessEntryType = "aws:eks/accessEntry:AccessEntry";
 const accessPolicyType = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation";
 const groupType = "aws:ec2/securityGroup:SecurityGroup";
@@ -54,6 +55,7 @@ const cluster: AwsResource = {
       );
     requireRole(caller, "CreateCluster", inputs.roleArn);
     requireSubnets(caller, "CreateCluster", list<string>(record(inputs.vpcConfig).subnetIds));
+    checkEncryption(caller, "CreateCluster", inputs.encryptionConfig);
     const version = text(inputs.version ?? caller.account.cluster.version);
     const { endpoint, caData } = caller.account.cluster;
     return {
@@ -89,9 +91,10 @@ const cluster: AwsResource = {
       },
     };
   },
-  update(_caller, _id, inputs, before) {
+  update(caller, _id, inputs, before) {
     const old = record(before.vpcConfig);
     return {
+      encryptionConfig: encryptionAfter(caller, inputs, before),
       version: inputs.version ?? before.version,
       accessConfig: { ...record(before.accessConfig), ...record(inputs.accessConfig) },
       kubernetesNetworkConfig: before.kubernetesNetworkConfig,
@@ -258,32 +261,6 @@ function checkSettings(caller: AwsCaller, operation: string, inputs: Properties,
     throw invalid("Cannot specify instance types in launch template and API request");
   if (template && inputs.diskSize) throw invalid("Disk size must be specified within the launch template.");
 }
-
-const addon: AwsResource = {
-  create(caller, inputs) {
-    requireCluster(caller, "CreateAddon", inputs.clusterName);
-    const clusterName = text(inputs.clusterName);
-    const name = text(inputs.addonName);
-    const id = `${clusterName}:${name}`;
-    if (caller.store.get(addonType, id)) throw inUse("CreateAddon", "Addon already exists.");
-    const now = new Date().toISOString();
-    return {
-      id,
-      computed: {
-        arn: arn(caller, `addon/${clusterName}/${name}/${randomUUID()}`),
-        addonVersion: inputs.addonVersion ?? "v1.0.0-eksbuild.1",
-        configurationValues: inputs.configurationValues ?? "",
-        createdAt: now,
-        modifiedAt: now,
-      },
-    };
-  },
-  update: (_caller, _id, inputs, before) => ({
-    addonVersion: inputs.addonVersion ?? before.addonVersion,
-    configurationValues: inputs.configurationValues ?? "",
-    modifiedAt: new Date().toISOString(),
-  }),
-};
 
 const accessEntry: AwsResource = {
   create(caller, inputs) {
