@@ -56,11 +56,16 @@ export async function adoptInterruptedCreates(desk: StateDesk, adoption: Adoptio
   const { tell, place } = adoption;
   const before = await desk.export();
   const { resources = [], pending_operations: pending = [] } = before.deployment;
+  const begun = interruptedCreates(before.deployment).filter((create) => !resources.includes(create));
+  // The provider had answered, and the engine was killed before it moved the resource to the others: all of it is known.
+  const answered = begun.filter(({ id }) => id !== undefined);
   const adopted: StateResource[] = [];
-  for (const create of interruptedCreates(before.deployment)) {
-    if (create.id !== undefined) continue;
+  for (const create of begun) {
+    if (answered.includes(create)) continue;
     const known = (type: string) =>
-      new Set([...resources, ...adopted].flatMap((each) => (each.type === type && each.id ? [each.id] : [])));
+      new Set(
+        [...resources, ...answered, ...adopted].flatMap((each) => (each.type === type && each.id ? [each.id] : [])),
+      );
     const found = await findCreated(create, place, known);
     if (found === "none") continue;
     // Until it was looked at, it counts as unfinished.
@@ -70,17 +75,22 @@ export async function adoptInterruptedCreates(desk: StateDesk, adoption: Adoptio
   if (pending.length > 0)
     await desk.import({
       ...before,
-      deployment: { ...before.deployment, resources: [...resources, ...adopted], pending_operations: [] },
+      deployment: {
+        ...before.deployment,
+        resources: [...resources, ...answered, ...adopted],
+        pending_operations: [],
+      },
     });
-  const open = [...resources.filter(isUnfinished), ...adopted];
+  const tellTaken = (create: StateResource) =>
+    tell(`taking over ${labelOf(create)}: an engine was killed before it wrote down that it was made`);
+  answered.forEach(tellTaken);
+  const open = [...resources, ...answered].filter(isUnfinished).concat(adopted);
   if (open.length === 0) return;
   const there = await settled(desk, open, adoption);
-  for (const create of open)
-    tell(
-      there.has(create.urn)
-        ? `taking over ${labelOf(create)}: an engine was killed before it wrote down that it was made`
-        : `${labelOf(create)} was not made before the engine was killed`,
-    );
+  for (const create of open) {
+    if (!there.has(create.urn)) tell(`${labelOf(create)} was not made before the engine was killed`);
+    else if (!answered.includes(create)) tellTaken(create);
+  }
 }
 
 /** Those that are there, once none of them is in the making any more. */

@@ -74,17 +74,17 @@ const program = async () => {
 
 const nameOf = ({ urn }: { urn: string }) => urn.split("::").at(-1) ?? "";
 
-/** Writes the state as an engine leaves it that is killed while it makes these. */
-function killWhileMaking(stackName: string, names: string[]): void {
+/** Writes the state as an engine leaves it that is killed while it makes these; of some the provider had told what it made. */
+function killWhileMaking(stackName: string, names: string[], answered: string[] = []): void {
   const file = join(cloud.dir, ".pulumi", "stacks", "providers", `${stackName}.json`);
   const checkpoint = JSON.parse(readFileSync(file, "utf8")) as { checkpoint: { latest: StackState } };
   const { latest } = checkpoint.checkpoint;
   const begun = latest.resources?.filter((resource) => names.includes(nameOf(resource))) ?? [];
   latest.resources = latest.resources?.filter((resource) => !begun.includes(resource)) ?? [];
-  latest.pending_operations = begun.map(({ id: _id, outputs: _outputs, ...resource }) => ({
-    type: "creating",
-    resource,
-  }));
+  latest.pending_operations = begun.map((whole) => {
+    const { id: _id, outputs: _outputs, ...asked } = whole;
+    return { type: "creating", resource: answered.includes(nameOf(whole)) ? whole : asked };
+  });
   writeFileSync(file, JSON.stringify(checkpoint));
 }
 
@@ -125,6 +125,20 @@ describe("with the real engine", () => {
     expect(interruptedCreates((await desk.export()).deployment)).toEqual([]);
   }, 120_000);
 
+  test("what the provider had answered for is taken over as it is, and asked about no more", async () => {
+    const stack = await cloud.stack("killed", program);
+    const desk = stateDesk(stack, {});
+    const before = await desk.export();
+    killWhileMaking("killed", leaves, leaves);
+    const { told, adoption } = listening();
+    await adoptInterruptedCreates({ ...desk, refresh: () => Promise.reject(new Error("asked")) }, adoption);
+    expect(told.filter((line) => line.startsWith("taking over"))).toHaveLength(leaves.length);
+    const after = await desk.export();
+    expect(after.deployment.pending_operations ?? []).toEqual([]);
+    expect(idsOf(after)).toEqual(idsOf(before));
+    expect((await stack.up()).summary.resourceChanges).toEqual({ same: 12 });
+  }, 120_000);
+
   test("what someone else made under the same name stays theirs, and out of the state", async () => {
     const stack = await cloud.stack("killed", program);
     const desk = stateDesk(stack, {});
@@ -148,6 +162,9 @@ describe("with the real engine", () => {
     expect(account.get(template.type, template.id)).toBeDefined();
   }, 120_000);
 });
+
+const idsOf = (state: StateExport) =>
+  Object.fromEntries((state.deployment.resources ?? []).map((resource) => [resource.urn, resource.id]));
 
 const attachmentOf = (state: StateExport) =>
   String(state.deployment.resources?.find((resource) => nameOf(resource) === "attachment")?.id);
