@@ -12,7 +12,9 @@ export function coreRelease(subjects: readonly Subject[]): Subject[] {
 }
 
 export function isCore({ props }: Subject): boolean {
-  return props.values?.kmsCore?.thresholdMode !== undefined;
+  const core = props.values?.kmsCore;
+  // The core-client's release is of the same chart, with its core switched off.
+  return core?.thresholdMode !== undefined && core.enabled !== false;
 }
 
 export function trustedReleases({ props }: Subject): { pcr0?: unknown; pcr1?: unknown; pcr2?: unknown }[] {

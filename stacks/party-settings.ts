@@ -1,10 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { chartProblems } from "../components/zama-kms/chart-versions.ts";
+import type { ChartToInstall, PartyArgs } from "../components/zama-kms/party-args.ts";
 import { fileError } from "../contract/file-error.ts";
 import type { Digest } from "../contract/names.ts";
 import { endpointServiceRegions, type ManifestParty, type NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
+import type { PinnedChart } from "../contract/optional-releases.ts";
 import type { PartyCard } from "../contract/party-card.ts";
 import type { StackConfig } from "../contract/stack-config.ts";
 import type { TrustedRelease } from "../contract/trusted-release.ts";
@@ -12,6 +14,7 @@ import { checkAccounts } from "./account-checks.ts";
 import { chartDigest } from "./chart-digest.ts";
 import { type ManifestFile, partyInManifest } from "./manifest-file.ts";
 import { checkNodes, nodeNotes } from "./node-settings.ts";
+import { checkReleases } from "./optional-releases.ts";
 import { joinCards, noPeerCards, type PeerCards } from "./peer-cards.ts";
 import { partyTags } from "./project.ts";
 
@@ -31,7 +34,9 @@ export interface PartySettings {
   peerNotes: readonly string[];
   party: ManifestParty;
   release: TrustedRelease;
-  chart: { ref: string; version: string };
+  chart: ChartToInstall;
+  /** Charts of what this party runs beside its core. */
+  charts?: NonNullable<PartyArgs["charts"]>;
   /** Of everything that the stack makes in AWS. */
   tags: Readonly<Record<string, string>>;
   /** What is to be said about the nodes before an update. */
@@ -54,6 +59,7 @@ export async function settleParty(
   checkAccounts(config, source);
   checkNodes(config, file, source);
   checkEndpointService(config, file, source);
+  checkReleases(config, file, source);
   return {
     config,
     manifest: joinCards(file.manifest, peers),
@@ -64,7 +70,8 @@ export async function settleParty(
     peerNotes: peers.notes,
     party,
     release,
-    chart: await pinnedChart(file),
+    chart: await pinnedChart(file, file.manifest.chart),
+    charts: await optionalCharts(config, file),
     tags: {
       ...config.tags,
       ...partyTags(config.network, config.party),
@@ -176,8 +183,11 @@ function checkEndpointService(config: StackConfig, { manifest, path }: ManifestF
 }
 
 /** The chart to install: a directory whose digest was compared, or a registry reference that carries its digest. */
-async function pinnedChart({ manifest, path }: ManifestFile): Promise<{ ref: string; version: string }> {
-  const { ref, version, digest } = manifest.chart;
+async function pinnedChart(
+  { manifest, path }: ManifestFile,
+  { ref, version, digest }: PinnedChart,
+  field = "chart",
+): Promise<ChartToInstall> {
   if (ref.startsWith("oci://")) return { ref: `${ref}@${digest}`, version };
   const dir = resolve(dirname(path), ref);
   const found = await chartDigest(dir).catch((cause: NodeJS.ErrnoException) => {
@@ -185,10 +195,10 @@ async function pinnedChart({ manifest, path }: ManifestFile): Promise<{ ref: str
     throw new OperatorError(
       {
         code: "CHART_MISSING",
-        what: `the chart of network ${manifest.network} can't be read`,
+        what: `the ${field} of network ${manifest.network} can't be read`,
         found: `${dir}: no such directory`,
-        expected: `the directory that chart.ref in ${path} names`,
-        next: `correct chart.ref in ${path}`,
+        expected: `the directory that ${field}.ref in ${path} names`,
+        next: `correct ${field}.ref in ${path}`,
       },
       { cause },
     );
@@ -196,10 +206,19 @@ async function pinnedChart({ manifest, path }: ManifestFile): Promise<{ ref: str
   if (found !== digest)
     throw new OperatorError({
       code: "CHART_CHANGED",
-      what: `the chart of network ${manifest.network} is not the one that the parties agreed on`,
+      what: `the ${field} of network ${manifest.network} is not the one that the parties agreed on`,
       found: `${found} for ${dir}`,
-      expected: `${digest}, chart.digest in ${path}`,
+      expected: `${digest}, ${field}.digest in ${path}`,
       next: `restore the chart, or review the change and have all parties agree on its digest in ${path}`,
     });
   return { ref: dir, version };
+}
+
+async function optionalCharts(config: StackConfig, file: ManifestFile): Promise<NonNullable<PartyArgs["charts"]>> {
+  const { connector, gatewayNode } = file.manifest;
+  return {
+    ...(config.connector && connector && { connector: await pinnedChart(file, connector.chart, "connector.chart") }),
+    ...(config.gatewayNode &&
+      gatewayNode && { gatewayNode: await pinnedChart(file, gatewayNode.chart, "gatewayNode.chart") }),
+  };
 }

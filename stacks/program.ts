@@ -9,6 +9,7 @@ import { readBackupSettings, readPartySettings } from "./config.ts";
 import { kubeconfig } from "./kubeconfig.ts";
 import { settleAllocator } from "./node-settings.ts";
 import type { PartySettings } from "./party-settings.ts";
+import { secretCheck } from "./secret-check.ts";
 
 /**
  * Builds one party, as the stack's configuration and its network's manifest say, and exports the party outputs; or, where
@@ -47,15 +48,16 @@ async function build(settings: PartySettings) {
     },
     { provider: awsProvider },
   );
+  const access = kubeconfig(cluster, config);
   const kubernetesProvider = new kubernetes.Provider("kubernetes", {
-    kubeconfig: kubeconfig(cluster, config),
+    kubeconfig: access,
     // Otherwise a changed kubeconfig could mean another cluster, and everything in it would be replaced.
     clusterIdentifier: `${config.accountId}/${config.region}/${clusterNameOf(config.cluster)}`,
     enableConfigMapMutable: true,
   });
   const { outputs } = new Party(
     name,
-    { ...settings, allocator, cluster },
+    { ...settings, allocator, cluster, checkSecrets: secretCheck(access, settings) },
     { providers: [awsProvider, kubernetesProvider] },
   );
   return outputs;

@@ -6,8 +6,8 @@ import { checkArgs } from "../check-args.ts";
 export interface SecretSource {
   /** Name of the Kubernetes Secret, as the chart that reads it expects. */
   name: string;
-  /** Name of the secret in AWS Secrets Manager. */
-  remoteName: string;
+  /** Name of the secret in AWS Secrets Manager, or its ARN. */
+  remoteName: pulumi.Input<string>;
   /** `registry`: a Docker configuration, whole. `fields`: a JSON object, one key of the Secret for each of its fields. */
   form: "registry" | "fields";
 }
@@ -36,6 +36,7 @@ export class ExternalSecrets extends pulumi.ComponentResource {
       new Set(names).size !== names.length && { propertyPath: "secrets", reason: "names one Secret twice" },
       ...args.secrets.map(
         ({ remoteName }, index) =>
+          typeof remoteName === "string" &&
           remoteName.trim() === "" && { propertyPath: `secrets[${index}].remoteName`, reason: "is empty" },
       ),
     ]);

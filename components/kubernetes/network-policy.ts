@@ -1,8 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { checkArgs } from "../check-args.ts";
-
-type Labels = Readonly<Record<string, string>>;
+import { inNamespace, type Labels, pod, tcp, toAws, toDns } from "./network-rules.ts";
 
 export interface CoreNetworkPolicyArgs {
   namespace: pulumi.Input<string>;
@@ -90,27 +89,6 @@ export function closedOnly(cidrs: string[], mayBeEmpty = false): string[] {
   const reason = open === undefined ? "is empty: no peer could connect" : `${open} lets everybody in`;
   throw new pulumi.InputPropertyError({ propertyPath: "peerCidrs", reason });
 }
-
-const tcp = (port: number) => ({ protocol: "TCP", port });
-const pod = (matchLabels: Labels) => ({ podSelector: { matchLabels } });
-const inNamespace = (name: string) => ({ matchLabels: { "kubernetes.io/metadata.name": name } });
-
-/** Names are answered by CoreDNS, or by the node's cache in front of it. */
-const toDns = {
-  to: [
-    { namespaceSelector: inNamespace("kube-system"), podSelector: { matchLabels: { "k8s-app": "kube-dns" } } },
-    { ipBlock: { cidr: "169.254.20.10/32" } },
-  ],
-  ports: [{ protocol: "UDP", port: 53 }, tcp(53)],
-};
-
-/** The node's own role is behind the link-local addresses: a core has a role of its own. */
-const linkLocal = "169.254.0.0/16";
-
-const toAws = (cidrs: readonly string[]) => ({
-  to: cidrs.map((cidr) => ({ ipBlock: cidr === "0.0.0.0/0" ? { cidr, except: [linkLocal] } : { cidr } })),
-  ports: [tcp(443)],
-});
 
 /** A rule about peers; none while no peer is known, since one without addresses would be about everybody. */
 const ifAny = <R>(blocks: Blocks, rule: (known: { ipBlock: { cidr: string } }[]) => R): pulumi.Output<R[]> =>

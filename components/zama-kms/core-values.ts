@@ -91,7 +91,7 @@ export interface CoreValues {
   grpcHeathProbe?: { image: ChartImage };
 }
 
-interface ChartImage {
+export interface ChartImage {
   name: string;
   tag: string;
   pullPolicy: "IfNotPresent";
@@ -136,7 +136,7 @@ export function coreValues(manifest: NetworkManifest, settings: CoreSettings): C
 }
 
 /** The chart joins name and tag with a colon, so the digest rides on the tag; the runtime goes by the digest. */
-function chartImage({ repository, tag, digest }: ToolImage): ChartImage {
+export function chartImage({ repository, tag, digest }: ToolImage): ChartImage {
   return { name: repository, tag: `${tag}@${digest}`, pullPolicy: "IfNotPresent" };
 }
 

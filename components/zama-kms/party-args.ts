@@ -1,10 +1,18 @@
+import type { ResourceHookFunction } from "@pulumi/pulumi";
 import type { Digest } from "../../contract/names.ts";
 import type { ManifestParty, NetworkManifest } from "../../contract/network-manifest.ts";
+import type { OptionalRelease } from "../../contract/optional-releases.ts";
 import type { PartyCard } from "../../contract/party-card.ts";
 import type { StackConfig } from "../../contract/stack-config.ts";
 import type { TrustedRelease } from "../../contract/trusted-release.ts";
 import type { AllocatorSize } from "../aws/enclave-allocator.ts";
 import type { PartyCluster } from "../aws/party-cluster.ts";
+
+/** Directory of a chart, or `oci://…@sha256:…`; its digest was checked by whoever read it. */
+export interface ChartToInstall {
+  ref: string;
+  version: string;
+}
 
 export interface PartyArgs {
   manifest: NetworkManifest;
@@ -17,6 +25,10 @@ export interface PartyArgs {
   /** What this party runs, out of the manifest's trusted releases. */
   release: TrustedRelease;
   chart: { ref: string; version: string };
+  /** Charts of what runs beside the core, as far as the network agreed on them and this party wants them. */
+  charts?: { connector?: ChartToInstall; gatewayNode?: ChartToInstall };
+  /** What looks, before a release is made or changed, whether the Secrets are there that it reads. @default nothing */
+  checkSecrets?: (of: OptionalRelease) => ResourceHookFunction;
   allocator: AllocatorSize;
   /** Of everything in AWS, and of the machines that node groups make. */
   tags: Readonly<Record<string, string>>;

@@ -17,6 +17,7 @@ import { createPeerEndpoints, createPeerServices, settleEndpointService } from "
 import { createNodes } from "./party-nodes.ts";
 import { createOptions } from "./party-options.ts";
 import { type PartyParts, partyOutputs, type Roles } from "./party-outputs.ts";
+import { createOptionalReleases } from "./party-releases.ts";
 import { backupOf, connectorRights, coreRights } from "./party-rights.ts";
 import { partyRoleNames } from "./party-role-names.ts";
 import { createVaults, type Vaults } from "./party-stores.ts";
@@ -52,6 +53,7 @@ export class Party extends pulumi.ComponentResource {
         : undefined;
     const zones = zoneIds(args.cluster.privateSubnetIds, { parent: this });
     createOptions(this, name, args, place.namespace);
+    createOptionalReleases(this, name, args, { place, database, guards });
     this.outputs = partyOutputs(args, {
       ...{ vaults, roles, key, txSenderKey, signingKey, zoneIds: zones, endpoints, place, prober, core },
       ...{ endpointServiceName, database },

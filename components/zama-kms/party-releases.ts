@@ -1,0 +1,87 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { PartyOutputs } from "../../contract/party-outputs.ts";
+import { databaseSecret } from "../../contract/release-secrets.ts";
+import { enclaveNodeKey } from "../aws/enclave-nodegroup.ts";
+import { ExternalSecrets } from "../kubernetes/external-secrets.ts";
+import { type PartyNamespace, partyNames } from "../kubernetes/party-namespace.ts";
+import { ConnectorRelease } from "./connector-release.ts";
+import { createConnectorTraffic } from "./connector-traffic.ts";
+import type { ConnectorDatabaseAddress } from "./connector-values.ts";
+import { coreObjects } from "./core-release.ts";
+import { gatewayNodeUrl } from "./gateway-node-values.ts";
+import type { PartyArgs } from "./party-args.ts";
+
+/** What an optional release is built upon. */
+export interface ReleaseGround {
+  place: PartyNamespace;
+  database: pulumi.Output<PartyOutputs["database"]> | undefined;
+  /** What has to be there before any release: the Secrets, the network policies. */
+  guards: readonly pulumi.Resource[];
+}
+
+/** What runs beside the core, each only where the stack file asks for it. */
+export function createOptionalReleases(parent: pulumi.Resource, name: string, args: PartyArgs, ground: ReleaseGround) {
+  createConnector(parent, name, args, ground);
+}
+
+function createConnector(parent: pulumi.Resource, name: string, args: PartyArgs, ground: ReleaseGround) {
+  const { config, manifest, party, charts } = args;
+  if (config.connector === undefined) return;
+  const agreed = agreedOn(manifest.connector, "connector");
+  const { place } = ground;
+  const secret = createDatabaseSecret(parent, name, args, ground);
+  const traffic = createConnectorTraffic(parent, name, args, place.namespace);
+  new ConnectorRelease(
+    `${name}-kms-connector`,
+    {
+      namespace: place.namespace,
+      agreed,
+      chart: agreedOn(charts?.connector, "connector.chart"),
+      coreEndpoint: `http://${coreObjects(party.id).services.core}:${manifest.ports.grpc}`,
+      database: databaseAddress(args, ground),
+      gatewayNodeUrl: config.gatewayNode && gatewayNodeUrl,
+      serviceAccount: partyNames.serviceAccounts.connector,
+      configMapName: partyNames.configMap,
+      nodeKey: enclaveNodeKey,
+      before: args.checkSecrets?.("connector"),
+    },
+    { parent, dependsOn: [place, ...ground.guards, ...secret, ...traffic] },
+  );
+}
+
+/** The database of this stack, through its name in the cluster; or one that exists. */
+function databaseAddress({ config }: PartyArgs, { database }: ReleaseGround): ConnectorDatabaseAddress {
+  const { connectorDatabase: own, connector } = config;
+  if (own === undefined || database === undefined) {
+    const { name, sslmode } = connector?.database ?? { name: "kmsconnector", sslmode: "require" };
+    return { name, sslmode };
+  }
+  const endpoint = database.apply((made) => `${made?.host}:5432`);
+  return { endpoint, name: own.name, sslmode: own.withoutTls?.sslmode ?? "require" };
+}
+
+/** AWS makes the user's password of a database of this stack: nobody else has to name where it lies. */
+function createDatabaseSecret(parent: pulumi.Resource, name: string, { config }: PartyArgs, ground: ReleaseGround) {
+  const { secrets } = config;
+  if (ground.database === undefined || secrets === undefined || !("externalSecrets" in secrets)) return [];
+  const { storeKind: kind, storeName, from } = secrets.externalSecrets;
+  if (from.some((source) => source.name === databaseSecret)) return [];
+  const remoteName = ground.database.apply((made) => String(made?.passwordSecretArn));
+  return [
+    new ExternalSecrets(
+      `${name}-database-secret`,
+      {
+        namespace: ground.place.namespace,
+        store: { kind, name: storeName },
+        secrets: [{ name: databaseSecret, remoteName, form: "fields" }],
+      },
+      { parent },
+    ),
+  ];
+}
+
+/** Whoever reads the stack file has checked it. */
+function agreedOn<T>(value: T | undefined, field: string): T {
+  if (value !== undefined) return value;
+  throw new pulumi.InputPropertyError({ propertyPath: field, reason: "the manifest agrees on none" });
+}
