@@ -112,6 +112,10 @@ export const ZamaKmsPartyOutputs = z.strictObject({
       memoryMib: z.int().describe("Memory, in MiB."),
     })
     .describe("What each node sets aside for enclaves."),
+  enclaveNodegroup: z
+    .string()
+    .optional()
+    .describe("Node group of the nodes that run enclaves. Left out by stacks of before."),
   database: z
     .strictObject({
       endpoint: z.string().describe("Host and port."),

@@ -9,7 +9,7 @@ export const enclaveFitsItsNode: StackRule = {
   why: "Too few huge pages, and the pod stays Pending for ever; nothing that it prints says why.",
   source:
     "terraform-mpc-modules modules/mpc-party/main.tf: allocator.yaml; kms charts/kms-core values.yaml: nitroEnclave",
-  fix: "enclave in the manifest; quorate:enclaveNodes.allocatorCpuCount and allocatorMemoryMib in the stack file",
+  fix: "enclave in the manifest; quorate:enclaveNodes.allocatorSharePercent, allocatorCpuCount and allocatorMemoryMib in the stack file",
   checkStack(subjects, tell, each) {
     const [release] = coreRelease(subjects);
     each(release ? enclaveNodeGroups(subjects) : [], (group) => {

@@ -5,9 +5,9 @@ export const imagesByDigest: ResourceRule = {
   id: "images-by-digest",
   severity: "advisory",
   guarantees: "Every container runs from an image that is named by its digest.",
-  why: "A tag can be moved. Advisory, because AWS publishes its device plugin by tag alone; what runs in the enclave is proven by its measurements.",
+  why: "A tag can be moved. Advisory, because AWS publishes its device plugin by tag alone: whoever has looked its digest up names it. What runs in the enclave is proven by its measurements.",
   source: "terraform-mpc-modules modules/mpc-party/main.tf: aws-nitro-enclaves-k8s-device-plugin:v0.3",
-  fix: "trustedReleases[].image.digest in the manifest; quorate:proberImage in the stack file",
+  fix: "trustedReleases[].image.digest in the manifest; quorate:proberImage and quorate:enclaveNodes.devicePluginImage in the stack file",
   types: imageTypes,
   check(subject, tell) {
     for (const { field, image } of imagesOf(subject))

@@ -22,7 +22,7 @@ interface LaunchTemplateArgs {
   image: NodeImage;
   volumeKeyArn?: string | undefined;
   allocator: AllocatorSize;
-  securityGroupIds?: readonly string[] | undefined;
+  securityGroupIds?: readonly pulumi.Input<string>[] | undefined;
   tags?: Readonly<Record<string, string>>;
 }
 
@@ -37,8 +37,10 @@ export function createLaunchTemplate(
   args: LaunchTemplateArgs,
   settled: Settled,
 ): aws.ec2.LaunchTemplate {
+  const own = "amiId" in args.image;
   return new aws.ec2.LaunchTemplate(
-    `${name}-template`,
+    // EKS never brings a node group from Amazon's image to another; of another template it is made anew.
+    own ? `${name}-own-image-template` : `${name}-template`,
     {
       updateDefaultVersion: true,
       ...("amiId" in args.image && { imageId: args.image.amiId }),

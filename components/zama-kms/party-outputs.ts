@@ -3,6 +3,7 @@ import type { Arn } from "../../contract/names.ts";
 import { type NetworkManifest, partyHost } from "../../contract/network-manifest.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
+import type { EnclaveNodegroup } from "../aws/enclave-nodegroup.ts";
 import type { PartyRole } from "../aws/party-role.ts";
 import type { PeerEndpoints } from "../aws/peer-endpoints.ts";
 import type { SigningKey } from "../aws/signing-key.ts";
@@ -31,6 +32,7 @@ export interface PartyParts {
   zoneIds: pulumi.Output<string[]>;
   endpoints: PeerEndpoints;
   place: PartyNamespace;
+  nodegroup: EnclaveNodegroup;
   prober: Prober;
   /** By which peers connect; absent while there is none. */
   endpointServiceName: pulumi.Output<string> | undefined;
@@ -96,6 +98,7 @@ export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyO
 
 type Deployed =
   | "cluster"
+  | "enclaveNodegroup"
   | "namespace"
   | "configMapName"
   | "release"
@@ -125,6 +128,7 @@ function deployed(args: PartyArgs, parts: PartyParts): Pick<Outputs<PartyOutputs
   const caKey = `${vaults.prefixes.public}/CACert/${signingKeyHandle}`;
   const fields = {
     cluster: pulumi.output({ name: args.cluster.clusterName, region: args.config.region }),
+    enclaveNodegroup: parts.nodegroup.nodegroupName,
     namespace: place.namespace,
     configMapName: place.configMapName,
     release: pulumi

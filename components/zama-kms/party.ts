@@ -55,7 +55,7 @@ export class Party extends pulumi.ComponentResource {
     createOptions(this, name, args, place.namespace);
     createOptionalReleases(this, name, args, { place, database, guards });
     this.outputs = partyOutputs(args, {
-      ...{ vaults, roles, key, txSenderKey, signingKey, zoneIds: zones, endpoints, place, prober, core },
+      ...{ vaults, roles, key, txSenderKey, signingKey, zoneIds: zones, endpoints, place, nodegroup, prober, core },
       ...{ endpointServiceName, database },
     });
     this.registerOutputs({ ...this.outputs });

@@ -54,6 +54,18 @@ describe("the allocator's size", () => {
   });
 });
 
+test.each([
+  ["c7a.16xlarge", true],
+  ["c7a.48xlarge", true],
+  ["c7i.16xlarge", true],
+  ["c7i.24xlarge", false],
+  ["m7i.48xlarge", false],
+  ["c7a.large", false],
+  ["t3.xlarge", false],
+])("whether %s can run enclaves is what AWS documents: %s", (name, can) => {
+  expect(machine(name).enclaves).toBe(can);
+});
+
 describe("a node", () => {
   test("offers what the allocator took, and less of the rest", () => {
     const node = nodeObject(args());

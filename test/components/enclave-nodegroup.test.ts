@@ -25,8 +25,8 @@ const policiesOf = (stack: MockStack<unknown>) =>
     .map(({ inputs }) => inputs.policyArn.split("/").at(-1))
     .sort();
 
-const userDataOf = (stack: MockStack<unknown>) =>
-  Buffer.from(stack.get("n-template").inputs.userData, "base64").toString();
+const userDataOf = (stack: MockStack<unknown>, template = "n-template") =>
+  Buffer.from(stack.get(template).inputs.userData, "base64").toString();
 
 test("a node group needs a cluster, an instance type, an image release and sizes", async () => {
   const stack = await nodes();
@@ -123,10 +123,11 @@ test("an image of one's own is told its cluster, and EKS neither type nor releas
     },
     labels: { nodepool: "kms" },
   });
-  expect(stack.get("n-template").inputs.imageId).toBe("ami-0123456789abcdef0");
+  const template = "n-own-image-template";
+  expect(stack.get(template).inputs.imageId).toBe("ami-0123456789abcdef0");
   const { inputs } = stack.get("n-nodegroup");
   for (const field of ["amiType", "releaseVersion", "version"]) expect(inputs).not.toHaveProperty(field);
-  const [, config = "", script = ""] = userDataOf(stack).split("--quorate\n");
+  const [, config = "", script = ""] = userDataOf(stack, template).split("--quorate\n");
   expect(config).toMatchInlineSnapshot(`
     "Content-Type: application/node.eks.aws
 

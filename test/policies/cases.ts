@@ -365,7 +365,12 @@ export const cases: Record<string, Case> = {
   "node-image-decided": {
     refused: [nodeGroup({ releaseVersion: undefined })],
     says: ["nodes: releaseVersion | none: the newest on the day | a release such as 1.33.8-20260304"],
-    passes: [nodeGroup(), nodeGroup({ amiType: "CUSTOM", releaseVersion: undefined })],
+    passes: [
+      template({ imageId: "ami-0123456789abcdef0" }),
+      nodeGroup({ releaseVersion: undefined }),
+      { ...nodeGroup(), name: "others", madeFrom: {} },
+      { ...nodeGroup({ amiType: "CUSTOM", releaseVersion: "ami-0123456789abcdef0" }), name: "made", madeFrom: {} },
+    ],
   },
   "node-has-no-back-door": {
     refused: [

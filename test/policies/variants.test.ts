@@ -3,6 +3,7 @@ import { keyNeedsAttestation } from "../../policies/key-needs-attestation.ts";
 import { keyRootNeverDecrypts } from "../../policies/key-root-never-decrypts.ts";
 import { networkPolicyEnforced } from "../../policies/network-policy-enforced.ts";
 import { noSpotOnMainnet } from "../../policies/no-spot-on-mainnet.ts";
+import { nodeImageDecided } from "../../policies/node-image-decided.ts";
 import { publicVaultReadOnly } from "../../policies/public-vault-read-only.ts";
 import { tlsNeverOff } from "../../policies/tls-never-off.ts";
 import { vaultKeepsVersions } from "../../policies/vault-keeps-versions.ts";
@@ -117,6 +118,20 @@ test("what is for the mainnet alone leaves other networks be, and a stack that d
   expect(asked(noSpotOnMainnet, [spot], "testnet")).toEqual([]);
   expect(asked(noSpotOnMainnet, [spot], "mainnet")).toHaveLength(1);
   expect(asked(noSpotOnMainnet, [spot], undefined as never)).toHaveLength(1);
+});
+
+test("an image of one's own has no release beside it", () => {
+  const group: Made = {
+    type: "aws:eks/nodeGroup:NodeGroup",
+    props: { releaseVersion: "1.33.8-20260304" },
+    madeFrom: { launchTemplate: "template" },
+  };
+  const template: Made = {
+    type: "aws:ec2/launchTemplate:LaunchTemplate",
+    name: "template",
+    props: { imageId: "ami-0123456789abcdef0" },
+  };
+  expect(asked(nodeImageDecided, [template, group])).toEqual([expect.stringContaining("beside an image of one's own")]);
 });
 
 const hours = (count: number) => new Date(Date.now() + count * 3_600_000).toISOString();

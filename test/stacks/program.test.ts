@@ -62,6 +62,7 @@ test("the program exports the party outputs, exactly", async () => {
       "contract": "party/v1",
       "database": null,
       "elasticIp": null,
+      "enclaveNodegroup": "party-1-enclaves-nodegroup",
       "endpointServiceName": "com.amazonaws.vpce.eu-west-1.vpce-svc-00000000000000001",
       "kubeip": null,
       "manifestDigest": "sha256:7efce29f3b27223975d4cf31c659a9efb1f0495ea12fdb65e6e327baccdd5fc9",

@@ -196,6 +196,7 @@ const nodeGroup: AwsResource = {
     requireSubnets(caller, "CreateNodegroup", list<string>(inputs.subnetIds));
     checkSettings(caller, "CreateNodegroup", inputs, ofCluster);
     const version = text(inputs.version ?? ofCluster.version);
+    const imageId = ownImage(caller, inputs);
     return {
       id,
       computed: {
@@ -206,7 +207,8 @@ const nodeGroup: AwsResource = {
         instanceTypes: inputs.instanceTypes ?? (inputs.launchTemplate ? [] : ["t3.medium"]),
         updateConfig: inputs.updateConfig ?? { maxUnavailable: 1 },
         version,
-        releaseVersion: inputs.releaseVersion ?? `${version}.0-20260304`,
+        releaseVersion: inputs.releaseVersion ?? imageId ?? `${version}.0-20260304`,
+        ...(imageId !== undefined && { amiType: "CUSTOM" }),
         launchTemplate: completeTemplate(caller, inputs),
       },
     };
@@ -214,9 +216,11 @@ const nodeGroup: AwsResource = {
   update(caller, _id, inputs, before) {
     const ofCluster = requireCluster(caller, "UpdateNodegroupVersion", inputs.clusterName);
     checkSettings(caller, "UpdateNodegroupVersion", inputs, ofCluster);
+    const imageId = ownImage(caller, inputs);
     return {
       version: inputs.version ?? before.version,
-      releaseVersion: inputs.releaseVersion ?? before.releaseVersion,
+      releaseVersion: inputs.releaseVersion ?? imageId ?? before.releaseVersion,
+      ...(imageId !== undefined && { amiType: "CUSTOM" }),
       updateConfig: inputs.updateConfig ?? before.updateConfig,
       launchTemplate: completeTemplate(caller, inputs),
       status: "UPDATING",
@@ -234,6 +238,13 @@ function completeTemplate(caller: AwsCaller, inputs: Properties): Properties | u
   const asked = record(inputs.launchTemplate) as { id?: string; name?: string; version?: string };
   const { id, name } = launchTemplateVersion(caller, asked);
   return { ...asked, id, name };
+}
+
+/** The image that the launch template names; of such a group EKS says that its type is `CUSTOM` and its release the image's id. */
+function ownImage(caller: AwsCaller, inputs: Properties): string | undefined {
+  if (!inputs.launchTemplate) return undefined;
+  const { props } = launchTemplateVersion(caller, record(inputs.launchTemplate));
+  return props.imageId as string | undefined;
 }
 
 function checkSettings(caller: AwsCaller, operation: string, inputs: Properties, ofCluster: Properties): void {

@@ -3,7 +3,10 @@ export interface InstanceType {
   vcpus: number;
   memoryMib: number;
   threadsPerCore: 1 | 2;
-  /** Nitro Enclaves need four vCPUs, and no burstable type has them. @see https://docs.aws.amazon.com/enclaves/latest/user/nitro-enclave.html */
+  /**
+   * Nitro Enclaves need four vCPUs; no burstable type has them, nor have the largest two of the seventh Intel generation.
+   * @see https://docs.aws.amazon.com/enclaves/latest/user/nitro-enclave.html
+   */
   enclaves: boolean;
   maxPods: number;
 }
@@ -52,7 +55,7 @@ function sizeOf(name: string): Omit<InstanceType, "name"> | undefined {
     vcpus,
     memoryMib: vcpus * kind.gibPerVcpu * 1024,
     threadsPerCore: kind.threadsPerCore,
-    enclaves: vcpus >= 4,
+    enclaves: vcpus >= 4 && !(family.endsWith("7i") && ["24xlarge", "48xlarge"].includes(size)),
     // Addresses of all network interfaces less one each, plus two host-network pods. @see https://github.com/awslabs/amazon-eks-ami
     maxPods: vcpus <= 2 ? 29 : vcpus <= 8 ? 58 : vcpus <= 48 ? 234 : 737,
   };
