@@ -104,6 +104,11 @@ export const ZamaKmsPartyOutputs = z.strictObject({
   trustedReleases: z.array(TrustedRelease).min(1).describe("Releases that the party's core accepts from its peers."),
   endpointServiceName: z.string().nullable().describe("PrivateLink endpoint service by which peers connect to it."),
   elasticIp: z.ipv4().nullable().describe("Public address by which peers connect to it."),
+  furtherIps: z
+    .array(z.ipv4())
+    .max(15)
+    .optional()
+    .describe("Further addresses of its nodes, from which its connections may come too. Left out: there is none."),
   kubeip: z.string().nullable().describe("State of KubeIP, which keeps that address on the node."),
   securityGroupIds: z.array(z.string()).describe("Security groups of the cluster and of its endpoints."),
   allocator: z

@@ -3,6 +3,7 @@ import { ConnectorDatabase } from "./connector-database.ts";
 import { CoreEviction, Monitoring, NetworkPolicyChoice, SecretsChoice } from "./core-guards.ts";
 import { EnclaveNodes } from "./enclave-nodes.ts";
 import { elsewhereAdministered, isAdministeredHere, KeyArn, keptKey, RoleName } from "./key-choice.ts";
+import { KubeIpChoice } from "./kubeip.ts";
 import { AccountId, Arn, HostLabel, NetworkName, PartyId, Region } from "./names.ts";
 import { ConnectorChoice, CoreClientChoice, GatewayNodeChoice } from "./optional-releases.ts";
 import { Access, Pauser } from "./party-options.ts";
@@ -201,6 +202,9 @@ export const ZamaKmsStackConfig = z.strictObject({
     .describe(
       "Private DNS zone in this party's VPC with a name for each peer, such as `mpc-partners.local`. Left out: no zone.",
     ),
+  kubeip: KubeIpChoice.optional().describe(
+    "The party's public addresses and the subnets of its nodes, where the network's transport is `kubeip`.",
+  ),
   connectorDatabase: ConnectorDatabase.optional().describe(
     "The connector's PostgreSQL database. Left out: none; `{}` is the usual one.",
   ),

@@ -84,7 +84,9 @@ function sayings(outputs: PartyOutputs, caCertificate: PartyCard["caCertificate"
 
 function endpointOf(outputs: PartyOutputs): CardEndpoint | null {
   const { transport, endpointServiceName: serviceName, availabilityZoneIds = [], elasticIp } = outputs;
-  if (transport === "kubeip") return elasticIp === null ? null : { transport, elasticIp };
+  const { furtherIps = [] } = outputs;
+  if (transport === "kubeip")
+    return elasticIp === null ? null : { transport, elasticIp, ...(furtherIps.length > 0 && { furtherIps }) };
   return serviceName === null ? null : { transport, serviceName, availabilityZoneIds };
 }
 

@@ -65,6 +65,7 @@ function checkRoleNames(config: StackConfig, source: string): void {
   const made = [
     [names.core, "core"],
     [names.connector, "connector"],
+    ...(config.kubeip ? [[`${names.core}-kubeip`, "core"]] : []),
     ...(config.access?.breakGlass ? [[`${names.core}-break-glass`, "core"]] : []),
   ] as const;
   for (const [name, kind] of made)

@@ -12,6 +12,7 @@ import type { StackConfig } from "../contract/stack-config.ts";
 import type { TrustedRelease } from "../contract/trusted-release.ts";
 import { checkAccounts } from "./account-checks.ts";
 import { chartDigest } from "./chart-digest.ts";
+import { checkKubeIp } from "./kubeip-settings.ts";
 import { type ManifestFile, partyInManifest } from "./manifest-file.ts";
 import { checkNodes, nodeNotes } from "./node-settings.ts";
 import { checkReleases } from "./optional-releases.ts";
@@ -51,12 +52,12 @@ export async function settleParty(
   source: string,
   peers: PeerCards = noPeerCards,
 ): Promise<PartySettings> {
-  checkTransport(file);
   checkChart(file);
   const party = ownEntry(config, file, source);
   const release = ownRelease(config, file, source);
   checkMeasurements(config, release, file, source);
   checkAccounts(config, source);
+  checkKubeIp(config, file, source);
   checkNodes(config, file, source);
   checkEndpointService(config, file, source);
   checkReleases(config, file, source);
@@ -80,18 +81,6 @@ export async function settleParty(
     nodeNotes: nodeNotes(config),
     proberSource: await readFile(new URL("../components/kubernetes/prober.mjs", import.meta.url), "utf8"),
   };
-}
-
-/** Until the other transport is built, a network that agreed on it has to hear so: half of a party would look like a whole one. */
-function checkTransport({ manifest, path }: ManifestFile) {
-  if (manifest.transport !== "privatelink")
-    throw new OperatorError({
-      code: "TRANSPORT_NOT_BUILT",
-      what: `network ${manifest.network}: parties of this transport can not be built yet`,
-      found: `transport: ${manifest.transport} in ${path}`,
-      expected: "privatelink",
-      next: `have all parties agree on transport: privatelink in ${path}`,
-    });
 }
 
 /** A chart takes any values and drops those that it does not know, without a word. */
@@ -172,6 +161,7 @@ export function checkMeasurements(
 /** A service in a region where the network has none would be found by nobody who follows its agreement. */
 function checkEndpointService(config: StackConfig, { manifest, path }: ManifestFile, source: string): void {
   const regions = endpointServiceRegions(manifest);
+  if (manifest.transport !== "privatelink") return;
   if (config.endpointService !== "created" || regions === undefined || regions.includes(config.region)) return;
   throw new OperatorError({
     code: "ENDPOINT_SERVICE_REGION",

@@ -9,6 +9,13 @@ import { createLaunchTemplate, type NodeImage } from "./enclave-launch-template.
 /** Label and taint of an enclave node. */
 export const enclaveNodeKey = "node.kubernetes.io/enclave-enabled";
 
+/** Spelled as Kubernetes does. */
+export interface EnclaveTaint {
+  key: string;
+  value: string;
+  effect: "NoSchedule";
+}
+
 /** Keeps everything off an enclave node that does not tolerate it; spelled as Kubernetes does. */
 export const enclaveTaints = [{ key: enclaveNodeKey, value: "true", effect: "NoSchedule" }] as const;
 
@@ -37,7 +44,9 @@ export interface EnclaveNodegroupArgs {
   /** Whether Session Manager opens shells on the nodes. @default false */
   ssm?: boolean;
   /** Beside the cluster's own. @default none */
-  securityGroupIds?: readonly string[] | undefined;
+  securityGroupIds?: readonly pulumi.Input<string>[] | undefined;
+  /** Beside the one for enclaves, until somebody takes them away. @default none */
+  taints?: readonly EnclaveTaint[] | undefined;
   /** Beside the one for enclaves. @default none */
   labels?: Readonly<Record<string, string>>;
   /** Of machines, volumes and network interfaces, which a provider's default tags do not reach. @default none */
@@ -60,8 +69,9 @@ export class EnclaveNodegroup extends pulumi.ComponentResource {
     super("quorate:aws:EnclaveNodegroup", name, {}, opts);
     const labels = { ...args.labels, [enclaveNodeKey]: "true" };
     const { role, policies } = createNodeRole(this, name, args.region, args.ssm ?? false);
-    const template = createLaunchTemplate(this, name, args, { rootVolumeGib, labels, taints: enclaveTaints });
-    const nodegroup = createNodegroup(this, name, args, { role, policies, template, labels });
+    const taints = [...enclaveTaints, ...(args.taints ?? [])];
+    const template = createLaunchTemplate(this, name, args, { rootVolumeGib, labels, taints });
+    const nodegroup = createNodegroup(this, name, args, { role, policies, template, labels, taints });
     this.nodegroupName = nodegroup.nodeGroupName;
     this.nodeRoleArn = role.arn;
     this.registerOutputs({ nodegroupName: this.nodegroupName, nodeRoleArn: this.nodeRoleArn });
@@ -121,7 +131,12 @@ function createNodegroup(
     policies,
     template,
     labels,
-  }: ReturnType<typeof createNodeRole> & { template: aws.ec2.LaunchTemplate; labels: Record<string, string> },
+    taints,
+  }: ReturnType<typeof createNodeRole> & {
+    template: aws.ec2.LaunchTemplate;
+    labels: Record<string, string>;
+    taints: readonly EnclaveTaint[];
+  },
 ) {
   return new aws.eks.NodeGroup(
     `${name}-nodegroup`,
@@ -136,7 +151,7 @@ function createNodegroup(
       scalingConfig: { minSize: args.size.min, maxSize: args.size.max, desiredSize: args.size.desired },
       updateConfig: { maxUnavailable: 1 },
       labels,
-      taints: enclaveTaints.map((taint) => ({ ...taint, effect: "NO_SCHEDULE" })),
+      taints: taints.map((taint) => ({ ...taint, effect: "NO_SCHEDULE" })),
       launchTemplate: { id: template.id, version: template.latestVersion.apply(String) },
     },
     // Without its policies the role's first node never joins.

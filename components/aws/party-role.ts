@@ -13,7 +13,7 @@ export interface PartyRoleArgs {
   /** Vaults that the role may use. Access to a key is granted by the key's policy. @default none */
   vaults?: VaultRights;
   /** Further rights, by what they are for: of things in other accounts, whose own policies can't be enough. @default none */
-  rights?: Readonly<Record<string, readonly Statement[]>>;
+  rights?: Readonly<Record<string, pulumi.Input<readonly Statement[]>>>;
 }
 
 /** The two vaults of a party, and under which prefix in them all that the party writes lies. */
@@ -45,7 +45,7 @@ export class PartyRole extends pulumi.ComponentResource {
     for (const [kind, statements] of Object.entries(args.rights ?? {}))
       new aws.iam.RolePolicy(
         `${name}-${kind}-policy`,
-        { role: role.name, policy: JSON.stringify({ Version: "2012-10-17", Statement: statements }) },
+        { role: role.name, policy: pulumi.output(statements).apply(policyText) },
         { parent: this },
       );
     this.roleArn = role.arn;
@@ -53,6 +53,8 @@ export class PartyRole extends pulumi.ComponentResource {
     this.registerOutputs({ roleArn: this.roleArn, roleName: this.roleName });
   }
 }
+
+const policyText = (statements: unknown) => JSON.stringify({ Version: "2012-10-17", Statement: statements });
 
 function wildcard(text: string): boolean {
   return text === "" || /[*?]/.test(text);

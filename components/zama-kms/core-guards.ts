@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { registrySecret } from "../../contract/core-guards.ts";
+import { portsForPeers } from "../../contract/network-manifest.ts";
 import { subnetCidrs } from "../aws/subnet-cidrs.ts";
 import { AlertRules } from "../kubernetes/alert-rules.ts";
 import { DisruptionBudget } from "../kubernetes/disruption-budget.ts";
@@ -7,12 +8,14 @@ import { ExternalSecrets } from "../kubernetes/external-secrets.ts";
 import { GrafanaDashboard } from "../kubernetes/grafana-dashboard.ts";
 import { CoreNetworkPolicy } from "../kubernetes/network-policy.ts";
 import type { PartyNamespace } from "../kubernetes/party-namespace.ts";
+import { peerGateName } from "../kubernetes/peer-gate.ts";
 import { proberName } from "../kubernetes/prober.ts";
 import { ServiceMonitor } from "../kubernetes/service-monitor.ts";
 import { coreAlerts } from "./core-alerts.ts";
 import { coreDashboard } from "./core-dashboard.ts";
 import { coreSelector } from "./core-values.ts";
 import type { PartyArgs } from "./party-args.ts";
+import { peerBlocks } from "./party-kubeip.ts";
 
 /** Labels of pods that the charts of core and connector make; the same in every version that we know. */
 const pods = {
@@ -50,9 +53,11 @@ function createNetworkPolicy(parent: pulumi.Resource, name: string, args: PartyA
     {
       namespace: place.namespace,
       ports: manifest.ports,
-      pods,
-      // Peers come through the load balancer and leave through endpoints, and both lie in the cluster's subnets.
-      peerCidrs: subnetCidrs(cluster.privateSubnetIds, { parent }),
+      ...(manifest.transport === "kubeip"
+        ? { pods: { ...pods, gate: { app: peerGateName } }, peerCidrs: peerBlocks(args), peersMayBeUnknown: true }
+        : // Peers come through the load balancer and leave through endpoints, and both lie in the cluster's subnets.
+          { pods, peerCidrs: subnetCidrs(cluster.privateSubnetIds, { parent }) }),
+      peerPorts: Object.values(portsForPeers(manifest)),
       monitoringNamespace: config.monitoring?.namespace ?? "monitoring",
       awsCidrs: config.networkPolicy.awsCidrs,
     },

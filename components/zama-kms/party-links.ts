@@ -1,25 +1,49 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type ManifestParty, partyHost } from "../../contract/network-manifest.ts";
+import { type ManifestParty, partyHost, portsForPeers } from "../../contract/network-manifest.ts";
 import { clusterNameOf } from "../../contract/stack-config.ts";
 import { EndpointService } from "../aws/endpoint-service.ts";
 import { PeerEndpoints } from "../aws/peer-endpoints.ts";
 import { PeerLoadBalancer } from "../kubernetes/peer-load-balancer.ts";
-import { PeerServices } from "../kubernetes/peer-services.ts";
+import { type PeerService, PeerServices } from "../kubernetes/peer-services.ts";
 import { coreSelector } from "./core-values.ts";
 import type { PartyArgs } from "./party-args.ts";
+import { addressesOf, createKubeIp, type KubeIpParts } from "./party-kubeip.ts";
 
 type Namespace = pulumi.Input<string>;
 
 const peersOf = ({ manifest, party }: PartyArgs) => manifest.parties.filter((peer) => peer.id !== party.id);
 
-/** Ports of a core that its peers may reach. */
-function peerPorts({ manifest }: PartyArgs): Record<string, number> {
-  const { peer, metrics } = manifest.ports;
-  return manifest.privatelink?.metricsToPeers ? { peer, metrics } : { peer };
+/** This party's way to its peers, and what it takes for theirs to it. */
+export interface PartyLinks {
+  /** Of the endpoints to peers, or of the firewall in front of the own nodes. */
+  securityGroupId: pulumi.Output<string>;
+  /** Where the peers' hosts lead to, as far as that is known. */
+  peers: PeerService[];
+  /** Absent where the transport is another. */
+  kubeip: KubeIpParts | undefined;
+}
+
+/** What the network's transport needs in AWS. */
+export function createPartyLinks(parent: pulumi.Resource, name: string, args: PartyArgs): PartyLinks {
+  const { manifest } = args;
+  if (manifest.transport === "kubeip") {
+    const kubeip = createKubeIp(parent, name, args);
+    const known = peersOf(args).map((peer) => [peer, addressesOf(args, peer)] as const);
+    const peers = known.flatMap(([peer, [first]]) =>
+      first === undefined ? [] : [{ partyId: peer.id, host: partyHost(peer), addresses: [first] }],
+    );
+    return { securityGroupId: kubeip.firewall.securityGroupId, peers, kubeip };
+  }
+  const { dnsNames, securityGroupId } = createPeerEndpoints(parent, name, args);
+  const peers = manifest.parties.flatMap((peer) => {
+    const externalName = dnsNames[peer.id];
+    return externalName ? [{ partyId: peer.id, host: partyHost(peer), externalName }] : [];
+  });
+  return { securityGroupId, peers, kubeip: undefined };
 }
 
 /** This party's way to its peers: to those that have published one. */
-export function createPeerEndpoints(parent: pulumi.Resource, name: string, args: PartyArgs): PeerEndpoints {
+function createPeerEndpoints(parent: pulumi.Resource, name: string, args: PartyArgs): PeerEndpoints {
   const { cluster, config } = args;
   const peers = peersOf(args);
   warnOfUnpublished(parent, peers);
@@ -35,7 +59,7 @@ export function createPeerEndpoints(parent: pulumi.Resource, name: string, args:
       vpcId: cluster.vpcId,
       subnetIds: cluster.privateSubnetIds,
       clientSecurityGroupId: cluster.securityGroupId,
-      ports: Object.values(peerPorts(args)),
+      ports: Object.values(portsForPeers(args.manifest)),
       privateZone: config.peerDomain === undefined ? undefined : { domain: config.peerDomain, hosts },
     },
     { parent },
@@ -63,7 +87,7 @@ export function createPeerServices(
   parent: pulumi.Resource,
   name: string,
   args: PartyArgs,
-  endpoints: PeerEndpoints,
+  { peers }: PartyLinks,
   namespace: Namespace,
 ): void {
   const { manifest, party } = args;
@@ -73,23 +97,21 @@ export function createPeerServices(
       namespace,
       ports: manifest.ports,
       own: { partyId: party.id, host: partyHost(party), selector: coreSelector },
-      peers: manifest.parties.flatMap((peer) => {
-        const externalName = endpoints.dnsNames[peer.id];
-        return externalName ? [{ partyId: peer.id, host: partyHost(peer), externalName }] : [];
-      }),
+      peers,
     },
     { parent },
   );
 }
 
-/** The peers' way to this party: the name of a service of this stack's own, or of one that the manifest names. */
+/** The peers' way to this party by PrivateLink: the name of a service of this stack's own, or of one that the manifest names. */
 export function settleEndpointService(
   parent: pulumi.Resource,
   name: string,
   args: PartyArgs,
   namespace: Namespace,
 ): pulumi.Output<string> | undefined {
-  const { party, config } = args;
+  const { party, config, manifest } = args;
+  if (manifest.transport !== "privatelink") return undefined;
   const published = party.endpointServiceName;
   if (config.endpointService === "existing") return published === undefined ? undefined : pulumi.output(published);
   const { serviceName } = createEndpointService(parent, name, args, namespace);
@@ -114,7 +136,7 @@ function createEndpointService(parent: pulumi.Resource, name: string, args: Part
       environment: manifest.environment,
       clusterName: clusterNameOf(config.cluster),
       selector: coreSelector,
-      ports: peerPorts(args),
+      ports: portsForPeers(manifest),
       grpcPort: manifest.ports.grpc,
     },
     { parent },

@@ -4,12 +4,18 @@ import type { NodeImage } from "../aws/enclave-launch-template.ts";
 import { EnclaveNodegroup, enclaveTaints } from "../aws/enclave-nodegroup.ts";
 import { EnclaveDevicePlugin } from "../kubernetes/enclave-device-plugin.ts";
 import type { PartyArgs } from "./party-args.ts";
+import type { KubeIpParts } from "./party-kubeip.ts";
 
 /** What the parties call the kind of environment on their nodes. @see terraform-mpc-modules examples/mpc-party */
 const environmentLabels = { mainnet: "prod", testnet: "test", devnet: "dev" };
 
 /** The nodes that the party's enclave runs on, and what offers enclaves to the scheduler. */
-export function createNodes(parent: pulumi.Resource, name: string, args: PartyArgs): EnclaveNodegroup {
+export function createNodes(
+  parent: pulumi.Resource,
+  name: string,
+  args: PartyArgs,
+  kubeip: KubeIpParts | undefined,
+): EnclaveNodegroup {
   const { config, manifest, cluster, party } = args;
   const nodes = config.enclaveNodes;
   if (nodes.devicePlugin === "created")
@@ -25,7 +31,7 @@ export function createNodes(parent: pulumi.Resource, name: string, args: PartyAr
       cluster: {
         name: cluster.clusterName,
         version: cluster.version,
-        subnetIds: cluster.privateSubnetIds,
+        subnetIds: kubeip?.nodes.subnetIds ?? cluster.privateSubnetIds,
         securityGroupId: cluster.securityGroupId,
       },
       nodegroupName: nodes.name,
@@ -37,7 +43,8 @@ export function createNodes(parent: pulumi.Resource, name: string, args: PartyAr
       volumeKeyArn: nodes.volumeKeyArn,
       allocator: args.allocator,
       ssm: nodes.ssm,
-      securityGroupIds: nodes.securityGroupIds,
+      securityGroupIds: [...(nodes.securityGroupIds ?? []), ...(kubeip?.nodes.securityGroupIds ?? [])],
+      taints: kubeip?.nodes.taints,
       labels: {
         nodepool: "kms",
         environment: environmentLabels[manifest.environment],

@@ -5,7 +5,6 @@ import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
 import type { EnclaveNodegroup } from "../aws/enclave-nodegroup.ts";
 import type { PartyRole } from "../aws/party-role.ts";
-import type { PeerEndpoints } from "../aws/peer-endpoints.ts";
 import type { SigningKey } from "../aws/signing-key.ts";
 import type { Vault } from "../aws/vault.ts";
 import { type PartyNamespace, partyNames } from "../kubernetes/party-namespace.ts";
@@ -14,6 +13,7 @@ import type { Outputs } from "../outputs.ts";
 import { type CoreRelease, coreObjects } from "./core-release.ts";
 import type { PartyArgs } from "./party-args.ts";
 import type { KeyNames, PartyKey } from "./party-keys.ts";
+import type { PartyLinks } from "./party-links.ts";
 import { backupOf } from "./party-rights.ts";
 import type { Vaults } from "./party-stores.ts";
 
@@ -30,7 +30,7 @@ export interface PartyParts {
   txSenderKey: KeyNames | undefined;
   signingKey: SigningKey;
   zoneIds: pulumi.Output<string[]>;
-  endpoints: PeerEndpoints;
+  links: PartyLinks;
   place: PartyNamespace;
   nodegroup: EnclaveNodegroup;
   prober: Prober;
@@ -62,8 +62,7 @@ export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyO
       services: coreObjects(party.id).services,
       peerHosts: peerHosts(manifest, party.id),
       trustedReleases: manifest.trustedReleases,
-      elasticIp: null,
-      kubeip: null,
+      kubeip: parts.links.kubeip?.agent.state ?? null,
       allocator: args.allocator,
       backupVault: backup
         ? {
@@ -74,9 +73,7 @@ export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyO
           }
         : null,
       absent: {
-        ...(parts.endpointServiceName === undefined
-          ? { endpointServiceName: "the manifest does not name this party's endpoint service yet" }
-          : {}),
+        ...absentWays(args, parts),
         ...(parts.core === undefined ? { release: "the core is withheld: quorate:core in the stack file" } : {}),
         ...(parts.txSenderKey === undefined
           ? { txSenderKeyArn: "the connector has no key to sign with: quorate:txSenderKey in the stack file" }
@@ -85,14 +82,24 @@ export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyO
         ...(parts.vaults.logBucketName === undefined
           ? { auditLogBucket: "nothing is written down: quorate:audit in the stack file" }
           : {}),
-        elasticIp: `peers connect by ${manifest.transport}, which needs no public address`,
-        kubeip: `peers connect by ${manifest.transport}, which needs no public address`,
         ...(parts.database === undefined
           ? { database: "the connector has no database of this stack: quorate:connectorDatabase in the stack file" }
           : {}),
       },
     }),
     ...deployed(args, parts),
+  };
+}
+
+function absentWays({ manifest }: PartyArgs, { endpointServiceName }: PartyParts): Record<string, string> {
+  const by = `peers connect by ${manifest.transport}, which needs no`;
+  if (manifest.transport === "kubeip") return { endpointServiceName: `${by} endpoint service` };
+  return {
+    ...(endpointServiceName === undefined
+      ? { endpointServiceName: "the manifest does not name this party's endpoint service yet" }
+      : {}),
+    elasticIp: `${by} public address`,
+    kubeip: `${by} public address`,
   };
 }
 
@@ -112,13 +119,16 @@ type Deployed =
   | "signingKeyArn"
   | "availabilityZoneIds"
   | "endpointServiceName"
+  | "elasticIp"
+  | "furtherIps"
   | "database"
   | "roles"
   | "securityGroupIds";
 
 /** The fields that need something deployed. */
 function deployed(args: PartyArgs, parts: PartyParts): Pick<Outputs<PartyOutputs>, Deployed> {
-  const { vaults, roles, key, endpoints, place, prober, core } = parts;
+  const { vaults, roles, key, links, place, prober, core } = parts;
+  const addresses = links.kubeip?.addresses;
   const bucket = (vault: Vault, prefix: string) => ({
     bucketName: vault.bucketName,
     bucketArn: vault.bucketArn,
@@ -155,9 +165,14 @@ function deployed(args: PartyArgs, parts: PartyParts): Pick<Outputs<PartyOutputs
     signingKeyArn: parts.signingKey.keyArn,
     availabilityZoneIds: parts.zoneIds,
     endpointServiceName: pulumi.output(parts.endpointServiceName).apply((serviceName) => serviceName ?? null),
+    elasticIp: pulumi.output(addresses?.address).apply((address) => address ?? null),
+    // Left out where there is no more than one: an output of nothing would be one.
+    ...(addresses && args.config.enclaveNodes.maxSize > 1
+      ? { furtherIps: addresses.addresses.apply(([, ...further]) => further) }
+      : {}),
     database: pulumi.output(parts.database).apply((database) => database ?? null),
     roles: pulumi.output({ core: roles.core.roleArn, connector: roles.connector.roleArn }),
-    securityGroupIds: pulumi.output([args.cluster.securityGroupId, endpoints.securityGroupId]),
+    securityGroupIds: pulumi.output([args.cluster.securityGroupId, links.securityGroupId]),
   };
   // AWS makes the ARNs; whoever reads the outputs parses them with the contract.
   return fields as Pick<Outputs<PartyOutputs>, Deployed>;

@@ -13,7 +13,8 @@ import { CoreRelease } from "./core-release.ts";
 import type { PartyArgs } from "./party-args.ts";
 import { createDatabase } from "./party-database.ts";
 import { type PartyKey, settlePartyKey, settleTxSenderKey } from "./party-keys.ts";
-import { createPeerEndpoints, createPeerServices, settleEndpointService } from "./party-links.ts";
+import { createPeerGate } from "./party-kubeip.ts";
+import { createPartyLinks, createPeerServices, settleEndpointService } from "./party-links.ts";
 import { createNodes } from "./party-nodes.ts";
 import { createOptions } from "./party-options.ts";
 import { type PartyParts, partyOutputs, type Roles } from "./party-outputs.ts";
@@ -38,10 +39,11 @@ export class Party extends pulumi.ComponentResource {
     const key = settlePartyKey(this, name, args, roles.core);
     const txSenderKey = settleTxSenderKey(this, name, args, roles.connector);
     const signingKey = createSigningKey(this, name, args);
-    const nodegroup = createNodes(this, name, args);
-    const endpoints = createPeerEndpoints(this, name, args);
+    const links = createPartyLinks(this, name, args);
+    const nodegroup = createNodes(this, name, args, links.kubeip);
     const place = createNamespace(this, name, args, { vaults, roles, key, txSenderKey });
-    createPeerServices(this, name, args, endpoints, place.namespace);
+    createPeerServices(this, name, args, links, place.namespace);
+    if (links.kubeip) createPeerGate(this, name, args, place.namespace);
     const endpointServiceName = settleEndpointService(this, name, args, place.namespace);
     const database = createDatabase(this, name, args, place.namespace);
     const prober = createProber(this, name, args, place, nodegroup);
@@ -51,11 +53,11 @@ export class Party extends pulumi.ComponentResource {
       args.config.core === "released"
         ? createCore(this, name, args, vaults, key, place, [nodegroup, prober, certificates, ...guards])
         : undefined;
-    const zones = zoneIds(args.cluster.privateSubnetIds, { parent: this });
+    const zones = zoneIds(links.kubeip?.nodes.subnetIds ?? args.cluster.privateSubnetIds, { parent: this });
     createOptions(this, name, args, place.namespace);
     createOptionalReleases(this, name, args, { place, database, guards });
     this.outputs = partyOutputs(args, {
-      ...{ vaults, roles, key, txSenderKey, signingKey, zoneIds: zones, endpoints, place, nodegroup, prober, core },
+      ...{ vaults, roles, key, txSenderKey, signingKey, zoneIds: zones, links, place, nodegroup, prober, core },
       ...{ endpointServiceName, database },
     });
     this.registerOutputs({ ...this.outputs });

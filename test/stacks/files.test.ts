@@ -256,12 +256,21 @@ describe("a stack that does not fit its network is refused:", () => {
     expect(await problem(offer, agreed)).toMatchObject({ expected: expect.stringContaining("privatelink.regions") });
   });
 
-  test("a transport that this program can not build", async () => {
+  test("public addresses without a place for the nodes, or fewer than nodes", async () => {
     const manifest = { ...rawManifest(), transport: "kubeip" };
     expect(await problem(() => {}, manifest)).toMatchObject({
-      code: "TRANSPORT_NOT_BUILT",
+      code: "KUBEIP_SETTINGS_MISSING",
       found: expect.stringContaining("transport: kubeip"),
-      expected: "privatelink",
+    });
+    // biome-ignore lint/suspicious/noExplicitAny: as raw as YAML gives it
+    const short = (config: any) => {
+      config.kubeip = { publicSubnetIds: ["subnet-0c"], allocationIds: ["eipalloc-01"] };
+      config.enclaveNodes.maxSize = 2;
+    };
+    expect(await problem(short, manifest)).toMatchObject({
+      code: "ADDRESS_POOL_TOO_SMALL",
+      found: expect.stringMatching(/^1 in quorate:kubeip\.allocationIds/),
+      expected: expect.stringMatching(/^at least 2/),
     });
   });
 
