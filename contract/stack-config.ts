@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LoadBalancerController, PrometheusOperator } from "./cluster-tools.ts";
 import { ConnectorDatabase } from "./connector-database.ts";
 import { CoreEviction, Monitoring, NetworkPolicyChoice, SecretsChoice } from "./core-guards.ts";
 import { EnclaveNodes } from "./enclave-nodes.ts";
@@ -42,6 +43,8 @@ export const ClusterChoice = z.union(
             .describe(
               "The KMS key that the cluster encrypts its Secrets with. A cluster can get one, and never lose it.",
             ),
+          loadBalancerController: LoadBalancerController,
+          prometheusOperator: PrometheusOperator,
         })
         .describe("A cluster that this stack creates."),
     }),

@@ -14,6 +14,13 @@ export const chartsPinned: ResourceRule = {
     if (typeof version !== "string" || !/^v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/.test(version))
       tell({ field: "version", found: String(version ?? "none"), expected: "one exact version, such as 1.9.1" });
     const chart = String(props.chart ?? "");
+    const repository = props.repositoryOpts?.repo ?? (/^https?:/.test(chart) ? chart : undefined);
+    if (repository !== undefined)
+      tell({
+        field: "chart",
+        found: `${chart} from ${repository}: Helm compares no digest`,
+        expected: "oci://…@sha256:…, or a file whose digest was compared",
+      });
     if (chart.startsWith("oci://") && !/@sha256:[0-9a-f]{64}$/.test(chart))
       tell({ field: "chart", found: chart, expected: "oci://…@sha256:…" });
   },

@@ -5,6 +5,7 @@ import { PartyCluster } from "../components/aws/party-cluster.ts";
 import { Party } from "../components/zama-kms/party.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { clusterNameOf } from "../contract/stack-config.ts";
+import { createClusterTools, settleClusterTools } from "./cluster-tools.ts";
 import { readBackupSettings, readPartySettings } from "./config.ts";
 import { kubeconfig } from "./kubeconfig.ts";
 import { settleAllocator } from "./node-settings.ts";
@@ -55,9 +56,12 @@ async function build(settings: PartySettings) {
     clusterIdentifier: `${config.accountId}/${config.region}/${clusterNameOf(config.cluster)}`,
     enableConfigMapMutable: true,
   });
+  const tools = await settleClusterTools(config, `Pulumi.${pulumi.getStack()}.yaml`);
+  const inCluster = { providers: [awsProvider, kubernetesProvider] };
+  const monitoringKinds = createClusterTools(name, config, cluster, tools, inCluster);
   const { outputs } = new Party(
     name,
-    { ...settings, allocator, cluster, checkSecrets: secretCheck(access, settings) },
+    { ...settings, allocator, cluster, monitoringKinds, checkSecrets: secretCheck(access, settings) },
     { providers: [awsProvider, kubernetesProvider] },
   );
   return outputs;

@@ -82,7 +82,8 @@ function createSecrets(parent: pulumi.Resource, name: string, { config }: PartyA
   return [];
 }
 
-function watch(parent: pulumi.Resource, name: string, { config, manifest, party }: PartyArgs, place: PartyNamespace) {
+function watch(parent: pulumi.Resource, name: string, args: PartyArgs, place: PartyNamespace) {
+  const { config, manifest, party, monitoringKinds = [] } = args;
   const { monitoring } = config;
   if (monitoring?.prometheusOperator !== "present") {
     // Whoever wrote `absent` into the stack file has decided; whoever wrote nothing is asked.
@@ -100,7 +101,7 @@ function watch(parent: pulumi.Resource, name: string, { config, manifest, party 
   new ServiceMonitor(
     `${name}-metrics`,
     { namespace, monitorName, selector: coreSelector, jobLabel: "app", labels },
-    { parent },
+    { parent, dependsOn: [...monitoringKinds] },
   );
   const of = { partyId: party.id, network: manifest.network, namespace: manifest.namespace, rateLimiterBucketSize };
   new AlertRules(
@@ -112,7 +113,7 @@ function watch(parent: pulumi.Resource, name: string, { config, manifest, party 
       labels,
       alertLabels: { network: manifest.network, party: String(party.id) },
     },
-    { parent },
+    { parent, dependsOn: [...monitoringKinds] },
   );
   new GrafanaDashboard(
     `${name}-grafana`,

@@ -1,4 +1,4 @@
-import type { ResourceHookFunction } from "@pulumi/pulumi";
+import type { Resource, ResourceHookFunction } from "@pulumi/pulumi";
 import type { Digest } from "../../contract/names.ts";
 import type { ManifestParty, NetworkManifest } from "../../contract/network-manifest.ts";
 import type { OptionalRelease } from "../../contract/optional-releases.ts";
@@ -33,6 +33,8 @@ export interface PartyArgs {
   /** Of everything in AWS, and of the machines that node groups make. */
   tags: Readonly<Record<string, string>>;
   cluster: PartyCluster;
+  /** What makes the kinds of monitor and alerts in the cluster, where this stack does. @default they are there */
+  monitoringKinds?: readonly Resource[];
   /** Text of `prober.mjs`. */
   proberSource: string;
 }

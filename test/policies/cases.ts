@@ -489,12 +489,16 @@ export const cases: Record<string, Case> = {
     passes: [deployment(`example/core@sha256:${"c".repeat(64)}`), release({})],
   },
   "charts-pinned": {
-    refused: [release({}, { version: "^1.9", chart: "oci://registry.example/kms-core" })],
+    refused: [
+      release({}, { version: "^1.9", chart: "oci://registry.example/kms-core" }),
+      release({}, { chart: "kms-core", repositoryOpts: { repo: "https://charts.example" } }),
+    ],
     says: [
       "core: version | ^1.9 | one exact version, such as 1.9.1",
       "core: chart | oci://registry.example/kms-core | oci://…@sha256:…",
+      "core: chart | kms-core from https://charts.example: Helm compares no digest | oci://…@sha256:…, or a file whose digest was compared",
     ],
-    passes: [release({})],
+    passes: [release({}), release({}, { chart: "/charts/kms-core-1.9.1.tgz" })],
   },
   "cluster-audit-log": {
     refused: [cluster({ enabledClusterLogTypes: ["api"] })],
