@@ -91,7 +91,7 @@ export const EnclaveNodes = z
     securityGroupIds: z
       .array(z.string().regex(/^sg-[0-9a-f]{8,17}$/, "a security group looks like sg-0123456789abcdef0"))
       .min(1)
-      .max(4, "at most 4: a network interface has five, and one of them is the cluster's")
+      .max(3, "at most 3: a network interface has five; the cluster's is one, that of the peers may be another")
       .optional()
       .describe("Security groups of the nodes beside the cluster's own."),
     labels: Labels.optional().describe("Labels of the nodes beside `nodepool`, `party-id` and `environment`."),

@@ -148,6 +148,7 @@ const rolePolicy = (statement: object): Made => ({
 });
 const provider = (props: object): Made => ({ type: "pulumi:providers:aws", props });
 const tags = (environment: string) => ({ tags: { network: "n", party: "1", environment, "managed-by": "quorate" } });
+const tagged = (parts: string[]) => parts.map((resourceType) => ({ resourceType, ...tags("mainnet") }));
 const cluster = (props: object): Made => ({ type: "aws:eks/cluster:Cluster", props });
 const vpcCni = (settings: object): Made => ({
   type: "aws:eks/addon:Addon",
@@ -549,9 +550,18 @@ export const cases: Record<string, Case> = {
     passes: [{ type: "aws:rds/parameterGroup:ParameterGroup", props: { parameters: [] } }],
   },
   "required-tags": {
-    refused: [provider({ defaultTags: { tags: { network: "n" } } })],
-    says: ["it: defaultTags | network | network, party, environment, managed-by"],
-    passes: [provider({ defaultTags: JSON.stringify(tags("mainnet")) })],
+    refused: [
+      provider({ defaultTags: { tags: { network: "n" } } }),
+      template({ tagSpecifications: tagged(["instance", "network-interface"]) }),
+    ],
+    says: [
+      "it: defaultTags | network | network, party, environment, managed-by",
+      "template: tagSpecifications: volume | none | network, party, environment, managed-by",
+    ],
+    passes: [
+      provider({ defaultTags: JSON.stringify(tags("mainnet")) }),
+      template({ tagSpecifications: tagged(["instance", "volume", "network-interface"]) }),
+    ],
   },
   "irreplaceable-protected": {
     refused: [bucket(), { ...sealing, name: "key" }, { ...cluster({}), name: "cluster" }],

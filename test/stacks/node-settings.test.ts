@@ -3,6 +3,8 @@ import { expect, test } from "vitest";
 import type { Machine } from "../../components/aws/enclave-allocator.ts";
 import type { NetworkManifest } from "../../contract/network-manifest.ts";
 import { StackConfig } from "../../contract/stack-config.ts";
+import type { AwsCaller } from "../../devnet/cloud/providers/aws/aws-resource.ts";
+import { invokes } from "../../devnet/cloud/providers/aws/invokes.ts";
 import { allocatorOn, checkNodes, nodeNotes, settleAllocator } from "../../stacks/node-settings.ts";
 import { exampleSettings } from "../components/example.ts";
 import { onMockStack } from "../support/mocks.ts";
@@ -25,6 +27,8 @@ const allocator = (enclaveNodes: object, fields: Partial<Machine> = {}, of: Netw
   allocatorOn(machine(fields), config(enclaveNodes), { manifest: of, path }, source);
 const check = (enclaveNodes: object, environment: NetworkManifest["environment"] = "devnet") =>
   checkNodes(config(enclaveNodes), { manifest: { ...manifest, environment }, path } as never, source);
+
+const token = "aws:ec2/getInstanceType:getInstanceType";
 
 function problem(act: () => unknown) {
   try {
@@ -93,7 +97,6 @@ test("a type that is too small is refused by name, with what it has and what is 
 
 test("AWS says what a type is; one that it does not have, and any other failure, reaches the operator as text", async () => {
   const settings = { ...exampleSettings(), config: config({ allocatorSharePercent: 80 }) };
-  const token = "aws:ec2/getInstanceType:getInstanceType";
   const settle = (answer?: () => never) =>
     onMockStack(() => settleAllocator(settings, {}), answer ? { calls: { [token]: answer } } : {});
   expect((await settle()).result).toEqual({ cpuCount: 50, memoryMib: 104_448 });
@@ -105,6 +108,27 @@ test("AWS says what a type is; one that it does not have, and any other failure,
     problem: { code: "INSTANCE_TYPE_UNKNOWN", found: expect.stringContaining("c7a.16xlarge") },
   });
   await expect(fails("no credentials")).rejects.toBeInstanceOf(RunError);
+});
+
+test.each([
+  ["c7a.16xlarge", undefined],
+  ["t3.large", "INSTANCE_TYPE_UNFIT"],
+  ["c7i.48xlarge", "INSTANCE_TYPE_UNFIT"],
+  ["c7a.8xlarge", "INSTANCE_TYPE_TOO_SMALL"],
+  ["c99z.large", "INSTANCE_TYPE_UNKNOWN"],
+])("by what the simulated cloud says of it, %s is %s", async (instanceType, code) => {
+  const settings = { ...exampleSettings(), config: config({ instanceType }) };
+  const answer = (inputs: Record<string, unknown>) => {
+    try {
+      return invokes[token]?.({ region: "eu-west-1" } as AwsCaller, inputs) ?? {};
+    } catch (failure) {
+      throw Object.assign(failure as Error, { details: (failure as Error).message });
+    }
+  };
+  const settling = onMockStack(() => settleAllocator(settings, {}), { calls: { [token]: answer } });
+  if (code === undefined) expect((await settling).result).toEqual({ cpuCount: 48, memoryMib: 98_304 });
+  else
+    await expect(settling).rejects.toMatchObject({ problem: { code, found: expect.stringContaining(instanceType) } });
 });
 
 test("Session Manager and spot capacity are a testnet's, and not a mainnet's", () => {
