@@ -46,7 +46,12 @@ export const ZamaKmsPartyOutputs = z.strictObject({
       imageDigest: Digest.describe("Digest of the core's image."),
     })
     .nullable()
-    .describe("The core that was released; null while it is withheld."),
+    .describe("The core that was released; null while it is withheld, or held back."),
+  coreHeldFor: z
+    .array(z.int().min(1))
+    .min(1)
+    .optional()
+    .describe("Peers for whose CA certificates the core is held back. Left out: it is not."),
   workload: z
     .strictObject({
       statefulSet: z.string().describe("StatefulSet of the core."),

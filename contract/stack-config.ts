@@ -8,6 +8,7 @@ import { KubeIpChoice } from "./kubeip.ts";
 import { AccountId, Arn, HostLabel, NetworkName, PartyId, Region } from "./names.ts";
 import { ConnectorChoice, CoreClientChoice, GatewayNodeChoice } from "./optional-releases.ts";
 import { Access, Pauser } from "./party-options.ts";
+import { PeerCertificatesChoice } from "./peer-certificates.ts";
 import { Tags } from "./tags.ts";
 import { Pcr } from "./trusted-release.ts";
 
@@ -82,6 +83,7 @@ export const ZamaKmsStackConfig = z.strictObject({
     .enum(["released", "withheld"])
     .default("released")
     .describe("`withheld` builds everything but the core, so that the network can be proven before any key exists."),
+  peerCertificates: PeerCertificatesChoice,
   release: z.string().min(1).describe("Release that this party runs: one of the manifest's trusted releases."),
   allowedPcr0: z
     .array(Pcr)

@@ -75,7 +75,8 @@ export async function devnetUp(options: DevnetUpOptions): Promise<DevnetHandle> 
   const running = await findRunning(files, topology, progress);
   // Whoever edited a stack file and says `devnet up` again means the edit.
   if (running !== null)
-    for (const said of copyStacks(files, options.root, topology, running.attestationRootSha256)) progress(said);
+    for (const said of copyStacks(files, options.root, topology, running.attestationRootSha256, running.exchange))
+      progress(said);
   const config = running ?? (await startNew(files, options, topology, progress));
   const status = await waitUntilReady(files, config, progress);
   if (status.providers === null) throw new Error("devnetd is ready without provider ports");
@@ -200,7 +201,7 @@ async function startNew(
   let k = await findFree();
   settleFolders(files);
   const { root: attestationRoot, sha256 } = await settleAttestationRoot(files.pki);
-  copyStacks(files, root, topology, sha256);
+  copyStacks(files, root, topology, sha256, exchange);
   const operators = settleOperators(files, topology);
   for (;;) {
     const config = DevnetdConfig.parse({

@@ -33,13 +33,14 @@ export function settleFolders(files: DevnetFiles): void {
 /**
  * Copies the network's manifest and stack files into the devnet, so that nothing committed changes. A copy is made again
  * only when its source has changed: what was changed in the copy since (by `pulumi config set`, by a runbook) stays. Gives
- * a line for each copy that was made again or removed.
+ * a line for each copy that was made again or removed. Where nobody exchanges certificates, no copy says that somebody does.
  */
 export function copyStacks(
   files: DevnetFiles,
   root: string,
   topology: Topology,
   attestationRootSha256: string,
+  exchange = true,
 ): string[] {
   const before = readDigests(files);
   const digests: Record<string, string> = {};
@@ -47,7 +48,7 @@ export function copyStacks(
   const copy = (source: string, target: string, edit: (text: string) => string) => {
     const text = readFileSync(source, "utf8");
     const name = basename(target);
-    digests[name] = sourceDigest(attestationRootSha256, source, text);
+    digests[name] = sourceDigest(copiedFor(attestationRootSha256, exchange), source, text);
     if (before[name] === digests[name] && readIfThere(target) !== null) return;
     writeWhole(target, edit(text));
     if (before[name] !== undefined)
@@ -61,7 +62,8 @@ export function copyStacks(
   });
   for (const { file } of stackFilesOf(join(root, "stacks"), topology.network)) {
     const target = join(files.stacks, basename(file));
-    copy(file, target, (text) => withKeysOfPulumi(text, readIfThere(target)));
+    const edit = (text: string) => withKeysOfPulumi(text, readIfThere(target));
+    copy(file, target, exchange ? edit : (text) => withoutCopiedCertificates(edit(text)));
   }
   for (const name of Object.keys(before).filter((name) => digests[name] === undefined)) {
     // Under its old name it would be a second stack of the same party.
@@ -73,13 +75,21 @@ export function copyStacks(
 }
 
 /** Whether these sources, and no others, are what the devnet's copies were made of. */
-export function hasCurrentCopies(files: DevnetFiles, sources: string[], attestationRootSha256: string): boolean {
+export function hasCurrentCopies(
+  files: DevnetFiles,
+  sources: string[],
+  attestationRootSha256: string,
+  exchange = true,
+): boolean {
   const digests = readDigests(files);
   return (
     Object.keys(digests).length === sources.length &&
     sources.every((source) => {
       const text = readIfThere(source);
-      return text !== null && digests[basename(source)] === sourceDigest(attestationRootSha256, source, text);
+      return (
+        text !== null &&
+        digests[basename(source)] === sourceDigest(copiedFor(attestationRootSha256, exchange), source, text)
+      );
     })
   );
 }
@@ -90,8 +100,19 @@ function readDigests(files: DevnetFiles): Record<string, string> {
   return z.record(z.string(), z.string()).parse(JSON.parse(readIfThere(digestsFile(files)) ?? "{}"));
 }
 
-function sourceDigest(attestationRootSha256: string, source: string, text: string): string {
-  return createHash("sha256").update(`${attestationRootSha256} ${source} ${text}`).digest("hex");
+/** What a copy depends on besides its source. */
+function copiedFor(attestationRootSha256: string, exchange: boolean): string {
+  return exchange ? attestationRootSha256 : `${attestationRootSha256} without exchange`;
+}
+
+function sourceDigest(reason: string, source: string, text: string): string {
+  return createHash("sha256").update(`${reason} ${source} ${text}`).digest("hex");
+}
+
+function withoutCopiedCertificates(text: string): string {
+  const document = parseDocument(text);
+  document.deleteIn(["config", "quorate:peerCertificates"]);
+  return document.toString({ lineWidth: 0 });
 }
 
 /** Where the devnet's own copy of the manifest is. */

@@ -88,7 +88,10 @@ export class Fleet {
   }
 
   async #run(operation: "preview" | "up", party: PartyStack, onEvent: (event: FleetEvent) => void): Promise<Changes> {
-    const stack = await this.#stack(party);
+    let refusal: OperatorError | undefined;
+    const stack = await this.#stack(party, (problem) => {
+      refusal = problem;
+    });
     const started = performance.now();
     const resources: Changes["resources"] = [];
     const errors: string[] = [];
@@ -138,6 +141,7 @@ export class Fleet {
     } catch (failure) {
       if (this.#options.signal?.aborted) throw interrupted(operation, party, this.#options.signal);
       if (failure instanceof OperatorError) throw failure;
+      if (refusal !== undefined) throw refusal;
       // A violation is an answer, not a failure of the engine.
       const isAnswer =
         errors.every((text) => failed.test(text)) && policies.some(({ code }) => code === "POLICY_VIOLATED");
@@ -208,13 +212,21 @@ export class Fleet {
     }
   }
 
-  async #stack(party: PartyStack): Promise<Stack> {
+  /** `onRefusal` gets what the party program refuses in its own parts; the engine hands on its text alone. */
+  async #stack(party: PartyStack, onRefusal: (problem: OperatorError) => void): Promise<Stack> {
     const { LocalWorkspace, Stack } = await automation();
     this.#command ??= findEngine();
     const { program } = await import("../stacks/program.ts");
     const workspace = await LocalWorkspace.create({
       workDir: await this.workDir(),
-      program,
+      program: async () => {
+        try {
+          return await program();
+        } catch (failure) {
+          if (failure instanceof Error && failure.cause instanceof OperatorError) onRefusal(failure.cause);
+          throw failure;
+        }
+      },
       pulumiCommand: await this.#command,
       envVars: {
         PULUMI_SKIP_UPDATE_CHECK: "true",

@@ -3,6 +3,7 @@ import { allConfig } from "@pulumi/pulumi/runtime/config.js";
 import { backupContract } from "../contract/backup-contract.ts";
 import { StackConfig } from "../contract/stack-config.ts";
 import type { BackupSettings } from "./backup-program.ts";
+import { readLastDeployment } from "./last-deployment.ts";
 import { readManifest } from "./manifest-file.ts";
 import { type PartySettings, settleParty } from "./party-settings.ts";
 import { readPeerCards } from "./peer-cards.ts";
@@ -15,7 +16,7 @@ export async function readPartySettings(): Promise<PartySettings> {
   const config = parseStackConfig(stackValues(StackConfig.shape), source);
   const manifest = await readManifest(manifestPath(stacksDir(), config.network));
   const peers = await readPeerCards(stacksDir(), manifest, config.party);
-  return await settleParty(config, manifest, source, peers);
+  return await settleParty(config, manifest, source, peers, await readLastDeployment());
 }
 
 /** Reads the running stack's configuration where it is a backup account's; else nothing. */

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { chartProblems } from "../components/zama-kms/chart-versions.ts";
+import type { CoreStart } from "../components/zama-kms/core-start.ts";
 import type { ChartToInstall, PartyArgs } from "../components/zama-kms/party-args.ts";
 import { fileError } from "../contract/file-error.ts";
 import type { Digest } from "../contract/names.ts";
@@ -12,7 +13,10 @@ import type { StackConfig } from "../contract/stack-config.ts";
 import type { TrustedRelease } from "../contract/trusted-release.ts";
 import { checkAccounts } from "./account-checks.ts";
 import { chartDigest } from "./chart-digest.ts";
+import { settleCoreStart } from "./core-start.ts";
 import { checkKubeIp } from "./kubeip-settings.ts";
+import { type LastDeployment, neverDeployed } from "./last-deployment.ts";
+import { checkLiveParty } from "./live-party.ts";
 import { type ManifestFile, partyInManifest } from "./manifest-file.ts";
 import { checkNodes, nodeNotes } from "./node-settings.ts";
 import { checkReleases } from "./optional-releases.ts";
@@ -31,6 +35,8 @@ export interface PartySettings {
   source: string;
   /** Cards of the peers, as far as they were accepted. */
   peerCards: ReadonlyMap<number, PartyCard>;
+  /** Whether the core starts, or waits for peers' certificates. */
+  coreStart: CoreStart;
   /** What is to be said about them before an update. */
   peerNotes: readonly string[];
   party: ManifestParty;
@@ -51,6 +57,7 @@ export async function settleParty(
   file: ManifestFile,
   source: string,
   peers: PeerCards = noPeerCards,
+  last: LastDeployment = neverDeployed,
 ): Promise<PartySettings> {
   checkChart(file);
   const party = ownEntry(config, file, source);
@@ -61,6 +68,8 @@ export async function settleParty(
   checkNodes(config, file, source);
   checkEndpointService(config, file, source);
   checkReleases(config, file, source);
+  checkLiveParty({ config, manifest: file.manifest, release }, last, { source, manifestPath: file.path });
+  const { start: coreStart, notes } = settleCoreStart(config, file.manifest, peers.cards, last);
   return {
     config,
     manifest: joinCards(file.manifest, peers),
@@ -68,7 +77,8 @@ export async function settleParty(
     manifestPath: file.path,
     source,
     peerCards: peers.cards,
-    peerNotes: peers.notes,
+    coreStart,
+    peerNotes: [...peers.notes, ...notes],
     party,
     release,
     chart: await pinnedChart(file, file.manifest.chart),

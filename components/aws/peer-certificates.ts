@@ -60,6 +60,7 @@ function createObject(
       // S3 answers with it, so that a certificate which somebody exchanged behind our back is a difference.
       etag: createHash("md5").update(pem).digest("hex"),
     },
-    { parent },
+    // A card that is lost does not unmake its party: without the object the core could never start again.
+    { parent, retainOnDelete: true },
   );
 }

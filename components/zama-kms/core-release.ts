@@ -4,6 +4,7 @@ import type { NetworkManifest } from "../../contract/network-manifest.ts";
 import { partyHost } from "../../contract/network-manifest.ts";
 import { checkArgs } from "../check-args.ts";
 import { chartProblems, chartVersion } from "./chart-versions.ts";
+import { startsAtOnce } from "./core-start.ts";
 import { type CoreSettings, coreName, coreValues, hostStem } from "./core-values.ts";
 
 export interface CoreReleaseArgs extends CoreSettings {
@@ -13,7 +14,15 @@ export interface CoreReleaseArgs extends CoreSettings {
   chart: { ref: string; version: string };
 }
 
-/** The core of one party. Creates: Helm release of the kms-core chart. */
+/** How long a core may take until it serves: the image, the enclave, three minutes of probes. */
+const startTimeoutSeconds = 600;
+
+/**
+ * The core of one party. Creates: Helm release of the kms-core chart.
+ *
+ * While it is held back for peers' certificates the release is there and only makes keys and the own certificate; with
+ * them it is upgraded to the whole core, and Helm waits until that serves.
+ */
 export class CoreRelease extends pulumi.ComponentResource {
   readonly releaseName: pulumi.Output<string>;
   readonly chartVersion: string;
@@ -68,6 +77,7 @@ function check(name: string, { manifest, partyId, release, chart, backupVault }:
 }
 
 function createRelease(parent: CoreRelease, name: string, args: CoreReleaseArgs) {
+  const { peerCertificates } = args.start ?? startsAtOnce;
   return new kubernetes.helm.v3.Release(
     `${name}-release`,
     {
@@ -77,10 +87,10 @@ function createRelease(parent: CoreRelease, name: string, args: CoreReleaseArgs)
       chart: args.chart.ref,
       version: args.chart.version,
       values: { ...coreValues(args.manifest, args) },
-      // A core is ready only when every peer's CA certificate is in its own vault. Waiting for that here, the first
-      // party's `up` would never end,
-      // and the other parties' certificates come from their own `up`. Readiness is what `quorate validate` tells.
-      skipAwait: true,
+      // A core is ready only when every peer's CA certificate is in its own vault. Where somebody else brings them, perhaps
+      // after the peers' own `up`, nobody can tell for how long to wait: readiness is then what `quorate validate` tells.
+      skipAwait: peerCertificates === undefined,
+      timeout: startTimeoutSeconds,
       maxHistory: 10,
     },
     { parent },

@@ -4,6 +4,7 @@ import { partyHost } from "../../contract/network-manifest.ts";
 import type { ToolImage, ToolImageName } from "../../contract/tool-image.ts";
 import type { Measurements, TrustedRelease } from "../../contract/trusted-release.ts";
 import { chartVersion } from "./chart-versions.ts";
+import { type CoreStart, peerCertificatesAnnotation, startsAtOnce } from "./core-start.ts";
 
 /** Name of the Helm release, and base name of everything that the chart creates. */
 export const coreName = "kms-core";
@@ -23,6 +24,8 @@ export interface CoreSettings {
   privateVault: { bucketName: Input<string>; prefix: string; keyId: Input<string>; keySpec: "symm" | "asymm" };
   /** Where the core copies its private vault to. Left out: nowhere. */
   backupVault?: BackupVault | undefined;
+  /** Whether it starts. @default at once */
+  start?: CoreStart;
 }
 
 /** A backup is sealed under a KMS key, or shared among custodians. */
@@ -42,7 +45,7 @@ export type BackupVault = { bucketName: Input<string>; prefix: string } & (
 export interface CoreValues {
   kmsPeers: { id: number; count: 1 };
   kmsCore: {
-    enabled: true;
+    enabled: boolean;
     nameOverride: string;
     addressOverride: string;
     image: ChartImage;
@@ -84,6 +87,7 @@ export interface CoreValues {
     tolerations: { key: string; operator: string; value: string; effect: string }[];
   };
   kmsGenCertAndKeys: { enabled: true };
+  podAnnotations?: Record<string, string>;
   kubeUtils?: { image: ChartImage };
   socat?: { image: ChartImage };
   kubectl?: { image: ChartImage };
@@ -102,11 +106,12 @@ export interface ChartImage {
  * own.
  */
 export function coreValues(manifest: NetworkManifest, settings: CoreSettings): CoreValues {
-  const { release, publicVault, privateVault, nodeKey } = settings;
+  const { release, publicVault, privateVault, nodeKey, start = startsAtOnce } = settings;
   return {
     kmsPeers: { id: settings.partyId, count: 1 },
     kmsCore: {
-      enabled: true,
+      // Held back, the chart makes keys and certificate, and neither Services nor a pod.
+      enabled: start.heldFor.length === 0,
       nameOverride: coreName,
       // The chart makes the CA's subject `<addressOverride>-<id>`. Left out it would be kms-core-<id>, which no
       // peer accepts as mpc-node-<id>.
@@ -131,6 +136,7 @@ export function coreValues(manifest: NetworkManifest, settings: CoreSettings): C
     },
     // At the first install only: seals the signing key and publishes the CA certificate that the peers wait for.
     kmsGenCertAndKeys: { enabled: true },
+    ...(start.peerCertificates && { podAnnotations: { [peerCertificatesAnnotation]: start.peerCertificates } }),
     ...toolImages(manifest.chart.toolImages ?? {}),
   };
 }

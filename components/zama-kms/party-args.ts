@@ -7,6 +7,7 @@ import type { StackConfig } from "../../contract/stack-config.ts";
 import type { TrustedRelease } from "../../contract/trusted-release.ts";
 import type { AllocatorSize } from "../aws/enclave-allocator.ts";
 import type { PartyCluster } from "../aws/party-cluster.ts";
+import type { CoreStart } from "./core-start.ts";
 
 /** Directory of a chart, or `oci://…@sha256:…`; its digest was checked by whoever read it. */
 export interface ChartToInstall {
@@ -19,6 +20,8 @@ export interface PartyArgs {
   manifestDigest: Digest;
   /** What the peers say of themselves, by party, as far as it was accepted. */
   peerCards: ReadonlyMap<number, PartyCard>;
+  /** Whether the core starts, or waits for peers' certificates. */
+  coreStart: CoreStart;
   config: StackConfig;
   /** This party's entry in the manifest. */
   party: ManifestParty;

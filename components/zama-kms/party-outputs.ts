@@ -37,7 +37,7 @@ export interface PartyParts {
   /** By which peers connect; absent while there is none. */
   endpointServiceName: pulumi.Output<string> | undefined;
   database: pulumi.Output<PartyOutputs["database"]> | undefined;
-  /** Absent while the core is withheld. */
+  /** Absent while the core is withheld; there and without a core while it is held back. */
   core: CoreRelease | undefined;
 }
 
@@ -64,6 +64,9 @@ export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyO
       trustedReleases: manifest.trustedReleases,
       kubeip: parts.links.kubeip?.agent.state ?? null,
       allocator: args.allocator,
+      ...(config.core === "released" && args.coreStart.heldFor.length > 0
+        ? { coreHeldFor: [...args.coreStart.heldFor] }
+        : {}),
       backupVault: backup
         ? {
             accountId: backup.accountId,
@@ -74,7 +77,7 @@ export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyO
         : null,
       absent: {
         ...absentWays(args, parts),
-        ...(parts.core === undefined ? { release: "the core is withheld: quorate:core in the stack file" } : {}),
+        ...absentRelease(args),
         ...(parts.txSenderKey === undefined
           ? { txSenderKeyArn: "the connector has no key to sign with: quorate:txSenderKey in the stack file" }
           : {}),
@@ -100,6 +103,14 @@ function absentWays({ manifest }: PartyArgs, { endpointServiceName }: PartyParts
       : {}),
     elasticIp: `${by} public address`,
     kubeip: `${by} public address`,
+  };
+}
+
+function absentRelease({ config, coreStart }: PartyArgs): { release?: string } {
+  if (config.core === "withheld") return { release: "the core is withheld: quorate:core in the stack file" };
+  if (coreStart.heldFor.length === 0) return {};
+  return {
+    release: `the core is held back until the CA certificates of its peers are there: ${coreStart.heldFor.join(", ")}`,
   };
 }
 
@@ -129,6 +140,7 @@ type Deployed =
 function deployed(args: PartyArgs, parts: PartyParts): Pick<Outputs<PartyOutputs>, Deployed> {
   const { vaults, roles, key, links, place, prober, core } = parts;
   const addresses = links.kubeip?.addresses;
+  const isStarted = args.coreStart.heldFor.length === 0;
   const bucket = (vault: Vault, prefix: string) => ({
     bucketName: vault.bucketName,
     bucketArn: vault.bucketArn,
@@ -143,14 +155,15 @@ function deployed(args: PartyArgs, parts: PartyParts): Pick<Outputs<PartyOutputs
     configMapName: place.configMapName,
     release: pulumi
       .output(
-        core && {
-          name: core.releaseName,
-          chartVersion: core.chartVersion,
-          version: args.release.version,
-          imageDigest: args.release.image.digest,
-        },
+        core &&
+          isStarted && {
+            name: core.releaseName,
+            chartVersion: core.chartVersion,
+            version: args.release.version,
+            imageDigest: args.release.image.digest,
+          },
       )
-      .apply((release) => release ?? null),
+      .apply((release) => release || null),
     workload: pulumi.output({ statefulSet, pod, prober: prober.deploymentName }),
     publicVault: pulumi.output({ ...bucket(vaults.public, vaults.prefixes.public), url: vaults.public.url }),
     privateVault: pulumi.output(bucket(vaults.private, vaults.prefixes.private)),

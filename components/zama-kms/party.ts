@@ -175,6 +175,7 @@ function createCore(
         keySpec: key.spec,
       },
       ...(backup && { backupVault: backup }),
+      start: args.coreStart,
     },
     { parent, dependsOn: [...dependsOn, place] },
   );

@@ -47,8 +47,8 @@ export function kwokProgram(plane: ControlPlane): Program {
   };
 }
 
-/** Writes kwok's configuration of one party, and the folders that it names. */
-export function writeKwokFiles(plane: ControlPlane): void {
+/** Writes kwok's configuration of one party, and the folders that it names. Pods of `keptJobs`, by their label `app`, do not end by themselves. */
+export function writeKwokFiles(plane: ControlPlane, keptJobs: string[] = []): void {
   const { files, k, party } = plane;
   const addresses = addressesOf(k);
   mkdirSync(podFolder(files, party), { recursive: true, mode: 0o700 });
@@ -58,7 +58,7 @@ export function writeKwokFiles(plane: ControlPlane): void {
     QUORATE_RESOLVER: `${addresses.dns(party)}:${ports.dns}`,
   };
   const documents = [
-    ...stages,
+    ...stages(keptJobs),
     {
       apiVersion: "kwok.x-k8s.io/v1alpha1",
       kind: "ClusterExec",

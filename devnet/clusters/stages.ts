@@ -144,8 +144,8 @@ function stage(name: string, kind: "Node" | "Pod", matches: Match[], next: objec
   };
 }
 
-/** All stages, as objects for kwok's configuration file. */
-export const stages: object[] = [
+/** All stages, as objects for kwok's configuration file. Pods of Jobs end by themselves, but for those with one of these `app` labels. */
+export const stages = (keptJobs: string[]): object[] => [
   stage("node-joins", "Node", [notReady], {
     statusTemplate: nodeJoins,
   }),
@@ -160,7 +160,12 @@ export const stages: object[] = [
   stage(
     "job-pod-ends",
     "Pod",
-    [stays, inPhase("Running"), { key: ".metadata.ownerReferences.[].kind", operator: "In", values: ["Job"] }],
+    [
+      stays,
+      inPhase("Running"),
+      { key: ".metadata.ownerReferences.[].kind", operator: "In", values: ["Job"] },
+      ...(keptJobs.length > 0 ? [{ key: ".metadata.labels.app", operator: "NotIn" as const, values: keptJobs }] : []),
+    ],
     { statusTemplate: jobPodEnds },
   ),
   stage("pod-goes", "Pod", [{ key: ".metadata.deletionTimestamp", operator: "Exists" }], { delete: true }),

@@ -22,13 +22,18 @@ export class CoreProcess {
   readonly #log: CoreLog;
   readonly #ended: Promise<void>;
 
-  constructor(configFile: string, logFile: string, mark: string, events: CoreProcessEvents) {
+  /** `words` are further arguments of the node's program. */
+  constructor(configFile: string, logFile: string, mark: string, events: CoreProcessEvents, words: string[] = []) {
     this.#log = new CoreLog(logFile);
-    this.#child = spawn(process.execPath, [fileURLToPath(new URL("../nodes/main.ts", import.meta.url)), configFile], {
-      env: coreEnvironment(mark),
-      // It ends when its standard input does, so it never outlives devnetd.
-      stdio: ["pipe", "pipe", "pipe"],
-    });
+    this.#child = spawn(
+      process.execPath,
+      [fileURLToPath(new URL("../nodes/main.ts", import.meta.url)), configFile, ...words],
+      {
+        env: coreEnvironment(mark),
+        // It ends when its standard input does, so it never outlives devnetd.
+        stdio: ["pipe", "pipe", "pipe"],
+      },
+    );
     const child = this.#child;
     child.stdin?.on("error", () => {});
     this.#identity = child.pid === undefined ? null : identityOf(child.pid);

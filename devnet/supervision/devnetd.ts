@@ -24,6 +24,7 @@ import { cloudProgram, cloudUrl, readCloudPorts, tokenReviewUrl } from "./cloud-
 import type { DevnetdConfig } from "./config.ts";
 import { Exchange } from "./exchange.ts";
 import { Keeper } from "./keeper.ts";
+import { followKeyJobs, keyJobLabel } from "./key-job.ts";
 import { PartyCore } from "./party-core.ts";
 import { followCorePods, followProberFiles } from "./party-watch.ts";
 import { identityOf, type ProcessIdentity } from "./processes.ts";
@@ -171,7 +172,7 @@ export class Devnetd {
     );
     for (const plane of planes) {
       writeControlPlaneFiles(plane);
-      writeKwokFiles(plane);
+      writeKwokFiles(plane, this.#config.exchange === false ? [keyJobLabel] : []);
       closeSync(openSync(coreLogPath(this.#files, plane.party), "a", 0o600));
     }
     await etcd;
@@ -205,16 +206,19 @@ export class Devnetd {
   #followParty(plane: ControlPlane): void {
     const party = this.#party(plane.party);
     const client = this.#client(plane);
-    const core = new PartyCore({
+    const options = {
       files: this.#files,
       config: this.#config,
       party,
       client,
-      record: (name, identity) => this.#record(name, identity),
+      record: (name: string, identity: ProcessIdentity | null) => this.#record(name, identity),
       log,
-    });
+    };
+    const core = new PartyCore(options);
     this.#cores.set(plane.party, core);
     followCorePods(client, core, this.#watches.signal);
+    // Where certificates are copied while the cores start, the first start makes the keys: one process fewer for each party.
+    if (this.#config.exchange === false) followKeyJobs(options, this.#watches.signal);
     followProberFiles(client, this.#files, plane.party, this.#watches.signal);
   }
 

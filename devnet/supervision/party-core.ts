@@ -1,18 +1,13 @@
-import { createHash } from "node:crypto";
-import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import tls from "node:tls";
-import { addressesOf, ports } from "../addresses.ts";
-import { type KubeClient, KubeError } from "../clusters/kube-client.ts";
+import { addressesOf } from "../addresses.ts";
+import { KubeError } from "../clusters/kube-client.ts";
 import { coreLogPath } from "../clusters/kwok.ts";
-import { type DevnetFiles, writeReplaceable } from "../files.ts";
-import { NodeConfig } from "../nodes/config.ts";
-import { type PartyTopology, readManifestFile } from "../topology.ts";
-import { cloudUrl } from "./cloud-program.ts";
-import type { DevnetdConfig } from "./config.ts";
+import { writeReplaceable } from "../files.ts";
+import type { NodeConfig } from "../nodes/config.ts";
 import { CoreProcess, coreAnswers } from "./core-process.ts";
-import { assumePodRole } from "./pod-identity.ts";
-import { type ConfigMapObject, environmentOf, isRunning, type PodObject, patchReady } from "./pod-object.ts";
+import { measurementsOf, type NodeOptions, prepareNode } from "./node-preparation.ts";
+import { isRunning, type PodObject, patchReady } from "./pod-object.ts";
 import type { ProcessIdentity } from "./processes.ts";
 
 /** `absent`: no pod. `pending`: a pod that is not running. `down`: it ended, or was killed. */
@@ -31,11 +26,7 @@ export interface CoreStatus {
 
 export type CoreFault = "kill" | "hang" | "expire-cert" | "wrong-release";
 
-export interface PartyCoreOptions {
-  files: DevnetFiles;
-  config: DevnetdConfig;
-  party: PartyTopology;
-  client: KubeClient;
+export interface PartyCoreOptions extends NodeOptions {
   record(name: string, process: ProcessIdentity | null): void;
   log(text: string): void;
 }
@@ -179,7 +170,8 @@ export class PartyCore {
     this.#becomes("starting", "starting");
     await this.#report(false, "the core is starting");
     try {
-      const config = await this.#prepare(pod);
+      const config = await prepareNode(this.#options, pod, "core-config");
+      this.#env = config.env;
       if (this.#isStopped) return;
       const configFile = join(this.#options.files.party(this.#options.party.id), "core.json");
       this.#nodeConfig = config;
@@ -191,38 +183,6 @@ export class PartyCore {
       this.#options.log(`core of party ${this.#options.party.id} cannot start yet: ${this.#detail}`);
       this.#startAgainLater(pod);
     }
-  }
-
-  /** Everything that the node's process needs from its pod, as files and values. */
-  async #prepare(pod: PodObject): Promise<NodeConfig> {
-    const { files, config, party, client } = this.#options;
-    const namespace = pod.metadata.namespace ?? "default";
-    const workload = pod.metadata.ownerReferences?.find(({ kind }) => kind === "StatefulSet")?.name ?? "kms-core";
-    const rendered = await client.get<ConfigMapObject>(`/api/v1/namespaces/${namespace}/configmaps/${workload}-config`);
-    const configDir = join(files.party(party.id), "core-config");
-    rmSync(configDir, { recursive: true, force: true });
-    mkdirSync(configDir, { recursive: true, mode: 0o700 });
-    for (const [name, text] of Object.entries(rendered.data ?? {})) writeReplaceable(join(configDir, name), text);
-    this.#env = await environmentOf(client, pod);
-    const cloud = { endpoint: cloudUrl(config.k), region: party.region };
-    const credentials = await assumePodRole(client, namespace, pod.spec.serviceAccountName ?? "default", cloud);
-    if (credentials === null)
-      throw new Error(`service account ${pod.spec.serviceAccountName} names no role (eks.amazonaws.com/role-arn)`);
-    return NodeConfig.parse({
-      partyId: party.id,
-      k: config.k,
-      listenHost: this.#host,
-      resolver: `${addressesOf(config.k).dns(party.id)}:${ports.dns}`,
-      searchDomain: `${namespace}.svc.cluster.local`,
-      configDir,
-      stateDir: join(files.party(party.id), "core-state"),
-      env: this.#env,
-      attestation: { rootKeyPem: config.attestationRoot.key, rootCertPem: config.attestationRoot.cert },
-      release: this.#releaseOf(pod),
-      aws: { ...cloud, ...credentials },
-      fault: {},
-      exitWithParent: true,
-    });
   }
 
   #run(configFile: string): CoreProcess {
@@ -310,17 +270,6 @@ export class PartyCore {
     writeReplaceable(path, `${JSON.stringify({ ...this.#nodeConfig, fault }, undefined, 2)}\n`);
   }
 
-  /** Measurements of the pod's image: an image that no release of the network names measures like nothing they trust. */
-  #releaseOf(pod: PodObject): NodeConfig["release"] {
-    const images = pod.spec.containers.map(({ image }) => image);
-    const { trustedReleases: releases } = readManifestFile(this.#options.config.manifestFile);
-    const found = releases.find(({ image: { repository, tag, digest } }) =>
-      images.some((image) => image === `${repository}:${tag}` || image.endsWith(`@${digest}`)),
-    );
-    if (found !== undefined) return { pcr0: found.pcr0, pcr1: found.pcr1, pcr2: found.pcr2 };
-    return NodeConfig.shape.release.parse(measurementsOf(images.join(" ")));
-  }
-
   #becomes(state: CoreState, detail: string | null): void {
     this.#state = state;
     this.#detail = detail;
@@ -338,11 +287,6 @@ export class PartyCore {
       this.#options.log(`pod of party ${this.#options.party.id} cannot be patched: ${(error as Error).message}`);
     }
   }
-}
-
-function measurementsOf(seed: string): { pcr0: string; pcr1: string; pcr2: string } {
-  const measure = (register: string) => createHash("sha384").update(`${register} of ${seed}`).digest("hex");
-  return { pcr0: measure("PCR0"), pcr1: measure("PCR1"), pcr2: measure("PCR2") };
 }
 
 const untrusted = measurementsOf("an enclave that nobody trusts");

@@ -48,6 +48,22 @@ export async function environmentOf(client: KubeClient, pod: PodObject): Promise
   return environment;
 }
 
+/** Ends a Job's pod as a kubelet does once its containers have. */
+export async function patchSucceeded(client: KubeClient, pod: PodObject): Promise<void> {
+  const finishedAt = new Date().toISOString();
+  const terminated = { exitCode: 0, reason: "Completed", startedAt: finishedAt, finishedAt };
+  const containerStatuses = (pod.status?.containerStatuses ?? []).map((status) => ({
+    ...status,
+    ready: false,
+    started: false,
+    state: { terminated, running: null },
+  }));
+  await client.strategicPatch(`/api/v1/namespaces/${pod.metadata.namespace}/pods/${pod.metadata.name}/status`, {
+    metadata: { uid: pod.metadata.uid },
+    status: { phase: "Succeeded", containerStatuses },
+  });
+}
+
 /** Sets what the kubelet's readiness probe would have found. */
 export async function patchReady(
   client: KubeClient,

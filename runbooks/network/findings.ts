@@ -174,6 +174,12 @@ class Words {
             expected: answers,
             next: `npx quorate validate --stage network; or remove quorate:core: withheld, then: npx quorate up --party ${party.partyId}`,
           };
+        if (party.coreHeldFor.length > 0)
+          return {
+            found: `the core is held back: no CA certificate yet of part${party.coreHeldFor.length === 1 ? "y" : "ies"} ${party.coreHeldFor.join(", ")}`,
+            expected: answers,
+            next: `npx quorate cards sync, then: npx quorate up --party ${party.partyId}; before that: npx quorate validate --stage network`,
+          };
         return { found: join(workload && podWords(workload), paths), expected: answers, next: this.#revive(party) };
       case "PARTY_HUNG":
         return {

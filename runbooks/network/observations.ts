@@ -21,6 +21,8 @@ export const PartyObservation = z.strictObject({
   notAsked: z.string().nullable(),
   /** Its stack file holds the core back, so that none is to be expected. */
   coreWithheld: z.boolean().default(false),
+  /** Peers for whose CA certificates its core is held back, so that none is to be expected either. */
+  coreHeldFor: z.array(z.int()).default([]),
   /** Of the manifest that the party was built from. */
   manifestDigest: z.string().nullable(),
   workload: z.discriminatedUnion("status", [

@@ -9,6 +9,7 @@ import { parseAllDocuments, stringify } from "yaml";
 import { PartyNamespace } from "../../components/kubernetes/party-namespace.ts";
 import { chartProblems, knownChartVersions } from "../../components/zama-kms/chart-versions.ts";
 import { CoreRelease } from "../../components/zama-kms/core-release.ts";
+import { type CoreStart, startsAtOnce } from "../../components/zama-kms/core-start.ts";
 import { type CoreSettings, coreValues } from "../../components/zama-kms/core-values.ts";
 import { NetworkManifest } from "../../contract/network-manifest.ts";
 import { toolPath } from "../../devnet/tool-path.ts";
@@ -80,12 +81,52 @@ describe("values of one party", () => {
     ]);
   });
 
+  test("make keys and certificate alone while the core is held back, and nothing else is another then", () => {
+    const start = { heldFor: [2], peerCertificates: undefined };
+    const held = coreValues(manifest(), { ...settings(1), start });
+    expect(held.kmsGenCertAndKeys.enabled).toBe(true);
+    expect(differing(coreValues(manifest(), settings(1)), held)).toEqual(["kmsCore.enabled"]);
+  });
+
   test("name the tunnel only where the chart has one", () => {
     const tunnel = (version: string) =>
       coreValues(manifest({}, { version }), settings(1)).kmsCore.nitroEnclave.networkTunnel;
     expect(knownChartVersions.filter((version) => tunnel(version) === undefined)).toEqual([
       ...["1.5.0", "1.5.1", "1.5.2", "1.6.0", "1.6.1", "1.7.0", "1.7.1"],
     ]);
+  });
+});
+
+describe("a core that is held back", () => {
+  const kinds = async (start: CoreStart) =>
+    (await render(coreValues(manifest(), { ...settings(1), start }))).map(({ kind }) => kind).sort();
+
+  test("has the job that makes its keys and its certificate, and no pod", async () => {
+    expect(await kinds({ heldFor: [2, 3], peerCertificates: undefined })).toEqual(["ConfigMap", "Job"]);
+    expect(await kinds(startsAtOnce)).toContain("StatefulSet");
+  });
+
+  test("starts with a pod that says which certificates it read, so that another one is another pod", async () => {
+    const start = { heldFor: [], peerCertificates: "p2:00 p3:11 p4:22" };
+    const objects = await render(coreValues(manifest(), { ...settings(1), start }));
+    const { template } = objects.find(({ kind }) => kind === "StatefulSet").spec;
+    expect(template.metadata.annotations).toMatchObject({ "quorate.dev/peer-certificates": "p2:00 p3:11 p4:22" });
+  });
+
+  test("is waited for by Helm only when it starts with the certificates of cards", async () => {
+    const waits = async (start: CoreStart) => {
+      const args = {
+        ...settings(1),
+        ...{ manifest: manifest(), start, namespace: "n", chart: { ref: chart, version: "1.9.1" } },
+      };
+      const stack = await onMockStack(() => new CoreRelease("c", args));
+      const { skipAwait, timeout } = stack.get("c-release").inputs;
+      expect(timeout).toBe(600);
+      return !skipAwait;
+    };
+    expect(await waits({ heldFor: [], peerCertificates: "p2:00" })).toBe(true);
+    expect(await waits({ heldFor: [2], peerCertificates: undefined })).toBe(false);
+    expect(await waits(startsAtOnce)).toBe(false);
   });
 });
 

@@ -1,3 +1,4 @@
+import { startsAtOnce } from "../../components/zama-kms/core-start.ts";
 import type { PartyArgs } from "../../components/zama-kms/party-args.ts";
 import { manifestDigest } from "../../contract/manifest-digest.ts";
 import { NetworkManifest } from "../../contract/network-manifest.ts";
@@ -22,6 +23,7 @@ export function exampleSettings(
     manifestPath: "networks/devnet.yaml",
     source: "Pulumi.party-1.yaml",
     peerCards: new Map(),
+    coreStart: startsAtOnce,
     peerNotes: [],
     party,
     release,

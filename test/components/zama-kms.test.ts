@@ -377,6 +377,18 @@ describe("Party", () => {
     expect(await settled(outputs.workload)).toMatchObject({ statefulSet: "kms-core", pod: "kms-core-1" });
   });
 
+  test("with the core held back its release is there, and the outputs say that no core is, and for whom", async () => {
+    const coreStart = { heldFor: [3, 4], peerCertificates: undefined };
+    const stack = await party({ ...exampleSettings(), coreStart });
+    expect(stack.ofType("kubernetes:helm.sh/v3:Release").map(({ inputs }) => inputs.values.kmsCore.enabled)).toEqual([
+      false,
+    ]);
+    const { outputs } = stack.result;
+    expect(await settled(outputs.release)).toBeNull();
+    expect(await settled(outputs.absent)).toMatchObject({ release: expect.stringContaining("held back") });
+    expect(await settled(outputs.coreHeldFor ?? pulumiOutput([]))).toEqual([3, 4]);
+  });
+
   test("a peer that has published no service yet is left out, and said aloud", async () => {
     const parties = rawManifest().parties;
     delete parties[2].endpointServiceName;

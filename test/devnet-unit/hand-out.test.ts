@@ -53,6 +53,17 @@ test("copies carry the attestation root, keep what was changed in them, and foll
   expect(parseDocument(readFileSync(copy, "utf8")).get("encryptionsalt")).toBe("v1:abc");
 });
 
+test("where nobody exchanges certificates, the copies do not say that somebody does", () => {
+  const files = devnetFiles(root);
+  const copy = join(files.stacks, "Pulumi.party-1.yaml");
+  copyStacks(files, root, readTopology(root, "devnet"), digest);
+  expect(readFileSync(copy, "utf8")).toContain("quorate:peerCertificates: copied");
+  copyStacks(files, root, readTopology(root, "devnet"), digest, false);
+  expect(readFileSync(copy, "utf8")).not.toContain("quorate:peerCertificates");
+  copyStacks(files, root, readTopology(root, "devnet"), digest, true);
+  expect(readFileSync(copy, "utf8")).toContain("quorate:peerCertificates: copied");
+});
+
 test("the passphrase is made once, for its owner only", () => {
   const files = devnetFiles(root);
   settleFolders(files);

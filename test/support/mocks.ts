@@ -81,6 +81,7 @@ export async function onMockStack<T>(
     "quorate",
     "party-1",
     preview,
+    "organization",
   );
   record(resources);
   const result = await build();
@@ -198,6 +199,7 @@ const callAnswers: Record<string, object> = {
     nitroEnclavesSupport: "supported",
     supportedArchitectures: ["x86_64"],
   },
+  "pulumi:pulumi:readStackResourceOutputs": { outputs: {} },
   "aws:lb/getLoadBalancer:getLoadBalancer": {
     arn: `arn:aws:elasticloadbalancing:eu-west-1:${account}:loadbalancer/net/k8s-kms/0123456789abcdef`,
     internal: true,

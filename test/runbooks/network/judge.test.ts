@@ -214,6 +214,19 @@ describe("other faults", () => {
   });
 });
 
+test("a core that is held back is told with the peers that it waits for, and what brings their certificates", () => {
+  const seen = modelNetwork(4, [{ kind: "kill", party: 3 }]);
+  for (const party of seen.parties) party.coreHeldFor = party.partyId === 3 ? [1, 4] : [];
+  const [finding, ...others] = judge(seen).findings;
+  expect(others).toEqual([]);
+  expect(finding).toMatchObject({
+    code: "PARTY_DOWN",
+    party: 3,
+    found: "the core is held back: no CA certificate yet of parties 1, 4",
+    next: expect.stringContaining("npx quorate cards sync, then: npx quorate up --party 3"),
+  });
+});
+
 /* What the right answer is for up to two faults, from what each hides of the other. */
 
 const partyKinds = ["kill", "hang", "expire-cert", "wrong-release", "scale-to-zero", "unauthorized", "mute"] as const;

@@ -34,7 +34,14 @@ export function modelNetwork(
     ports: { peer: 50_001, grpc: 50_100 },
     trustedReleases: [{ version: "0.13.10", ...trusted }] as Observations["trustedReleases"],
     parties: ids.map((id): PartyObservation => {
-      const base = { partyId: id, name: `party-${id}`, coreWithheld: false, caUnreadable: {}, notListening: null };
+      const base = {
+        partyId: id,
+        name: `party-${id}`,
+        coreWithheld: false,
+        coreHeldFor: [],
+        caUnreadable: {},
+        notListening: null,
+      };
       const silent = (reason: string, notAsked: string | null): PartyObservation => ({
         ...base,
         notAsked,
