@@ -177,7 +177,9 @@ async function findRunning(
     });
   const status = isRunning ? await askDevnetd<DevnetdStatus>(state, "status", null, 5_000) : null;
   const config = readConfig(files);
-  const isWanted = JSON.stringify(config?.parties) === JSON.stringify(topology.parties);
+  const isWanted =
+    JSON.stringify([config?.parties, config?.elsewhere ?? {}]) ===
+    JSON.stringify([topology.parties, topology.elsewhere]);
   if (status !== null && isWanted && (status.phase === "ready" || status.phase === "starting")) return config;
   if (state.devnetd !== null)
     progress(isRunning ? "ending a devnet that does not fit" : "clearing up after a devnet that was killed");
@@ -212,6 +214,7 @@ async function startNew(
       mark: randomBytes(24).toString("hex"),
       ports,
       parties: topology.parties,
+      elsewhere: topology.elsewhere,
       operators,
       manifestFile: manifestCopy(files, topology.network),
       exchange,
@@ -230,11 +233,17 @@ async function startNew(
       devnetd: null,
       children: [],
     });
-    progress(`starting ${partyIds.length} control planes in 127.${k}.0.0/16`);
+    progress(`starting ${partyIds.length} control planes in 127.${k}.0.0/16${elsewhereWords(topology)}`);
     if (await spawnDevnetd(files, config)) return config;
     taken.add(k);
     k = await findFree();
   }
+}
+
+/** A stack file with a slip in it should not be missed without a word. */
+function elsewhereWords({ manifest, parties }: Topology): string {
+  const others = manifest.parties.filter(({ id }) => !parties.some((party) => party.id === id));
+  return others.length === 0 ? "" : `; no stack file here of party ${others.map(({ id }) => id).join(", ")}`;
 }
 
 /** False when devnetd found its number taken; resolves as soon as it answers. */

@@ -4,6 +4,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { backupContract } from "../contract/backup-contract.ts";
+import type { PartyId } from "../contract/names.ts";
 import { NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { parse, type Source } from "../contract/parse.ts";
@@ -29,7 +30,10 @@ export interface Topology {
   network: string;
   manifestFile: string;
   manifest: NetworkManifest;
+  /** Those that have a stack file here. */
   parties: PartyTopology[];
+  /** Endpoint services of the others, to their parties: they are known, and nobody plays those parties. */
+  elsewhere: Record<string, PartyId>;
 }
 
 /** Party ids are the last byte of addresses, and 250 and up are taken. */
@@ -51,37 +55,43 @@ export function readTopology(root: string, network: string): Topology {
       expected: "environment: devnet",
       next: "npx quorate devnet up --network devnet",
     });
-  if (manifest.parties.length > mostParties)
+  const stacks = stackFilesOf(folder, network);
+  const parties = manifest.parties.flatMap((party): PartyTopology[] => {
+    const found = stacks.find(({ config }) => config.party === party.id);
+    if (found === undefined) return [];
+    const { config, stack } = found;
+    return [
+      {
+        id: party.id,
+        accountId: config.accountId,
+        region: config.region,
+        profile: config.awsProfile,
+        stack,
+        ...clusterAndNetworkOf(config),
+        endpointServiceName: party.endpointServiceName ?? null,
+      },
+    ];
+  });
+  if (parties.length === 0)
+    throw new OperatorError({
+      code: "STACK_MISSING",
+      what: `no party of ${network} has a stack file here`,
+      found: `stack files of ${stacks.map(({ config }) => `party ${config.party}`).join(", ") || "no party"} in ${folder}`,
+      expected: join(folder, "Pulumi.party-<n>.yaml"),
+      next: "write the stack file of each party that is to be rehearsed",
+    });
+  if (parties.length > mostParties)
     throw new OperatorError({
       code: "DEVNET_TOO_LARGE",
       what: "a devnet has a control plane per party, so it has a limit",
-      found: `${manifest.parties.length} parties in ${manifestFile}`,
+      found: `stack files of ${parties.length} parties in ${folder}`,
       expected: `at most ${mostParties}`,
-      next: "rehearse with a smaller network",
+      next: "rehearse with fewer of them",
     });
-  const stacks = stackFilesOf(folder, network);
-  const parties = manifest.parties.map((party): PartyTopology => {
-    const found = stacks.find(({ config }) => config.party === party.id);
-    if (found === undefined)
-      throw new OperatorError({
-        code: "STACK_MISSING",
-        what: `party ${party.id} of ${network} has no stack file`,
-        found: `stack files of ${stacks.map(({ config }) => `party ${config.party}`).join(", ") || "no party"} in ${folder}`,
-        expected: join(folder, `Pulumi.party-${party.id}.yaml`),
-        next: "write the party's stack file, or take the party out of the manifest",
-      });
-    const { config, stack } = found;
-    return {
-      id: party.id,
-      accountId: config.accountId,
-      region: config.region,
-      profile: config.awsProfile,
-      stack,
-      ...clusterAndNetworkOf(config),
-      endpointServiceName: party.endpointServiceName ?? null,
-    };
-  });
-  return { network, manifestFile, manifest, parties };
+  const elsewhere = manifest.parties.flatMap(({ id, endpointServiceName }): [string, PartyId][] =>
+    endpointServiceName === undefined || parties.some((party) => party.id === id) ? [] : [[endpointServiceName, id]],
+  );
+  return { network, manifestFile, manifest, parties, elsewhere: Object.fromEntries(elsewhere) };
 }
 
 /** Reads and checks a manifest, wherever it lies. */

@@ -73,11 +73,14 @@ export function cloudProgram(files: DevnetFiles, config: DevnetdConfig, pki: Rea
       };
     }),
     attestationRootSha256: config.attestationRootSha256,
-    endpointServices: Object.fromEntries(
-      parties.flatMap(({ id, endpointServiceName }) =>
-        endpointServiceName === null ? [] : [[endpointServiceName, id]],
+    endpointServices: {
+      ...config.elsewhere,
+      ...Object.fromEntries(
+        parties.flatMap(({ id, endpointServiceName }) =>
+          endpointServiceName === null ? [] : [[endpointServiceName, id]],
+        ),
       ),
-    ),
+    },
   };
   writeReplaceable(configFile, `${JSON.stringify(CloudConfig.parse(cloud), undefined, 2)}\n`);
   return {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PartyId } from "../../contract/names.ts";
 import { type DevnetFiles, readIfThere } from "../files.ts";
 import { PartyTopology } from "../topology.ts";
 
@@ -13,6 +14,8 @@ export const DevnetdConfig = z.strictObject({
   mark: z.string(),
   ports: z.strictObject({ grpc: z.int(), peer: z.int(), metrics: z.int() }),
   parties: z.array(PartyTopology).min(1),
+  /** Endpoint services of parties that nobody plays. Left out: none. */
+  elsewhere: z.record(z.string(), PartyId).optional(),
   /** Static keys of each party's operator, by party id. */
   operators: z.record(z.string(), z.strictObject({ accessKeyId: z.string(), secretAccessKey: z.string() })),
   /** The devnet's own copy, read at each start of a core: a release may have been added to it since. */

@@ -25,10 +25,19 @@ test("what a devnet has to look like comes from the manifest and the stack files
   expect(parties[0]).toMatchObject({ accountId: "100000000001", profile: "devnet-party-1", region: "eu-west-1" });
 });
 
-test("a network without a manifest, a manifest without a stack, and a network that is no rehearsal are refused", () => {
+test("a party without a stack file here is elsewhere: its endpoint service is known, and nobody plays it", () => {
+  expect(readTopology(root, "devnet").elsewhere).toEqual({});
+  for (const id of [2, 3, 4]) rmSync(join(root, "stacks", `Pulumi.party-${id}.yaml`));
+  const { parties, elsewhere } = readTopology(root, "devnet");
+  expect(parties.map(({ id }) => id)).toEqual([1]);
+  expect(Object.values(elsewhere)).toEqual([2, 3, 4]);
+  expect(Object.keys(elsewhere)[0]).toBe("com.amazonaws.vpce.eu-west-1.vpce-svc-00000000000000002");
+});
+
+test("a network without a manifest, one without any stack, and one that is no rehearsal are refused", () => {
   expect(() => readTopology(root, "testnet")).toThrow(/^MANIFEST_MISSING/);
-  rmSync(join(root, "stacks", "Pulumi.party-3.yaml"));
-  expect(() => readTopology(root, "devnet")).toThrow(/^STACK_MISSING {2}party 3/);
+  for (const id of [1, 2, 3, 4]) rmSync(join(root, "stacks", `Pulumi.party-${id}.yaml`));
+  expect(() => readTopology(root, "devnet")).toThrow(/^STACK_MISSING {2}no party of devnet has a stack file here/);
   const manifest = join(root, "stacks", "networks", "devnet.yaml");
   writeFileSync(manifest, readFileSync(manifest, "utf8").replace("environment: devnet", "environment: testnet"));
   expect(() => readTopology(root, "devnet")).toThrow(/^NOT_A_DEVNET/);
