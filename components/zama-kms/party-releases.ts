@@ -5,15 +5,18 @@ import { enclaveNodeKey } from "../aws/enclave-nodegroup.ts";
 import { ExternalSecrets } from "../kubernetes/external-secrets.ts";
 import { type PartyNamespace, partyNames } from "../kubernetes/party-namespace.ts";
 import { ConnectorRelease } from "./connector-release.ts";
-import { createConnectorTraffic } from "./connector-traffic.ts";
 import type { ConnectorDatabaseAddress } from "./connector-values.ts";
+import { CoreClientRelease } from "./core-client-release.ts";
 import { coreObjects } from "./core-release.ts";
+import { GatewayNodeRelease } from "./gateway-node-release.ts";
 import { gatewayNodeUrl } from "./gateway-node-values.ts";
 import type { PartyArgs } from "./party-args.ts";
+import { createConnectorTraffic, createCoreClientTraffic, createGatewayNodeTraffic } from "./release-traffic.ts";
 
 /** What an optional release is built upon. */
 export interface ReleaseGround {
   place: PartyNamespace;
+  publicVault: { bucketName: pulumi.Output<string>; prefix: string };
   database: pulumi.Output<PartyOutputs["database"]> | undefined;
   /** What has to be there before any release: the Secrets, the network policies. */
   guards: readonly pulumi.Resource[];
@@ -22,6 +25,8 @@ export interface ReleaseGround {
 /** What runs beside the core, each only where the stack file asks for it. */
 export function createOptionalReleases(parent: pulumi.Resource, name: string, args: PartyArgs, ground: ReleaseGround) {
   createConnector(parent, name, args, ground);
+  createGatewayNode(parent, name, args, ground);
+  createCoreClient(parent, name, args, ground);
 }
 
 function createConnector(parent: pulumi.Resource, name: string, args: PartyArgs, ground: ReleaseGround) {
@@ -46,6 +51,46 @@ function createConnector(parent: pulumi.Resource, name: string, args: PartyArgs,
       before: args.checkSecrets?.("connector"),
     },
     { parent, dependsOn: [place, ...ground.guards, ...secret, ...traffic] },
+  );
+}
+
+function createGatewayNode(parent: pulumi.Resource, name: string, args: PartyArgs, ground: ReleaseGround) {
+  const { config, manifest, charts } = args;
+  if (config.gatewayNode === undefined) return;
+  const agreed = agreedOn(manifest.gatewayNode, "gatewayNode");
+  const { storageGib = agreed.storageGib, storageClass, nodeLabel } = config.gatewayNode;
+  const { namespace } = ground.place;
+  new GatewayNodeRelease(
+    `${name}-gateway-node`,
+    {
+      ...{ namespace, agreed, storageGib, storageClass, nodeLabel },
+      chart: agreedOn(charts?.gatewayNode, "gatewayNode.chart"),
+      before: args.checkSecrets?.("gatewayNode"),
+    },
+    { parent, dependsOn: [ground.place, ...ground.guards, ...createGatewayNodeTraffic(parent, name, args, namespace)] },
+  );
+}
+
+function createCoreClient(parent: pulumi.Resource, name: string, args: PartyArgs, ground: ReleaseGround) {
+  const { config, manifest, party, chart } = args;
+  if (config.coreClient === undefined) return;
+  const { place, publicVault } = ground;
+  new CoreClientRelease(
+    `${name}-core-client`,
+    {
+      namespace: place.namespace,
+      manifest,
+      chart,
+      partyId: party.id,
+      region: config.region,
+      image: agreedOn(manifest.coreClient, "coreClient").image,
+      publicVault,
+      configMapName: partyNames.configMap,
+      memoryMib: config.coreClient.memoryMib,
+      nodeKey: enclaveNodeKey,
+      before: args.checkSecrets?.("coreClient"),
+    },
+    { parent, dependsOn: [place, ...ground.guards, ...createCoreClientTraffic(parent, name, args, place.namespace)] },
   );
 }
 

@@ -55,7 +55,8 @@ export class Party extends pulumi.ComponentResource {
         : undefined;
     const zones = zoneIds(links.kubeip?.nodes.subnetIds ?? args.cluster.privateSubnetIds, { parent: this });
     createOptions(this, name, args, place.namespace);
-    createOptionalReleases(this, name, args, { place, database, guards });
+    const publicVault = { bucketName: vaults.public.bucketName, prefix: vaults.prefixes.public };
+    createOptionalReleases(this, name, args, { place, publicVault, database, guards });
     this.outputs = partyOutputs(args, {
       ...{ vaults, roles, key, txSenderKey, signingKey, zoneIds: zones, links, place, nodegroup, prober, core },
       ...{ endpointServiceName, database },

@@ -39,3 +39,20 @@ export const wantsConnector = {
   connectorDatabase: { withoutTls: { connectorVersion: "v0.13.0", sslmode: "prefer" } },
   secrets: { byHand: ["registry-credentials", "connector-database", "rpc", "conduit"] },
 };
+
+export const agreedCoreClient = { image: image("core-client", "7") };
+
+export const agreedGatewayNode = {
+  chart: chart("nitro", "0.7.11"),
+  image: image("nitro-node", "8"),
+  parentChainId: 421_614,
+  chain: {
+    chainId: 10_901,
+    name: "example",
+    infoJson: JSON.stringify([{ "chain-id": 10_901, "parent-chain-id": 421_614 }]),
+  },
+  dataAvailabilityUrl: "https://das.example",
+  feedUrl: "wss://relay.example",
+  parentRpcSecretKey: "arbitrum-sepolia-rpc-url",
+  storageGib: 2000,
+};

@@ -1,0 +1,62 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { GatewayNodeAgreement } from "../../contract/optional-releases.ts";
+import { checkArgs } from "../check-args.ts";
+import { type GatewayNodeSettings, gatewayNodeName, gatewayNodeValues } from "./gateway-node-values.ts";
+import { hooksOf } from "./release-hooks.ts";
+
+export interface GatewayNodeReleaseArgs extends GatewayNodeSettings {
+  namespace: pulumi.Input<string>;
+  agreed: GatewayNodeAgreement;
+  /** Directory of the chart, or `oci://…@sha256:…`; its digest was checked by whoever read it. */
+  chart: { ref: string; version: string };
+  /** Runs before it is made or changed, and stops that by throwing. @default nothing */
+  before?: pulumi.ResourceHookFunction | undefined;
+}
+
+/** A full node of the gateway's chain, which the connector listens to. Creates: Helm release of the chart nitro. */
+export class GatewayNodeRelease extends pulumi.ComponentResource {
+  readonly releaseName: pulumi.Output<string>;
+
+  constructor(name: string, args: GatewayNodeReleaseArgs, opts?: pulumi.ComponentResourceOptions) {
+    const { chart, agreed } = args;
+    checkArgs(`gateway node ${name}`, [
+      chart.ref.startsWith("oci://") &&
+        !chart.ref.includes("@sha256:") && { propertyPath: "chart.ref", reason: "has to be pinned by digest" },
+      chart.version !== agreed.chart.version && {
+        propertyPath: "chart.version",
+        reason: `the parties agreed on ${agreed.chart.version}, found ${chart.version}`,
+      },
+      ...chainProblems(agreed),
+    ]);
+    super("quorate:zama-kms:GatewayNodeRelease", name, {}, opts);
+    const release = new kubernetes.helm.v3.Release(
+      `${name}-release`,
+      {
+        name: gatewayNodeName,
+        namespace: args.namespace,
+        createNamespace: false,
+        chart: chart.ref,
+        version: chart.version,
+        values: gatewayNodeValues(agreed, args),
+        // It answers once it has caught up with its chain, which takes hours the first time.
+        skipAwait: true,
+        maxHistory: 10,
+      },
+      { parent: this, hooks: hooksOf(args.before) },
+    );
+    this.releaseName = release.name;
+    this.registerOutputs({ releaseName: this.releaseName });
+  }
+}
+
+/** The chain's own description says its id again, and nitro goes by that one. */
+function chainProblems({ chain, parentChainId }: GatewayNodeAgreement) {
+  const [described] = JSON.parse(chain.infoJson) as [Record<string, unknown>];
+  const differs = (field: string, expected: number) =>
+    described[field] !== expected && {
+      propertyPath: "manifest.gatewayNode.chain.infoJson",
+      reason: `${field} has to be ${expected}, found ${String(described[field])}`,
+    };
+  return [differs("chain-id", chain.chainId), differs("parent-chain-id", parentChainId)];
+}
