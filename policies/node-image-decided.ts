@@ -1,5 +1,5 @@
 import { templateOf } from "./enclave-node-groups.ts";
-import { ofType, type StackRule } from "./rule.ts";
+import { ifKnown, ofType, type StackRule } from "./rule.ts";
 
 export const nodeImageDecided: StackRule = {
   id: "node-image-decided",
@@ -10,8 +10,10 @@ export const nodeImageDecided: StackRule = {
   fix: "quorate:enclaveNodes.amiReleaseVersion or amiId in the stack file",
   checkStack(subjects, tell, each) {
     each(ofType(subjects, "aws:eks/nodeGroup:NodeGroup"), (group) => {
-      const { amiType, releaseVersion } = group.props;
-      const own = amiType === "CUSTOM" || templateOf(group, subjects)?.props.imageId !== undefined;
+      const own =
+        templateOf(group, subjects)?.props.imageId !== undefined || ifKnown(() => group.props.amiType) === "CUSTOM";
+      // What EKS makes of an image of one's own is not known before; what the program asks for is.
+      const releaseVersion = own ? ifKnown(() => group.props.releaseVersion) : group.props.releaseVersion;
       // Of a group that is there, AWS gives the image's id as its release.
       if (own && releaseVersion && !/^ami-/.test(releaseVersion))
         tell(group, {
