@@ -62,6 +62,15 @@ export type ManifestParty = z.infer<typeof ManifestParty>;
 
 const HexId = z.string().regex(/^[0-9a-f]{64}$/, "an id of KMS Core is 64 lower-case hex digits");
 
+/** Text, quoted in YAML: as a number it would lose its last digits. */
+const RequestId = z
+  .string("a request id is quoted text: YAML would round the number")
+  .regex(/^(0x[0-9a-fA-F]{1,64}|\d{1,78})$/, {
+    error: "a request id is a decimal number, or 0x and hex digits",
+    abort: true,
+  })
+  .refine((id) => BigInt(id) < 2n ** 256n, "a request id has 256 bits at most");
+
 /** Defaults are those of the kms-core chart, written out: a later chart has others. */
 export const ZamaKmsProtocol = z.strictObject({
   decryptionMode: z
@@ -106,6 +115,15 @@ export const ZamaKmsProtocol = z.strictObject({
     .min(1)
     .optional()
     .describe("For the first boot of KMS Core 0.15 only, of a network that has keys: which epochs each context has."),
+  legacyPrssMask: z
+    .strictObject({
+      beforePublicDecryptId: RequestId.describe("First public decryption with the new schedule."),
+      beforeUserDecryptId: RequestId.describe("First user decryption with it."),
+    })
+    .optional()
+    .describe(
+      "Request ids below which cores of 0.13.22 mask as the ones before them did. Agree on it once every party runs 0.13.22: older cores refuse a configuration that has it. Left out: the new schedule, always.",
+    ),
 });
 
 export const EnclaveSize = z.strictObject({

@@ -11,6 +11,8 @@ export interface ChartVersion {
   custodianBackup: boolean;
   /** The one-time map of contexts to epochs, before the first boot of KMS Core 0.15. */
   migration: boolean;
+  /** Until which request cores mask as the ones before 0.13.22 did. In one version of the chart alone. */
+  legacyPrssMask: boolean;
 }
 
 const oneTool = ["kubeUtils"] as const;
@@ -21,8 +23,10 @@ const first: ChartVersion = {
   toolImages: oneTool,
   custodianBackup: false,
   migration: false,
+  legacyPrssMask: false,
 };
 const custodians: ChartVersion = { ...first, custodianBackup: true };
+const masking: ChartVersion = { ...custodians, legacyPrssMask: true };
 const tunnel: ChartVersion = { ...custodians, enclaveNetwork: "tunnel" };
 const split: ChartVersion = { ...tunnel, toolImages: threeTools };
 const migrating: ChartVersion = { ...split, migration: true };
@@ -37,7 +41,7 @@ const versions: Readonly<Record<string, ChartVersion>> = {
   "1.5.1": first,
   "1.5.2": first,
   "1.6.0": custodians,
-  "1.6.1": custodians,
+  "1.6.1": masking,
   "1.7.0": custodians,
   "1.7.1": custodians,
   "1.7.2": tunnel,
@@ -81,14 +85,12 @@ export function chartProblems({ chart, protocol }: NetworkManifest): ChartProble
       found: `an image that chart ${chart.version} does not run`,
       expected: `only ${known.toolImages.join(", ")}`,
     })),
-    ...(protocol.migration !== undefined && !known.migration
-      ? [
-          {
-            field: "protocol.migration",
-            found: `a map that chart ${chart.version} does not read`,
-            expected: `chart ${knownChartVersions.filter((version) => versions[version]?.migration).join(", ")}`,
-          },
-        ]
-      : []),
+    ...(["migration", "legacyPrssMask"] as const)
+      .filter((field) => protocol[field] !== undefined && !known[field])
+      .map((field) => ({
+        field: `protocol.${field}`,
+        found: `what chart ${chart.version} does not read`,
+        expected: `chart ${knownChartVersions.filter((version) => versions[version]?.[field]).join(", ")}`,
+      })),
   ];
 }

@@ -52,6 +52,7 @@ export interface CoreValues {
     serviceAccountName: string;
     envFrom: { configmap: { name: string } };
     rateLimiter: { bucketSize: number };
+    legacyPrssMask?: { beforePublicDecryptId: string; beforeUserDecryptId: string };
     migration?: { contextAssociations: { contextId: string; epochIds: string[] }[] };
     thresholdMode: {
       enabled: true;
@@ -121,6 +122,7 @@ export function coreValues(manifest: NetworkManifest, settings: CoreSettings): C
       envFrom: { configmap: { name: settings.configMapName } },
       rateLimiter: { bucketSize: manifest.protocol.rateLimiterBucketSize },
       ...(manifest.protocol.migration && { migration: { contextAssociations: manifest.protocol.migration } }),
+      ...(manifest.protocol.legacyPrssMask && { legacyPrssMask: manifest.protocol.legacyPrssMask }),
       thresholdMode: thresholdMode(manifest),
       nitroEnclave: nitroEnclave(manifest),
       publicVault: { s3: { enabled: true, bucket: publicVault.bucketName, prefix: publicVault.prefix } },

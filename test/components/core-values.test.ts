@@ -267,6 +267,17 @@ describe("a chart that would drop what the manifest asks for", () => {
     for (const version of knownChartVersions) expect(chartProblems(manifest({}, { version }))).toEqual([]);
   });
 
+  test("with request ids for the masks of before are 1.6.1's alone", () => {
+    const legacyPrssMask = { beforePublicDecryptId: "0x1f", beforeUserDecryptId: "123" };
+    const agreed = (version: string) => manifest({ protocol: { legacyPrssMask } }, { version });
+    expect(coreValues(agreed("1.6.1"), settings(1)).kmsCore.legacyPrssMask).toEqual(legacyPrssMask);
+    expect(knownChartVersions.filter((version) => chartProblems(agreed(version)).length === 0)).toEqual(["1.6.1"]);
+    for (const wrong of [123, "12a", `0x1${hex(64, "0")}`, "9".repeat(78)])
+      expect(() =>
+        manifest({ protocol: { legacyPrssMask: { ...legacyPrssMask, beforeUserDecryptId: wrong } } }),
+      ).toThrow(/request id/);
+  });
+
   test("is refused by the fields that it does not read", () => {
     const raw = rawManifest();
     const image = { repository: "example/socat", tag: "v1", digest: `sha256:${hex(64, "e")}` };
