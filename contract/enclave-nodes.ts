@@ -111,6 +111,10 @@ export const EnclaveNodes = z
     path: ["amiReleaseVersion"],
     error: "nodes run one image: amiReleaseVersion, or amiId, and not both",
   })
+  .refine(({ minSize, desiredSize, maxSize }) => minSize <= desiredSize && desiredSize <= maxSize, {
+    path: ["desiredSize"],
+    error: "minSize ≤ desiredSize ≤ maxSize, each of them 1 where it is left out",
+  })
   .refine(({ devicePlugin, devicePluginImage }) => devicePlugin === "created" || devicePluginImage === undefined, {
     path: ["devicePluginImage"],
     error: "where the device plugin is somebody else's, so is its image",

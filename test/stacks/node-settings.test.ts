@@ -170,6 +170,7 @@ test("a release that nobody is known to have run is said, until somebody has", (
 test.each([
   ["no image", {}, {}, "enclaveNodes,amiReleaseVersion"],
   ["two images", { amiId: "ami-0123456789abcdef0" }, undefined, "enclaveNodes,amiReleaseVersion"],
+  ["more nodes than there may be", { maxSize: 2, desiredSize: 3 }, undefined, "enclaveNodes,desiredSize"],
   [
     "a label of Kubernetes",
     { labels: { "node-role.kubernetes.io/x": "" } },
