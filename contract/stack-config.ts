@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { LoadBalancerController, PrometheusOperator } from "./cluster-tools.ts";
+import { DeclaredTool, LoadBalancerController, PrometheusOperator } from "./cluster-tools.ts";
 import { ConnectorDatabase } from "./connector-database.ts";
 import { CoreEviction, Monitoring, NetworkPolicyChoice, SecretsChoice } from "./core-guards.ts";
 import { EnclaveNodes } from "./enclave-nodes.ts";
@@ -51,7 +51,13 @@ export const ClusterChoice = z.union(
     }),
     z.strictObject({
       existing: z
-        .strictObject({ name: z.string().min(1).max(100).describe("Name of the cluster to use.") })
+        .strictObject({
+          name: z.string().min(1).max(100).describe("Name of the cluster to use."),
+          has: z
+            .array(DeclaredTool)
+            .optional()
+            .describe("What it has that EKS does not manage, and AWS can not tell of. Left out: what AWS tells of."),
+        })
         .describe("A cluster that is there already."),
     }),
   ],

@@ -7,6 +7,7 @@ import { OperatorError } from "../contract/operator-error.ts";
 import { clusterNameOf } from "../contract/stack-config.ts";
 import { createClusterTools, settleClusterTools } from "./cluster-tools.ts";
 import { readBackupSettings, readPartySettings } from "./config.ts";
+import { checkExistingCluster } from "./existing-cluster.ts";
 import { kubeconfig } from "./kubeconfig.ts";
 import { settleAllocator } from "./node-settings.ts";
 import type { PartySettings } from "./party-settings.ts";
@@ -39,6 +40,7 @@ async function build(settings: PartySettings) {
     defaultTags: { tags },
   });
   const allocator = await settleAllocator(settings, { provider: awsProvider });
+  await checkExistingCluster(config, settings.source, { provider: awsProvider });
   const cluster = new PartyCluster(
     `${name}-eks`,
     {
@@ -56,7 +58,7 @@ async function build(settings: PartySettings) {
     clusterIdentifier: `${config.accountId}/${config.region}/${clusterNameOf(config.cluster)}`,
     enableConfigMapMutable: true,
   });
-  const tools = await settleClusterTools(config, `Pulumi.${pulumi.getStack()}.yaml`);
+  const tools = await settleClusterTools(config, settings.source);
   const inCluster = { providers: [awsProvider, kubernetesProvider] };
   const monitoringKinds = createClusterTools(name, config, cluster, tools, inCluster);
   const { outputs } = new Party(

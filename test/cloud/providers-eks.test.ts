@@ -3,6 +3,9 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PartyCluster, type PartyClusterArgs } from "../../components/aws/party-cluster.ts";
+import { StackConfig } from "../../contract/stack-config.ts";
+import { checkExistingCluster } from "../../stacks/existing-cluster.ts";
+import { rawStackConfig } from "../support/network.ts";
 import { startControlPlane } from "./support/control-plane.ts";
 import { type TestCloud, testAccount, testCloud } from "./support/providers-stack.ts";
 
@@ -23,6 +26,8 @@ const create = {
 
 async function program() {
   const provider = new aws.Provider("party", { profile, region: "eu-west-1", allowedAccountIds: [accountId] });
+  const config = { ...rawStackConfig(), accountId, cluster: said.cluster };
+  await checkExistingCluster(StackConfig.parse(config), "Pulumi.cluster.yaml", { provider });
   const args = { region: "eu-west-1", accountId, cluster: said.cluster };
   new PartyCluster("eks", args, { provider, ...said.options });
 }
@@ -84,6 +89,9 @@ test("an existing cluster is looked at and left alone", { timeout: 60_000 }, asy
   expect(changes((await other.up()).summary)).toEqual({ same: 3 });
   expect(JSON.stringify(cloud.store.account(accountId).list("aws:eks/cluster:Cluster"))).toBe(before);
   expect(count("aws:eks/addon:Addon")).toBe(addons);
+
+  await cloud.store.account(accountId).delete("aws:eks/addon:Addon", "kms:vpc-cni");
+  await expect(other.preview()).rejects.toThrow(/CLUSTER_LACKS .*nobody enforces the core's network policies/);
 });
 
 test("EKS refuses a key that it is not let take, and add-ons that it does not know", { timeout: 60_000 }, async () => {

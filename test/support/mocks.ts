@@ -206,6 +206,8 @@ const callAnswers: Record<string, object> = {
     loadBalancerType: "network",
   },
   "aws:eks/getCluster:getCluster": { ...clusterFacts, version: "1.33", certificateAuthorities: [{ data: "Q0E=" }] },
+  "aws:eks/getAddon:getAddon": { configurationValues: '{"enableNetworkPolicy":"true"}' },
+  "aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": {},
   "aws:ec2/getSubnet:getSubnet": {
     mapPublicIpOnLaunch: false,
     availabilityZoneId: "euw1-az1",

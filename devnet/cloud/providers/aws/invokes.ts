@@ -145,6 +145,27 @@ const getCluster: Invoke = (caller, args) => {
   };
 };
 
+const getAddon: Invoke = (caller, args) => {
+  const id = `${text(args.clusterName)}:${text(args.addonName)}`;
+  const found = caller.store.get("aws:eks/addon:Addon", id);
+  // As the provider words it, whatever EKS answered.
+  if (!found) throw new Error(`reading EKS Add-On (${id}): couldn't find resource`);
+  const { arn, addonVersion, configurationValues, createdAt, modifiedAt, serviceAccountRoleArn } = found.props;
+  return {
+    ...{ id, arn, addonVersion, configurationValues, createdAt, modifiedAt, podIdentityAssociations: [] },
+    ...{ clusterName: args.clusterName, addonName: args.addonName, region: caller.region },
+    serviceAccountRoleArn: serviceAccountRoleArn ?? "",
+    tags: record(found.props.tagsAll),
+  };
+};
+
+const getOpenIdConnectProvider: Invoke = (caller, args) => {
+  const found = caller.store.get("aws:iam/openIdConnectProvider:OpenIdConnectProvider", text(args.arn));
+  if (!found) throw new Error(`finding IAM OIDC Provider (${text(args.arn)}): couldn't find resource`);
+  const { arn, clientIdLists, thumbprintLists, url } = found.props;
+  return { id: arn, arn, clientIdLists, thumbprintLists, url, tags: record(found.props.tagsAll) };
+};
+
 const getInstanceType: Invoke = (caller, args) => {
   const name = text(args.instanceType);
   const found = instanceType(name);
@@ -249,6 +270,8 @@ export const invokes: { readonly [token: string]: Invoke } = {
     return { id: caller.region, region: caller.region, names, zoneIds: names, groupNames: [caller.region] };
   },
   "aws:eks/getCluster:getCluster": getCluster,
+  "aws:eks/getAddon:getAddon": getAddon,
+  "aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": getOpenIdConnectProvider,
   "aws:eks/getClusterAuth:getClusterAuth": () => {
     throw new Error("getClusterAuth would put a token into the state; use a kubeconfig with exec");
   },
