@@ -51,6 +51,9 @@ function createDaemonSet(
             tolerations: taints.map((taint) => ({ ...taint, operator: "Equal" })),
             priorityClassName: "system-node-critical",
             terminationGracePeriodSeconds: 30,
+            // It speaks to the kubelet alone, over a socket whose directory only root may write to.
+            automountServiceAccountToken: false,
+            securityContext: { seccompProfile: { type: "RuntimeDefault" } },
             containers: [pluginContainer(image)],
             volumes: hostPaths.map(({ name, path }) => ({ name, hostPath: { path } })),
           },
@@ -61,10 +64,11 @@ function createDaemonSet(
   );
 }
 
+/** It makes its sockets beside the kubelet's; of the rest it only reads which devices and CPUs there are. */
 const hostPaths = [
-  { name: "device-plugin", path: "/var/lib/kubelet/device-plugins" },
-  { name: "dev-dir", path: "/dev" },
-  { name: "sys-dir", path: "/sys" },
+  { name: "device-plugin", path: "/var/lib/kubelet/device-plugins", readOnly: false },
+  { name: "dev-dir", path: "/dev", readOnly: true },
+  { name: "sys-dir", path: "/sys", readOnly: true },
 ];
 
 function pluginContainer(image: string) {
@@ -79,6 +83,6 @@ function pluginContainer(image: string) {
       readOnlyRootFilesystem: true,
       capabilities: { drop: ["ALL"] },
     },
-    volumeMounts: hostPaths.map(({ name, path }) => ({ name, mountPath: path })),
+    volumeMounts: hostPaths.map(({ name, path, readOnly }) => ({ name, mountPath: path, readOnly })),
   };
 }

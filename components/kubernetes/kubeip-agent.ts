@@ -123,10 +123,11 @@ function createDaemonSet(
             dnsPolicy: "Default",
             securityContext: {
               runAsNonRoot: true,
-              runAsUser: 1001,
-              runAsGroup: 1001,
+              // The agent is one file that everybody may run; the number is one that no account of the node has.
+              runAsUser: 65_532,
+              runAsGroup: 65_532,
               // Reads its AWS token by it.
-              fsGroup: 1001,
+              fsGroup: 65_532,
               seccompProfile: { type: "RuntimeDefault" },
             },
             containers: [agentContainer(args, image)],

@@ -103,6 +103,8 @@ function createServiceAccounts(
           namespace,
           annotations: { "eks.amazonaws.com/role-arn": roles[kind] },
         },
+        // None of the charts' pods asks the API server for anything; EKS brings the token for AWS by a volume of its own.
+        automountServiceAccountToken: false,
       },
       { parent },
     );

@@ -89,8 +89,9 @@ function createDaemonSet(parent: PeerGate, name: string, args: PeerGateArgs, ima
             automountServiceAccountToken: false,
             securityContext: {
               runAsNonRoot: true,
-              runAsUser: 1000,
-              runAsGroup: 1000,
+              // A number that no account of the node has.
+              runAsUser: 65_532,
+              runAsGroup: 65_532,
               seccompProfile: { type: "RuntimeDefault" },
             },
             containers: [gateContainer(args, image)],

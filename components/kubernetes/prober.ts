@@ -77,8 +77,9 @@ function createDeployment(parent: Prober, name: string, args: ProberArgs, image:
             automountServiceAccountToken: false,
             securityContext: {
               runAsNonRoot: true,
-              runAsUser: 1000,
-              runAsGroup: 1000,
+              // A number that no account of the node has.
+              runAsUser: 65_532,
+              runAsGroup: 65_532,
               seccompProfile: { type: "RuntimeDefault" },
             },
             containers: [proberContainer(image)],

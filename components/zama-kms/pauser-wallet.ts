@@ -83,7 +83,11 @@ function createObjects(
     : args.namespace;
   new kubernetes.core.v1.ServiceAccount(
     `${name}-account`,
-    { metadata: { name: pauserName, namespace, annotations: { "eks.amazonaws.com/role-arn": roleArn } } },
+    {
+      metadata: { name: pauserName, namespace, annotations: { "eks.amazonaws.com/role-arn": roleArn } },
+      // It signs with AWS and speaks to the chain: the API server has nothing for it.
+      automountServiceAccountToken: false,
+    },
     { parent },
   );
   new kubernetes.core.v1.ConfigMap(

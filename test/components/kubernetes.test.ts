@@ -117,7 +117,7 @@ describe("EnclaveDevicePlugin", () => {
   const taints = [{ key: nodeKey, value: "true", effect: "NoSchedule" }];
   const pinned = `example/plugin:v0.3@sha256:${"a".repeat(64)}`;
 
-  test("the plugin is the one that upstream's modules install, with one right less", async () => {
+  test("the plugin is the one that upstream's modules install, with fewer rights", async () => {
     const stack = await onMockStack(() => new EnclaveDevicePlugin("d", { taints }));
     const { parent, inputs } = stack.get("d-daemonset");
     expect(parent).toBe(stack.get("d").urn);
@@ -131,6 +131,8 @@ describe("EnclaveDevicePlugin", () => {
       tolerations: [{ key: nodeKey, operator: "Equal", value: "true", effect: "NoSchedule" }],
       priorityClassName: "system-node-critical",
       terminationGracePeriodSeconds: 30,
+      automountServiceAccountToken: false,
+      securityContext: { seccompProfile: { type: "RuntimeDefault" } },
       containers: [
         {
           name: "aws-nitro-enclaves-k8s-device-plugin",
@@ -143,9 +145,9 @@ describe("EnclaveDevicePlugin", () => {
             capabilities: { drop: ["ALL"] },
           },
           volumeMounts: [
-            { name: "device-plugin", mountPath: "/var/lib/kubelet/device-plugins" },
-            { name: "dev-dir", mountPath: "/dev" },
-            { name: "sys-dir", mountPath: "/sys" },
+            { name: "device-plugin", mountPath: "/var/lib/kubelet/device-plugins", readOnly: false },
+            { name: "dev-dir", mountPath: "/dev", readOnly: true },
+            { name: "sys-dir", mountPath: "/sys", readOnly: true },
           ],
         },
       ],

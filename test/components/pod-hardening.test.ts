@@ -1,0 +1,78 @@
+import { log } from "@pulumi/pulumi";
+import { beforeAll, expect, test, vi } from "vitest";
+import { type KubernetesObject, partyObjects } from "../support/party-objects.ts";
+
+let objects: KubernetesObject[];
+beforeAll(async () => {
+  const warn = vi.spyOn(log, "warn").mockResolvedValue();
+  objects = await partyObjects();
+  warn.mockRestore();
+});
+
+const named = ({ kind, metadata }: KubernetesObject) => `${kind} ${metadata.name}`;
+const pods = () =>
+  objects.flatMap((one) => (one.spec?.template ? [{ of: named(one), ...one.spec.template.spec }] : []));
+/** Which of all pods lack something. */
+const lacking = (has: (pod: KubernetesObject) => boolean) => [
+  ...new Set(
+    pods()
+      .filter((pod) => !has(pod as never))
+      .map(({ of }) => of),
+  ),
+];
+
+const devicePlugin = "DaemonSet aws-nitro-enclaves-k8s-device-plugin";
+const kubeIp = "DaemonSet quorate-kubeip";
+
+test("these are all pods that a party makes without a chart", () => {
+  const names = new Set(pods().map(({ of }) => of));
+  expect([...names].sort()).toEqual([
+    devicePlugin,
+    kubeIp,
+    ...["DaemonSet quorate-peer-gate", "Deployment quorate-prober"],
+  ]);
+});
+
+test("each container drops every capability, writes to no root filesystem, gains no privilege, and has limits", () => {
+  for (const { of, containers } of pods())
+    for (const { securityContext, resources } of containers) {
+      expect([of, securityContext]).toEqual([
+        of,
+        { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } },
+      ]);
+      for (const bound of [resources.requests, resources.limits])
+        expect([of, Object.keys(bound).sort()]).toEqual([of, ["cpu", "memory"]]);
+    }
+});
+
+test("each pod is filtered by seccomp, and none shares a namespace of its node", () => {
+  expect(lacking(({ securityContext }) => securityContext?.seccompProfile?.type === "RuntimeDefault")).toEqual([]);
+  expect(lacking(({ hostNetwork, hostPID, hostIPC }) => !hostNetwork && !hostPID && !hostIPC)).toEqual([]);
+});
+
+test("only the device plugin is root, whose sockets lie in a directory of root's; of the node it writes nowhere else", () => {
+  expect(
+    lacking(({ securityContext }) => securityContext?.runAsNonRoot === true && securityContext.runAsUser >= 10_000),
+  ).toEqual([devicePlugin]);
+  expect(lacking(({ volumes = [] }) => !volumes.some((volume: object) => "hostPath" in volume))).toEqual([
+    devicePlugin,
+  ]);
+  const plugin = pods().find(({ of }) => of === devicePlugin);
+  const writable = plugin?.containers[0].volumeMounts.filter((mount: { readOnly: boolean }) => !mount.readOnly);
+  expect(writable.map((mount: { mountPath: string }) => mount.mountPath)).toEqual(["/var/lib/kubelet/device-plugins"]);
+});
+
+test("only KubeIP has a token for the API server; no other account gives one to its pods", () => {
+  expect(lacking(({ automountServiceAccountToken }) => automountServiceAccountToken === false)).toEqual([kubeIp]);
+  const accounts = objects.filter((one) => one.kind === "ServiceAccount");
+  const giving = accounts.filter((one) => one.automountServiceAccountToken !== false);
+  expect(accounts.length).toBeGreaterThan(3);
+  expect(giving.map(named)).toEqual(["ServiceAccount quorate-kubeip"]);
+});
+
+test("no role has a wildcard, or reads secrets", () => {
+  const rules = objects.filter(({ kind }) => /Role$/.test(kind)).flatMap((role) => role.rules);
+  expect(rules.length).toBeGreaterThan(10);
+  for (const { apiGroups, resources, verbs } of rules)
+    for (const word of [...apiGroups, ...resources, ...verbs]) expect(["*", "secrets"]).not.toContain(word);
+});
