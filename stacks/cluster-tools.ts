@@ -3,6 +3,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { PartyCluster } from "../components/aws/party-cluster.ts";
 import { LoadBalancerController } from "../components/kubernetes/load-balancer-controller.ts";
 import { PrometheusOperator } from "../components/kubernetes/prometheus-operator.ts";
+import { VolumeClass } from "../components/kubernetes/volume-class.ts";
 import { loadBalancerControllerChart } from "../contract/cluster-tools.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { StackConfig } from "../contract/stack-config.ts";
@@ -84,6 +85,8 @@ export function createClusterTools(
       },
       opts,
     );
+  const { gatewayNode } = config;
+  if (gatewayNode) new VolumeClass(`${name}-volumes`, { className: gatewayNode.storageClass }, opts);
   if (!tools.prometheusOperator) return [];
   const namespace = config.monitoring?.namespace ?? "monitoring";
   return [new PrometheusOperator(`${name}-prometheus`, { namespace, chart: tools.prometheusOperator }, opts)];

@@ -6,11 +6,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { PartyCluster } from "../../components/aws/party-cluster.ts";
 import type { ArchivedChart } from "../../contract/cluster-tools.ts";
 import { Digest } from "../../contract/names.ts";
 import { StackConfig } from "../../contract/stack-config.ts";
 import { chartArchive } from "../../stacks/chart-archive.ts";
-import { settleClusterTools } from "../../stacks/cluster-tools.ts";
+import { createClusterTools, settleClusterTools } from "../../stacks/cluster-tools.ts";
+import { onMockStack } from "../support/mocks.ts";
 import { hex, rawStackConfig } from "../support/network.ts";
 
 let server: Server;
@@ -84,6 +86,39 @@ test("the Prometheus operator comes from the registry, by digest", async () => {
       version: "88.5.3",
     },
   });
+});
+
+const made = async (change: object, create: object = {}) => {
+  const raw = rawStackConfig();
+  raw.cluster.create = { ...raw.cluster.create, ...create };
+  const config = StackConfig.parse({ ...raw, ...change });
+  const chart = { ref: "/charts/aws-load-balancer-controller-3.5.0.tgz", version: "3.5.0" };
+  const operator = { ref: `oci://charts.example/kube-prometheus-stack@sha256:${hex(64)}`, version: "88.5.3" };
+  return await onMockStack(() => {
+    const args = { region: config.region, accountId: config.accountId, cluster: config.cluster };
+    const cluster = new PartyCluster("eks", args);
+    const tools = { loadBalancerController: chart, prometheusOperator: operator };
+    return createClusterTools("party-1", config, cluster, tools, {});
+  });
+};
+
+test("tools are made beside the party, and the party waits for the operator's kinds alone", async () => {
+  const stack = await made({ monitoring: { prometheusOperator: "present", namespace: "watchers" }, gatewayNode: {} });
+  expect(stack.get("party-1-balancers-release").inputs.values).toMatchObject({
+    clusterName: "kms-party-1",
+    vpcId: "vpc-0000000000000011",
+  });
+  expect(stack.get("party-1-prometheus-release").inputs.namespace).toBe("watchers");
+  expect(stack.get("party-1-volumes-class").inputs).toMatchObject({
+    metadata: { name: "gp3" },
+    parameters: { type: "gp3", encrypted: "true" },
+  });
+  expect(stack.result).toHaveLength(1);
+});
+
+test("nothing is put into a cluster that exists", async () => {
+  const stack = await made({ cluster: { existing: { name: "shared" } }, gatewayNode: {} });
+  expect(stack.resources.map(({ name }) => name)).toEqual(["eks"]);
 });
 
 test("half of what is needed is refused", async () => {
