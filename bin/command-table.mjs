@@ -51,9 +51,9 @@ export const commands = {
     examples: ["npx quorate outputs --party 1", "npx quorate outputs --all --format json"],
   },
   cards: {
-    usage: "npx quorate cards publish|sync|list|show|trust|export|import",
+    usage: "npx quorate cards publish|sync|list|show|trust|export|import|certificates",
     summary: "Exchange what parties need to know of each other: signed cards instead of e-mails.",
-    words: ["publish", "sync", "list", "show", "trust", "export", "import"],
+    words: ["publish", "sync", "list", "show", "trust", "export", "import", "certificates"],
     options: {
       "publish [--party <id>,… | --all]": "sign the party's card and put it into its public vault",
       "trust <party> <fingerprint>": "write down whose key signs a party's cards, as the party itself told it",
@@ -64,6 +64,8 @@ export const commands = {
       "show <party>": "one party's card, field by field",
       "export [--to <folder>]": "write the own published card to a file",
       "import <file>…": "verify cards that came by hand, and take them over",
+      "certificates [--party <id>] [--replace]":
+        "copy CA certificates of live peers without a card into the own public vault",
       ...format,
       ...network,
     },

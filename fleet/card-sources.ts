@@ -31,14 +31,8 @@ export function vaultSource(endpoint: string | undefined, parties: readonly Mani
     const url = trusted.url ?? (party && cardAddress(party));
     if (url === undefined) return undefined;
     try {
-      const response = await fetch(atEndpoint(url, endpoint), {
-        redirect: "error",
-        signal: AbortSignal.timeout(patienceMs),
-        headers: { accept: "application/jose" },
-      });
-      if (response.status === 404) return undefined;
-      if (response.ok) return { text: await limited(response), source: url };
-      throw new Error(`HTTP status ${response.status}`);
+      const text = await fetchPublic(atEndpoint(url, endpoint), "application/jose");
+      return text === undefined ? undefined : { text, source: url };
     } catch (cause) {
       throw new OperatorError(
         {
@@ -53,6 +47,38 @@ export function vaultSource(endpoint: string | undefined, parties: readonly Mani
       );
     }
   };
+}
+
+/** Fetches live peers' CA certificates, as anybody may. */
+export function certificateSource(endpoint: string | undefined): (url: string) => Promise<string | undefined> {
+  return async (url) => {
+    try {
+      return await fetchPublic(atEndpoint(url, endpoint), "application/x-pem-file");
+    } catch (cause) {
+      throw new OperatorError(
+        {
+          code: "CERTIFICATE_UNREACHABLE",
+          what: "a peer's CA certificate can not be fetched",
+          found: `${reason(cause)}, from ${url}`,
+          expected: `an answer within ${patienceMs / 1000} s, without redirection`,
+          next: `curl -I ${url}`,
+          exitCode: exitCodes.unknown,
+        },
+        { cause },
+      );
+    }
+  };
+}
+
+async function fetchPublic(url: string, accept: string): Promise<string | undefined> {
+  const response = await fetch(url, {
+    redirect: "error",
+    signal: AbortSignal.timeout(patienceMs),
+    headers: { accept },
+  });
+  if (response.status === 404) return undefined;
+  if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+  return await limited(response);
 }
 
 /** Where a live party's card is, as far as the manifest tells. */

@@ -1,6 +1,7 @@
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { cardObjectName } from "../contract/party-card.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
+import { peerCertificateKey } from "../contract/signing-key-handle.ts";
 import { largestCard } from "../stacks/card-verification.ts";
 import { awsFailure } from "./aws-failure.ts";
 import { clientOptions } from "./aws-profile.ts";
@@ -37,6 +38,22 @@ export class CardVault {
   /** The CA certificate that the party's own core published, as it lies there. */
   async readCaCertificate(): Promise<string | undefined> {
     return (await this.#read(this.#outputs.caCertificate.key))?.text;
+  }
+
+  /** A peer's CA certificate, where a starting core looks for it. */
+  async readPeerCertificate(partyId: number): Promise<string | undefined> {
+    return (await this.#read(peerCertificateKey(partyId)))?.text;
+  }
+
+  async writePeerCertificate(partyId: number, pem: string): Promise<void> {
+    const Key = peerCertificateKey(partyId);
+    const object = { Bucket: this.#outputs.publicVault.bucketName, Key, Body: pem };
+    try {
+      const client = await this.#connect();
+      await client.send(new PutObjectCommand({ ...object, ContentType: "application/x-pem-file" }));
+    } catch (failure) {
+      throw this.#failure("s3:PutObject", Key, failure);
+    }
   }
 
   /** Writes the card unless somebody else wrote it since it was read; says whether it did. */

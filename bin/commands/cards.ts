@@ -29,6 +29,7 @@ const actions: Record<string, (args: string[]) => Promise<number>> = {
   trust,
   export: exportCards,
   import: importFiles,
+  certificates: async (args) => await (await import("./card-certificates.ts")).certificates(args),
 };
 
 export async function cards(args: string[]): Promise<number> {

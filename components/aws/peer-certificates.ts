@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { certificateSha256 } from "../../contract/party-card.ts";
-import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
+import { peerCertificateKey } from "../../contract/signing-key-handle.ts";
 import { checkArgs } from "../check-args.ts";
 
 export interface PeerCertificatesArgs {
@@ -37,11 +37,6 @@ export class PeerCertificates extends pulumi.ComponentResource {
     for (const certificate of args.certificates) createObject(this, name, args.bucketName, certificate);
     this.registerOutputs({});
   }
-}
-
-/** Where a core looks for a peer's CA certificate: the chart makes the prefix from the peer's number alone. */
-export function peerCertificateKey(partyId: number): string {
-  return `PUB-p${partyId}/CACert/${signingKeyHandle}`;
 }
 
 function createObject(
