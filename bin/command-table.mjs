@@ -105,6 +105,7 @@ export const commands = {
     options: {
       "up [--network <name>]": "start it (default: network devnet), or bring it back from wherever it was killed",
       "  --no-exchange": "CA certificates reach the peers by party cards only, as in production",
+      "  --transport <privatelink|kubeip>": "how parties reach each other, where not as the manifest says",
       "down [--keep]": "stop every process; the state goes too, unless --keep",
       "status [--format table|json]": "cores, processes, addresses and faults",
       "fault cut <i> <j>": "cut the link from i to j (one direction)",

@@ -18,6 +18,8 @@ export interface Addresses {
   core(party: number): string;
   /** The interface endpoint through which party `from` reaches party `to`. */
   link(from: number, to: number): string;
+  /** Where party `from` gets when it connects to the public address of party `to`; `from` 0 is anybody else. */
+  internet(from: number, to: number): string;
   dns(party: number): string;
   readonly etcd: string;
   readonly cloud: string;
@@ -30,6 +32,7 @@ export function addressesOf(k: number): Addresses {
     k,
     core: (party) => `127.${k}.0.${party}`,
     link: (from, to) => `127.${k}.${from}.${to}`,
+    internet: (from, to) => `127.${k}.${from === 0 ? 200 : from}.${100 + to}`,
     dns: (party) => `127.${k}.${party}.254`,
     etcd: `127.${k}.0.250`,
     cloud: `127.${k}.0.251`,

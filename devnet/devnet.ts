@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readdirSync, rmdirSync, rmSync } from 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Transport } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { settleAttestationRoot } from "./clusters/pki.ts";
 import type { Fault } from "./fault.ts";
@@ -35,6 +36,8 @@ export interface DevnetUpOptions {
   onProgress?: (text: string) => void;
   /** Whether CA certificates are copied between the vaults; without, they travel by party cards. @default true */
   exchange?: boolean;
+  /** How parties reach each other. @default as this devnet was told before, or else as the manifest says */
+  transport?: Transport | undefined;
   /** Done before another `up` or `down` may begin. */
   whileLocked?: (devnet: DevnetHandle) => Promise<void>;
 }
@@ -74,9 +77,13 @@ export async function devnetUp(options: DevnetUpOptions): Promise<DevnetHandle> 
   using _lock = takeStartLock(files.lock, `devnet up of ${options.network}`);
   const running = await findRunning(files, topology, progress);
   // Whoever edited a stack file and says `devnet up` again means the edit.
-  if (running !== null)
-    for (const said of copyStacks(files, options.root, topology, running.attestationRootSha256, running.exchange))
+  if (running !== null) {
+    if (options.transport !== undefined) running.transport = options.transport;
+    writeWhole(files.devnetdConfig, `${JSON.stringify(running, undefined, 2)}\n`);
+    const { attestationRootSha256, exchange, transport } = running;
+    for (const said of copyStacks(files, options.root, topology, attestationRootSha256, exchange, transport))
       progress(said);
+  }
   const config = running ?? (await startNew(files, options, topology, progress));
   const status = await waitUntilReady(files, config, progress);
   if (status.providers === null) throw new Error("devnetd is ready without provider ports");
@@ -189,7 +196,7 @@ async function findRunning(
 
 async function startNew(
   files: DevnetFiles,
-  { root, exchange = true }: DevnetUpOptions,
+  { root, exchange = true, transport: chosen }: DevnetUpOptions,
   topology: Topology,
   progress: (text: string) => void,
 ): Promise<DevnetdConfig> {
@@ -203,7 +210,8 @@ async function startNew(
   let k = await findFree();
   settleFolders(files);
   const { root: attestationRoot, sha256 } = await settleAttestationRoot(files.pki);
-  copyStacks(files, root, topology, sha256, exchange);
+  const transport = chosen ?? (before?.network === topology.network ? readConfig(files)?.transport : undefined);
+  copyStacks(files, root, topology, sha256, exchange, transport);
   const operators = settleOperators(files, topology);
   for (;;) {
     const config = DevnetdConfig.parse({
@@ -218,6 +226,7 @@ async function startNew(
       operators,
       manifestFile: manifestCopy(files, topology.network),
       exchange,
+      transport,
       attestationRoot,
       attestationRootSha256: sha256,
     } satisfies Record<keyof DevnetdConfig, unknown>);

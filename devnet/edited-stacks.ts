@@ -15,9 +15,9 @@ export function takeOverEdits(root: string, network: string): string[] {
   if (config === null || config.network !== network || !existsSync(files.environmentOf(network))) return [];
   const names = readdirSync(join(root, "stacks")).filter((name) => /^Pulumi\..+\.yaml$/.test(name));
   const sources = [join("networks", `${network}.yaml`), ...names].map((name) => join(root, "stacks", name));
-  if (hasCurrentCopies(files, sources, config.attestationRootSha256, config.exchange)) return [];
+  if (hasCurrentCopies(files, sources, config.attestationRootSha256, config.exchange, config.transport)) return [];
   const topology = readTopology(root, network);
-  const said = copyStacks(files, root, topology, config.attestationRootSha256, config.exchange);
+  const said = copyStacks(files, root, topology, config.attestationRootSha256, config.exchange, config.transport);
   // Its accounts and clusters were made for what the files said when it was started.
   if (JSON.stringify(topology.parties) !== JSON.stringify(config.parties))
     said.push("the devnet was started for other parties, accounts or clusters; to fit it: npx quorate devnet up");

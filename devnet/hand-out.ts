@@ -4,8 +4,10 @@ import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseDocument, stringify } from "yaml";
 import { z } from "zod";
+import type { Transport } from "../contract/network-manifest.ts";
 import { apiServerUrl } from "./clusters/control-plane.ts";
 import { type DevnetFiles, readIfThere, writeWhole } from "./files.ts";
+import { publicAddressOf } from "./public-address.ts";
 import { awsEnvironment, cloudUrl } from "./supervision/cloud-program.ts";
 import type { DevnetdConfig } from "./supervision/config.ts";
 import { absoluteChartRef, type PartyTopology, readManifestFile, stackFilesOf, type Topology } from "./topology.ts";
@@ -41,6 +43,7 @@ export function copyStacks(
   topology: Topology,
   attestationRootSha256: string,
   exchange = true,
+  transport?: Transport,
 ): string[] {
   const before = readDigests(files);
   const digests: Record<string, string> = {};
@@ -48,7 +51,7 @@ export function copyStacks(
   const copy = (source: string, target: string, edit: (text: string) => string) => {
     const text = readFileSync(source, "utf8");
     const name = basename(target);
-    digests[name] = sourceDigest(copiedFor(attestationRootSha256, exchange), source, text);
+    digests[name] = sourceDigest(copiedFor(attestationRootSha256, exchange, transport), source, text);
     if (before[name] === digests[name] && readIfThere(target) !== null) return;
     writeWhole(target, edit(text));
     if (before[name] !== undefined)
@@ -58,11 +61,17 @@ export function copyStacks(
     const document = parseDocument(text);
     document.set("attestationRootSha256", attestationRootSha256);
     document.setIn(["chart", "ref"], absoluteChartRef(topology.manifest.chart.ref, topology.manifestFile));
+    if (transport !== undefined) document.set("transport", transport);
+    if (transport === "kubeip")
+      for (const [index, { id, elasticIp }] of topology.manifest.parties.entries())
+        document.setIn(["parties", index, "elasticIp"], elasticIp ?? publicAddressOf(id).publicIp);
     return document.toString({ lineWidth: 0 });
   });
-  for (const { file } of stackFilesOf(join(root, "stacks"), topology.network)) {
+  for (const { file, config } of stackFilesOf(join(root, "stacks"), topology.network)) {
     const target = join(files.stacks, basename(file));
-    const edit = (text: string) => withKeysOfPulumi(text, readIfThere(target));
+    const needsAddress = transport === "kubeip" && config.kubeip === undefined;
+    const edit = (text: string) =>
+      withKeysOfPulumi(needsAddress ? withPublicAddress(text, config.party) : text, readIfThere(target));
     copy(file, target, exchange ? edit : (text) => withoutCopiedCertificates(edit(text)));
   }
   for (const name of Object.keys(before).filter((name) => digests[name] === undefined)) {
@@ -80,6 +89,7 @@ export function hasCurrentCopies(
   sources: string[],
   attestationRootSha256: string,
   exchange = true,
+  transport?: Transport,
 ): boolean {
   const digests = readDigests(files);
   return (
@@ -88,7 +98,7 @@ export function hasCurrentCopies(
       const text = readIfThere(source);
       return (
         text !== null &&
-        digests[basename(source)] === sourceDigest(copiedFor(attestationRootSha256, exchange), source, text)
+        digests[basename(source)] === sourceDigest(copiedFor(attestationRootSha256, exchange, transport), source, text)
       );
     })
   );
@@ -101,8 +111,9 @@ function readDigests(files: DevnetFiles): Record<string, string> {
 }
 
 /** What a copy depends on besides its source. */
-function copiedFor(attestationRootSha256: string, exchange: boolean): string {
-  return exchange ? attestationRootSha256 : `${attestationRootSha256} without exchange`;
+function copiedFor(attestationRootSha256: string, exchange: boolean, transport: Transport | undefined): string {
+  const ways = transport === undefined ? "" : ` by ${transport}`;
+  return exchange ? `${attestationRootSha256}${ways}` : `${attestationRootSha256}${ways} without exchange`;
 }
 
 function sourceDigest(reason: string, source: string, text: string): string {
@@ -118,6 +129,14 @@ function withoutCopiedCertificates(text: string): string {
 /** Where the devnet's own copy of the manifest is. */
 export function manifestCopy(files: DevnetFiles, network: string): string {
   return join(files.stacks, "networks", `${network}.yaml`);
+}
+
+/** The address and the public subnet that stand ready in every account of a devnet. */
+function withPublicAddress(text: string, party: number): string {
+  const { subnetId, allocationId } = publicAddressOf(party);
+  const document = parseDocument(text);
+  document.setIn(["config", "quorate:kubeip"], { publicSubnetIds: [subnetId], allocationIds: [allocationId] });
+  return document.toString({ lineWidth: 0 });
 }
 
 function withKeysOfPulumi(text: string, before: string | null): string {

@@ -60,7 +60,12 @@ function endpointsOf(addresses: Addresses, parties: readonly number[], corePorts
       ),
       tcp(addresses.dns(party), ports.dns),
       { host: addresses.dns(party), port: ports.dns, protocol: "udp" as const },
-      ...parties.flatMap((to) => (to === party ? [] : [tcp(addresses.link(party, to), peerPort)])),
+      ...parties.flatMap((to) =>
+        to === party
+          ? []
+          : [addresses.link(party, to), addresses.internet(party, to)].map((host) => tcp(host, peerPort)),
+      ),
+      tcp(addresses.internet(0, party), peerPort),
     ]),
   ];
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { nearestWord } from "../../contract/nearest-word.mjs";
+import { Transport } from "../../contract/network-manifest.ts";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { devnetDown, devnetEnv, devnetFault, devnetStatus, devnetUp } from "../../devnet/devnet.ts";
@@ -35,12 +36,26 @@ async function up(args: string[], root: string): Promise<number> {
   const options = {
     network: { type: "string", default: "devnet" },
     "no-exchange": { type: "boolean", default: false },
+    transport: { type: "string" },
   } as const;
   const { values } = parseArgs({ args, options });
   const progress = (text: string) => terminal.progress(text);
-  await devnetUp({ root, network: values.network, exchange: !values["no-exchange"], onProgress: progress });
+  const transport = values.transport === undefined ? undefined : chooseTransport(values.transport);
+  await devnetUp({ root, network: values.network, exchange: !values["no-exchange"], transport, onProgress: progress });
   await waitForStartingCores({ look: () => devnetStatus(root), progress });
   return await status([], root);
+}
+
+function chooseTransport(word: string): Transport {
+  const chosen = Transport.safeParse(word);
+  if (chosen.success) return chosen.data;
+  throw new OperatorError({
+    code: "ARGUMENT_INVALID",
+    what: `parties do not reach each other by "${word}"`,
+    found: `--transport ${word}`,
+    expected: Transport.options.join(" or "),
+    next: "npx quorate devnet --help",
+  });
 }
 
 async function down(args: string[], root: string): Promise<number> {

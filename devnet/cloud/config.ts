@@ -29,6 +29,10 @@ export const CloudAccount = z.strictObject({
     serviceAccountPublicKeyPem: z.string().optional(),
   }),
   vpc: z.strictObject({ vpcId: z.string(), subnets: z.array(Subnet) }),
+  /** Elastic IPs that exist without any stack's doing. */
+  addresses: z
+    .array(z.strictObject({ allocationId: z.string(), publicIp: z.ipv4(), tags: z.record(z.string(), z.string()) }))
+    .optional(),
 });
 export type CloudAccount = z.infer<typeof CloudAccount>;
 

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import type { AwsAnswer, CloudContext } from "./aws-call.ts";
+import { publicWays } from "./public-ways.ts";
 import type { AccountStore } from "./store.ts";
 
 const endpointType = "aws:ec2/vpcEndpoint:VpcEndpoint";
@@ -31,6 +32,7 @@ export type DevnetEndpoint = z.infer<typeof DevnetEndpoint>;
 /**
  * Endpoints for the devnet itself, behind the bearer token of the config:
  * `GET /devnet/health`, `GET /devnet/accounts`, `GET /devnet/accounts/<id>/resources`, `GET /devnet/accounts/<id>/vpc-endpoints`,
+ * `GET /devnet/accounts/<id>/public-ways`,
  * `PUT /devnet/accounts/<id>/vpc-endpoints/<endpoint id>/state` with `{ "state": "rejected" }`.
  */
 export async function answerControl(
@@ -58,6 +60,8 @@ export async function answerControl(
       return json(200, { resources: account.types().flatMap((type) => account.list(type)) });
     case "GET accounts/<id>/vpc-endpoints":
       return json(200, { endpoints: account.list(endpointType).map(({ id }) => render(account, id, cloud)) });
+    case "GET accounts/<id>/public-ways":
+      return json(200, publicWays(account));
     case "PUT accounts/<id>/vpc-endpoints/<id>/state":
       return putEndpointState(account, id ?? "", body, cloud);
     default:

@@ -3,9 +3,10 @@ import { open, rename } from "node:fs/promises";
 import { flushCompileCache } from "node:module";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { parse } from "../../contract/parse.ts";
-import { CloudConfig, CloudPorts } from "./config.ts";
+import { type CloudAccount, CloudConfig, CloudPorts } from "./config.ts";
 import { Credentials } from "./credentials.ts";
 import { serveHttp } from "./http.ts";
+import { eipType } from "./providers/aws/elastic-ip.ts";
 import { expireKeys } from "./services/kms.ts";
 import { type AccountStore, CloudStore } from "./store.ts";
 
@@ -33,6 +34,7 @@ async function main(configPath: string): Promise<void> {
     process.exit(2);
   });
   const now = () => new Date();
+  for (const account of config.accounts) await settleAddresses(store.account(account.accountId), account);
   for (const { accountId, cluster } of config.accounts) {
     await expireKeys(store.account(accountId), now());
     await readdressClusters(store.account(accountId), cluster.endpoint);
@@ -73,6 +75,22 @@ async function main(configPath: string): Promise<void> {
   console.log(JSON.stringify({ ready: true, pid: process.pid, ...ports }));
   // Node would write what it has compiled when it exits, but a devnet whose state goes ends the cloud without a word.
   setTimeout(flushCompileCache, flushAfterMs).unref();
+}
+
+/** Addresses that somebody reserved before there was a stack. */
+async function settleAddresses(
+  store: AccountStore,
+  { addresses = [], region, accountId }: CloudAccount,
+): Promise<void> {
+  for (const { allocationId: id, publicIp, tags } of addresses)
+    if (store.get(eipType, id) === undefined) {
+      const arn = `arn:aws:ec2:${region}:${accountId}:elastic-ip/${id}`;
+      await store.put({
+        type: eipType,
+        id,
+        props: { allocationId: id, arn, publicIp, domain: "vpc", tags, tagsAll: tags },
+      });
+    }
 }
 
 /** A devnet whose number was taken meanwhile has another one now, and its API servers other addresses. */

@@ -7,18 +7,34 @@ import { listenersOn, looksAreFree } from "./listeners.ts";
 /** What one directed link does to those who use it. */
 export type LinkFault = { kind: "cut" } | { kind: "slow"; ms: number } | { kind: "reset" };
 
+/** What is behind a public address, for one who comes from another: no machine, a firewall that drops it, or the core. */
+export type PublicWayState = (from: number, to: number) => "nobody" | "dropped" | "open";
+
 const pollMs = looksAreFree ? 100 : 1_000;
 
+/** What a link is: its ends, where it listens, where it leads. */
+export interface LinkEnds {
+  from: number;
+  to: number;
+  host: string;
+  target: string;
+  /** Address that the core sees. */
+  source: string;
+}
+
 /**
- * One directed link i→j, the interface endpoint of i's network to j: a byte pipe from 127.k.i.j to j's core. It listens
- * only while j's core does, so a dead core refuses connections as it would through a real endpoint without targets.
+ * One directed link i→j, the interface endpoint of i's network to j, or i's way to j's public address: a byte pipe to
+ * j's core. It listens only while j's core does, so a dead core refuses connections as it would through a real endpoint
+ * without targets.
  */
 export class Link {
   readonly from: number;
   readonly to: number;
-  readonly #addresses: Addresses;
+  readonly #ends: LinkEnds;
   readonly #port: number;
   #fault: LinkFault | null = null;
+  /** Whether a firewall drops what comes this way. */
+  #isDropped = false;
   #targetListens = false;
   #server: net.Server | undefined;
   #blackhole: Blackhole | undefined;
@@ -26,11 +42,11 @@ export class Link {
   /** Changes of the listener one after another: each begins when the one before is done. */
   #change: Promise<void> = Promise.resolve();
 
-  constructor(addresses: Addresses, port: number, from: number, to: number) {
-    this.#addresses = addresses;
+  constructor(ends: LinkEnds, port: number) {
+    this.#ends = ends;
     this.#port = port;
-    this.from = from;
-    this.to = to;
+    this.from = ends.from;
+    this.to = ends.to;
   }
 
   get fault(): LinkFault | null {
@@ -55,8 +71,17 @@ export class Link {
     return this.#settle();
   }
 
+  /** A firewall's rules are about new connections and open ones alike. */
+  setDropped(dropped: boolean): Promise<void> {
+    if (this.#isDropped === dropped) return this.#change;
+    this.#isDropped = dropped;
+    if (dropped) for (const pair of this.#pairs) pair.suffer({ kind: "cut" });
+    return this.#settle();
+  }
+
   async close(): Promise<void> {
     this.#fault = null;
+    this.#isDropped = false;
     this.#targetListens = false;
     for (const pair of this.#pairs) pair.end();
     await this.#settle();
@@ -68,8 +93,8 @@ export class Link {
   }
 
   async #apply(): Promise<void> {
-    const host = this.#addresses.link(this.from, this.to);
-    const cut = this.#fault?.kind === "cut";
+    const { host } = this.#ends;
+    const cut = this.#fault?.kind === "cut" || this.#isDropped;
     const listen = !cut && this.#targetListens;
     if (!listen && this.#server !== undefined) {
       const server = this.#server;
@@ -101,10 +126,10 @@ export class Link {
       return;
     }
     const core = net.connect({
-      host: this.#addresses.core(this.to),
+      host: this.#ends.target,
       port: this.#port,
       // The core sees its peer where the peer is, not this machine at large.
-      localAddress: this.#addresses.core(this.from),
+      localAddress: this.#ends.source,
       allowHalfOpen: true,
       noDelay: true,
     });
@@ -176,12 +201,15 @@ class Delay extends Transform {
   }
 }
 
-/** All directed links of a network, and the eye on which cores listen. */
+/** All directed links of a network, by endpoints and by public addresses, and the eye on which cores listen. */
 export class Links {
   readonly #addresses: Addresses;
   readonly #port: number;
   readonly #parties: readonly number[];
   readonly #links = new Map<string, Link>();
+  /** Ways to a public address, also of somebody who is no party: 0. */
+  readonly #public = new Map<string, Link>();
+  #publicWays: PublicWayState = () => "nobody";
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -189,8 +217,19 @@ export class Links {
     this.#addresses = addresses;
     this.#port = port;
     this.#parties = parties;
-    for (const from of parties)
-      for (const to of parties) if (from !== to) this.#links.set(`${from}→${to}`, new Link(addresses, port, from, to));
+    for (const to of parties)
+      for (const from of [0, ...parties]) {
+        if (from === to) continue;
+        const ends = { from, to, target: addresses.core(to), source: from === 0 ? "127.0.0.1" : addresses.core(from) };
+        const key = `${from}→${to}`;
+        if (from !== 0) this.#links.set(key, new Link({ ...ends, host: addresses.link(from, to) }, port));
+        this.#public.set(key, new Link({ ...ends, host: addresses.internet(from, to) }, port));
+      }
+  }
+
+  /** Tells what a connection to a public address meets there, from now on; asked at every look. */
+  followPublicWays(state: PublicWayState): void {
+    this.#publicWays = state;
   }
 
   start(): void {
@@ -206,13 +245,26 @@ export class Links {
     const hosts = this.#parties.map((party) => this.#addresses.core(party));
     const open = await listenersOn(hosts, this.#port);
     if (this.#isClosed) return;
-    await Promise.all(
-      [...this.#links.values()].map((link) => link.setTargetListens(open.has(this.#addresses.core(link.to)))),
-    );
+    const listens = (party: number) => open.has(this.#addresses.core(party));
+    await Promise.all([
+      ...[...this.#links.values()].map((link) => link.setTargetListens(listens(link.to))),
+      ...[...this.#public.values()].map(async (link) => {
+        const state = this.#publicWays(link.from, link.to);
+        await link.setTargetListens(state === "open" && listens(link.to));
+        await link.setDropped(state === "dropped");
+      }),
+    ]);
   }
 
   link(from: number, to: number): Link | undefined {
     return this.#links.get(`${from}→${to}`);
+  }
+
+  /** The fault is the link's whichever way its connections take. */
+  async setFault(from: number, to: number, fault: LinkFault | null): Promise<void> {
+    const key = `${from}→${to}`;
+    const inUse = this.#publicWays(from, to) === "nobody" ? [] : [this.#public.get(key)];
+    await Promise.all([this.#links.get(key), ...inUse].map((link) => link?.setFault(fault)));
   }
 
   faults(): { from: number; to: number; fault: LinkFault }[] {
@@ -220,12 +272,16 @@ export class Links {
   }
 
   async heal(): Promise<void> {
-    await Promise.all([...this.#links.values()].map((link) => link.setFault(null)));
+    await Promise.all(this.#all().map((link) => link.setFault(null)));
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    await Promise.all([...this.#links.values()].map((link) => link.close()));
+    await Promise.all(this.#all().map((link) => link.close()));
+  }
+
+  #all(): Link[] {
+    return [...this.#links.values(), ...this.#public.values()];
   }
 }

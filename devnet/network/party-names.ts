@@ -18,14 +18,21 @@ export class PartyNames {
   readonly #party: number;
   readonly #addresses: Addresses;
   readonly #listEndpoints: () => Promise<VpcEndpoint[]>;
+  readonly #publicAddresses: () => ReadonlyMap<string, number>;
   readonly #services = new Map<string, ServiceObject>();
   readonly #slices = new Map<string, EndpointSliceObject>();
   #endpoints: { at: number; answer: Promise<VpcEndpoint[]> } | undefined;
 
-  constructor(addresses: Addresses, party: number, listEndpoints: () => Promise<VpcEndpoint[]>) {
+  constructor(
+    addresses: Addresses,
+    party: number,
+    listEndpoints: () => Promise<VpcEndpoint[]>,
+    publicAddresses: () => ReadonlyMap<string, number> = () => new Map(),
+  ) {
     this.#addresses = addresses;
     this.#party = party;
     this.#listEndpoints = listEndpoints;
+    this.#publicAddresses = publicAddresses;
   }
 
   follow(client: KubeClient, signal: AbortSignal): void {
@@ -45,6 +52,9 @@ export class PartyNames {
       services: this.#services,
       endpointSlices: this.#slices,
       vpcEndpoints: new Map(usable),
+      publicAddresses: new Map(
+        [...this.#publicAddresses()].map(([address, to]) => [address, this.#addresses.internet(this.#party, to)]),
+      ),
     };
   }
 

@@ -17,6 +17,8 @@ export interface Zone {
   endpointSlices: ReadonlyMap<string, EndpointSliceObject>;
   /** DNS name of each usable VPC endpoint of the party's account, lower case, to the address of its link. */
   vpcEndpoints: ReadonlyMap<string, string>;
+  /** Public address of a party to the address on this machine that stands for the way there. Left out: none is known. */
+  publicAddresses?: ReadonlyMap<string, string>;
 }
 
 export type ZoneRecord = { type: "CNAME"; name: string; target: string } | { type: "A"; name: string; address: string };
@@ -41,7 +43,12 @@ export function lookUp(zone: Zone, question: string): ZoneRecord[] | null {
     return [{ type: "CNAME", name, target }, ...(lookUp(zone, target) ?? [])];
   }
   const isHeadless = service.spec.clusterIP === "None";
-  if (isHeadless && readyEndpoints(zone, key, service).length === 0) return null;
+  const ready = isHeadless ? readyEndpoints(zone, key, service) : [];
+  if (isHeadless && ready.length === 0) return null;
+  const elsewhere = ready.flatMap(({ addresses }) =>
+    addresses.flatMap((address) => zone.publicAddresses?.get(address) ?? []),
+  );
+  if (elsewhere.length > 0) return elsewhere.map((address) => ({ type: "A", name, address }));
   return [{ type: "A", name, address: zone.podAddress }];
 }
 

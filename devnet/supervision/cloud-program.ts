@@ -6,6 +6,7 @@ import { CloudConfig, CloudPorts } from "../cloud/config.ts";
 import { adminKubeconfigPath, apiServerUrl } from "../clusters/control-plane.ts";
 import type { PartyPki } from "../clusters/pki.ts";
 import { type DevnetFiles, readIfThere, writeReplaceable } from "../files.ts";
+import { publicAddressOf, reservedTags } from "../public-address.ts";
 import type { PartyTopology } from "../topology.ts";
 import type { DevnetdConfig } from "./config.ts";
 import type { Program } from "./program.ts";
@@ -63,13 +64,22 @@ export function cloudProgram(files: DevnetFiles, config: DevnetdConfig, pki: Rea
         },
         vpc: {
           vpcId: party.vpc.vpcId,
-          subnets: party.vpc.subnetIds.map((id, index) => ({
-            id,
-            az: `${party.region}${zones[index % zones.length]}`,
-            mapPublicIpOnLaunch: false,
-            cidr: `10.${party.id}.${index * 16}.0/20`,
-          })),
+          subnets: [
+            ...party.vpc.subnetIds.map((id, index) => ({
+              id,
+              az: `${party.region}${zones[index % zones.length]}`,
+              mapPublicIpOnLaunch: false,
+              cidr: `10.${party.id}.${index * 16}.0/20`,
+            })),
+            {
+              id: publicAddressOf(party.id).subnetId,
+              az: `${party.region}${zones[0]}`,
+              mapPublicIpOnLaunch: true,
+              cidr: `10.${party.id}.240.0/20`,
+            },
+          ],
         },
+        addresses: [addressOf(party.id)],
       };
     }),
     attestationRootSha256: config.attestationRootSha256,
@@ -93,6 +103,11 @@ export function cloudProgram(files: DevnetFiles, config: DevnetdConfig, pki: Rea
     probe: () => askHealth(k, token),
     startTimeoutMs: 60_000,
   };
+}
+
+function addressOf(party: number) {
+  const { allocationId, publicIp } = publicAddressOf(party);
+  return { allocationId, publicIp, tags: reservedTags };
 }
 
 /** Ports of the cloud's provider servers, once it serves. */

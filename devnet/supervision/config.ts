@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { PartyId } from "../../contract/names.ts";
+import { Transport } from "../../contract/network-manifest.ts";
 import { type DevnetFiles, readIfThere } from "../files.ts";
 import { PartyTopology } from "../topology.ts";
 
@@ -22,6 +23,8 @@ export const DevnetdConfig = z.strictObject({
   manifestFile: z.string(),
   /** Whether CA certificates are copied from vault to vault, as operators without cards do by hand. Left out: yes. */
   exchange: z.boolean().optional(),
+  /** How parties reach each other, where it is not as the manifest says. */
+  transport: Transport.optional(),
   attestationRoot: Pair,
   attestationRootSha256: z.string(),
 });

@@ -11,7 +11,7 @@ import {
   writeControlPlaneFiles,
 } from "../clusters/control-plane.ts";
 import { etcdProgram } from "../clusters/etcd.ts";
-import type { KubeClient, KubeObject } from "../clusters/kube-client.ts";
+import type { KubeClient } from "../clusters/kube-client.ts";
 import { coreLogPath, kwokProgram, writeKwokFiles } from "../clusters/kwok.ts";
 import { settleEtcdPki, settlePartyPki } from "../clusters/pki.ts";
 import { Fault } from "../fault.ts";
@@ -25,10 +25,12 @@ import type { DevnetdConfig } from "./config.ts";
 import { Exchange } from "./exchange.ts";
 import { Keeper } from "./keeper.ts";
 import { followKeyJobs, keyJobLabel } from "./key-job.ts";
+import type { NodeObject } from "./kubeip-agent.ts";
 import { PartyCore } from "./party-core.ts";
 import { followCorePods, followProberFiles } from "./party-watch.ts";
 import { identityOf, type ProcessIdentity } from "./processes.ts";
 import type { Program } from "./program.ts";
+import { PublicNetwork } from "./public-network.ts";
 import { type DevnetState, readState, writeState } from "./state.ts";
 import type { DevnetdStatus } from "./status.ts";
 
@@ -46,6 +48,7 @@ export class Devnetd {
   readonly #dns: DnsServer[] = [];
   readonly #links: Links;
   readonly #exchange: Exchange;
+  readonly #publicNetwork: PublicNetwork;
   readonly #watches = new AbortController();
   readonly #progress: string[] = [];
   #phase: DevnetdStatus["phase"] = "starting";
@@ -61,6 +64,8 @@ export class Devnetd {
       config.parties.map(({ id }) => id),
     );
     this.#exchange = new Exchange(config, this.#cores, log);
+    this.#publicNetwork = new PublicNetwork(config, log);
+    this.#links.followPublicWays(this.#publicNetwork.state);
     this.#state = {
       contract: "devnet-state/v1",
       network: config.network,
@@ -126,7 +131,7 @@ export class Devnetd {
       this.#core(fault.from);
       this.#core(fault.to);
       const { from, to, ...linkFault } = fault;
-      await this.#links.link(from, to)?.setFault(linkFault);
+      await this.#links.setFault(from, to, linkFault);
     }
     return this.status();
   }
@@ -136,6 +141,7 @@ export class Devnetd {
     this.#phase = "stopping";
     this.#watches.abort();
     this.#exchange.stop();
+    this.#publicNetwork.stop();
     await Promise.all([...[...this.#cores.values()].map((core) => core.stop()), this.#links.close()]);
     await Promise.all(this.#dns.map((server) => server.close()));
     for (const client of this.#clients) client.close();
@@ -183,6 +189,7 @@ export class Devnetd {
     );
     await Promise.all([cloud, ...planes.map((plane) => this.#startParty(plane))]);
     this.#links.start();
+    this.#publicNetwork.start();
     if (this.#config.exchange !== false) this.#exchange.start();
   }
 
@@ -217,6 +224,7 @@ export class Devnetd {
     const core = new PartyCore(options);
     this.#cores.set(plane.party, core);
     followCorePods(client, core, this.#watches.signal);
+    this.#publicNetwork.follow(party, client, this.#watches.signal);
     // Where certificates are copied while the cores start, the first start makes the keys: one process fewer for each party.
     if (this.#config.exchange === false) followKeyJobs(options, this.#watches.signal);
     followProberFiles(client, this.#files, plane.party, this.#watches.signal);
@@ -236,7 +244,12 @@ export class Devnetd {
 
   #names(plane: ControlPlane): PartyNames {
     const { accountId } = this.#party(plane.party);
-    const names = new PartyNames(this.#addresses, plane.party, () => this.#listEndpoints(accountId));
+    const names = new PartyNames(
+      this.#addresses,
+      plane.party,
+      () => this.#listEndpoints(accountId),
+      () => this.#publicNetwork.addresses(),
+    );
     names.follow(this.#client(plane), this.#watches.signal);
     return names;
   }
@@ -282,10 +295,6 @@ export class Devnetd {
     log(text);
     this.#progress.push(text);
   }
-}
-
-interface NodeObject extends KubeObject {
-  status?: { addresses?: { type: string; address: string }[] };
 }
 
 /** Nodes that joined when the devnet had another number still name its addresses, and `kubectl exec` would go there. */

@@ -62,6 +62,19 @@ test("copies carry the attestation root, keep what was changed in them, and foll
   expect(parseDocument(readFileSync(copy, "utf8")).get("encryptionsalt")).toBe("v1:abc");
 });
 
+test("by another transport, the copies say so, with the address and the subnet that stand ready; and back", () => {
+  const files = devnetFiles(root);
+  const copy = join(files.stacks, "Pulumi.party-2.yaml");
+  const read = () => parseDocument(readFileSync(manifestCopy(files, "devnet"), "utf8"));
+  copyStacks(files, root, readTopology(root, "devnet"), digest, true, "kubeip");
+  expect(read().get("transport")).toBe("kubeip");
+  expect(read().getIn(["parties", 1, "elasticIp"])).toBe("203.0.113.2");
+  expect(readFileSync(copy, "utf8")).toContain("eipalloc-0c000000000000002");
+  copyStacks(files, root, readTopology(root, "devnet"), digest);
+  expect(read().get("transport")).toBe("privatelink");
+  expect(readFileSync(copy, "utf8")).not.toContain("quorate:kubeip");
+});
+
 test("where nobody exchanges certificates, the copies do not say that somebody does", () => {
   const files = devnetFiles(root);
   const copy = join(files.stacks, "Pulumi.party-1.yaml");

@@ -5,6 +5,7 @@ import type { CloudAccount } from "../config.ts";
 import { instanceType } from "../providers/aws/instance-types.ts";
 import type { AccountStore, StoredResource } from "../store.ts";
 import { renderXml, type Xml } from "../xml.ts";
+import { addressActions } from "./ec2-addresses.ts";
 import { type QueryAction, type QueryParameters, runQueryAction, xmlAnswer } from "./query-protocol.ts";
 
 const namespace = "http://ec2.amazonaws.com/doc/2016-11-15/";
@@ -27,6 +28,7 @@ export const ec2: AwsService = {
 };
 
 const actions: Record<string, QueryAction> = {
+  ...addressActions,
   DescribeInstanceTypes(parameters, call, cloud) {
     allow("DescribeInstanceTypes", call, cloud);
     const asked = parameters.list("InstanceType");
@@ -140,7 +142,12 @@ const actions: Record<string, QueryAction> = {
     }));
     const chosen = select(addresses, parameters, {
       ids: ["AllocationId", "allocationId", "InvalidAllocationID.NotFound"],
-      filters: { "allocation-id": (each) => each.allocationId, "public-ip": (each) => each.publicIp },
+      filters: {
+        "allocation-id": (each) => each.allocationId,
+        "public-ip": (each) => each.publicIp,
+        "instance-id": (each) => each.instanceId ?? "",
+      },
+      tags: (each) => tagsOf(account.get("aws:ec2/eip:Eip", each.allocationId)),
     });
     return { addressesSet: { item: chosen } };
   },
@@ -243,7 +250,12 @@ function permission(protocol: unknown, from: unknown, to: unknown, cidrs: string
 function select<T extends Record<string, unknown>>(
   all: T[],
   parameters: QueryParameters,
-  by: { ids: [parameter: string, field: string, missing: string]; filters: Record<string, (each: T) => string> },
+  by: {
+    ids: [parameter: string, field: string, missing: string];
+    filters: Record<string, (each: T) => string>;
+    /** What the filters `tag:<key>` look at. */
+    tags?: (each: T) => Record<string, string>;
+  },
 ): T[] {
   const [parameter, field, missingCode] = by.ids;
   const ids = parameters.list(parameter);
@@ -253,7 +265,9 @@ function select<T extends Record<string, unknown>>(
   for (let i = 1; parameters.get(`Filter.${i}.Name`) !== undefined; i += 1) {
     const name = parameters.require(`Filter.${i}.Name`);
     const values = parameters.list(`Filter.${i}.Value`);
-    const read = Object.hasOwn(by.filters, name) ? by.filters[name] : undefined;
+    const { tags } = by;
+    const ofTag = tags && name.startsWith("tag:") && ((each: T) => tags(each)[name.slice("tag:".length)] ?? "");
+    const read = Object.hasOwn(by.filters, name) ? by.filters[name] : ofTag;
     if (!read) throw new AwsError("InvalidAction", `The simulated cloud does not implement the filter ${name}`, 501);
     chosen = chosen.filter((each) => values.includes(read(each)));
   }
@@ -268,14 +282,22 @@ function allow(
   const owner = callerAccount(call, cloud);
   if (!owner) throw new AwsError("AuthFailure", "AWS was not able to validate the provided access credentials", 401);
   const { accountId } = owner;
-  const request = { principal: call.principal, action: `ec2:${action}`, resource: "*", resourceAccountId: accountId };
+  const request = {
+    principal: call.principal,
+    action: `ec2:${action}`,
+    resource: "*",
+    resourceAccountId: accountId,
+    context: { "aws:requestedregion": call.region },
+  };
   requireAccess(cloud.store, request);
   return { owner, account: cloud.store.account(accountId), region: call.region };
 }
 
+const tagsOf = (resource: StoredResource | undefined) =>
+  (resource?.props.tagsAll ?? resource?.props.tags ?? {}) as Record<string, string>;
+
 function tagSet(resource: StoredResource): Xml {
-  const tags = (resource.props.tagsAll ?? resource.props.tags ?? {}) as Record<string, string>;
-  return { item: Object.entries(tags).map(([key, value]) => ({ key, value })) };
+  return { item: Object.entries(tagsOf(resource)).map(([key, value]) => ({ key, value })) };
 }
 
 function text(value: unknown, otherwise = ""): string {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Properties } from "../property-values.ts";
 import { same } from "../property-values.ts";
 import { type AwsCaller, type AwsResource, awsError, hexId, list, text } from "./aws-resource.ts";
+import { eipType, elasticIp } from "./elastic-ip.ts";
 import { openEndpointService, serviceLabel } from "./endpoint-service.ts";
 
 const templateType = "aws:ec2/launchTemplate:LaunchTemplate";
@@ -225,6 +226,7 @@ export const ec2Resources: { readonly [type: string]: AwsResource } = {
   [templateType]: launchTemplate,
   [groupType]: securityGroup,
   [endpointType]: vpcEndpoint,
+  [eipType]: elasticIp,
   "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": securityGroupRule(
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
   ),

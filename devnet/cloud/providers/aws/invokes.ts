@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { operatorArn } from "../../credentials.ts";
 import type { Properties } from "../property-values.ts";
 import { type AwsCaller, awsError, list, record, text } from "./aws-resource.ts";
+import { getElasticIp } from "./elastic-ip.ts";
 import { loadBalancerType } from "./endpoint-service.ts";
 import { instanceType } from "./instance-types.ts";
 import { renderPolicyDocument } from "./policy-document.ts";
@@ -275,6 +276,7 @@ export const invokes: { readonly [token: string]: Invoke } = {
   "aws:eks/getClusterAuth:getClusterAuth": () => {
     throw new Error("getClusterAuth would put a token into the state; use a kubeconfig with exec");
   },
+  "aws:ec2/getElasticIp:getElasticIp": getElasticIp,
   "aws:ec2/getSubnet:getSubnet": getSubnet,
   "aws:ec2/getSubnets:getSubnets": (caller, args) => ({
     id: caller.region,

@@ -50,6 +50,10 @@ const all: readonly Kind[] = [
     replaces: ["roleRef"],
     required: ["roleRef"],
   }),
+  kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", {
+    replaces: ["addressType"],
+    required: ["addressType", "endpoints"],
+  }),
   kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", { required: ["spec"] }),
   kind("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", {
     namespaced: false,

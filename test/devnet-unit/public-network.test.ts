@@ -1,0 +1,166 @@
+import net from "node:net";
+import { AssociateAddressCommand, DescribeAddressesCommand, DisassociateAddressCommand } from "@aws-sdk/client-ec2";
+import { expect, test } from "vitest";
+import { kubeIpStatements } from "../../components/aws/kubeip-role.ts";
+import { addressesOf } from "../../devnet/addresses.ts";
+import { requireAccess } from "../../devnet/cloud/access.ts";
+import { publicWays } from "../../devnet/cloud/public-ways.ts";
+import { Links, type PublicWayState } from "../../devnet/network/links.ts";
+import { lookUp, type Zone } from "../../devnet/network/zone.ts";
+import { strangerAddress } from "../../devnet/public-address.ts";
+import { isAdmitted } from "../../devnet/supervision/public-network.ts";
+import { accountOf, clients, operatorKeys, startCloud } from "../cloud/support/cloud.ts";
+
+const port = 50_001;
+const addresses = addressesOf(100 + (process.pid % 90));
+
+/** What somebody meets who connects: a connection, the error's code, or `silence`. */
+async function dial(host: string): Promise<string> {
+  const socket = net.connect({ host, port });
+  try {
+    return await new Promise((resolve) => {
+      const timer = setTimeout(() => resolve("silence"), 500);
+      const end = (text: string) => {
+        clearTimeout(timer);
+        resolve(text);
+      };
+      socket.once("connect", () => end("connected"));
+      socket.once("error", (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+test("a peer gets through to a public address, a stranger meets silence, and without a machine nobody is there", async () => {
+  const core = net.createServer((socket) => socket.on("error", () => {}));
+  await new Promise<void>((resolve) => core.listen(port, addresses.core(1), resolve));
+  const links = new Links(addresses, port, [1, 2, 3]);
+  try {
+    let state: PublicWayState = () => "nobody";
+    links.followPublicWays((from, to) => state(from, to));
+    await links.refresh();
+    expect(await dial(addresses.internet(2, 1))).toBe("ECONNREFUSED");
+    // The endpoints of the other transport are as they were.
+    expect(await dial(addresses.link(2, 1))).toBe("connected");
+
+    state = (from, to) => (to !== 1 ? "nobody" : from === 2 ? "open" : "dropped");
+    await links.refresh();
+    expect(await dial(addresses.internet(2, 1))).toBe("connected");
+    expect(await dial(addresses.internet(0, 1))).toBe("silence");
+    expect(await dial(addresses.internet(3, 1))).toBe("silence");
+
+    await links.setFault(2, 1, { kind: "cut" });
+    expect(await dial(addresses.internet(2, 1))).toBe("silence");
+    await links.heal();
+    expect(await dial(addresses.internet(2, 1))).toBe("connected");
+  } finally {
+    await links.close();
+    core.close();
+  }
+});
+
+test("the firewall's rules decide, by address and port", () => {
+  const ingress = [{ cidr: "203.0.113.2/32", fromPort: port, toPort: port }];
+  expect(isAdmitted({ ingress }, ["203.0.113.2"], port)).toBe(true);
+  expect(isAdmitted({ ingress }, ["203.0.113.2"], 50_100)).toBe(false);
+  expect(isAdmitted({ ingress }, [strangerAddress, "203.0.113.3"], port)).toBe(false);
+  expect(isAdmitted({ ingress }, [], port)).toBe(false);
+  expect(
+    isAdmitted({ ingress: [{ cidr: "203.0.113.0/24", fromPort: 0, toPort: 65_535 }] }, [strangerAddress], port),
+  ).toBe(true);
+});
+
+test("a headless Service whose endpoints are public addresses leads to the ways there", () => {
+  const metadata = { name: "mpc-node-2", namespace: "kms" };
+  const labels = { "kubernetes.io/service-name": "mpc-node-2" };
+  const zone: Zone = {
+    podAddress: "127.9.0.1",
+    services: new Map([["kms/mpc-node-2", { metadata, spec: { type: "ClusterIP", clusterIP: "None" } }]]),
+    endpointSlices: new Map([
+      [
+        "kms/s",
+        { metadata: { ...metadata, labels }, endpoints: [{ addresses: ["203.0.113.2"], conditions: { ready: true } }] },
+      ],
+    ]),
+    vpcEndpoints: new Map(),
+    publicAddresses: new Map([["203.0.113.2", "127.9.1.102"]]),
+  };
+  const name = "mpc-node-2.kms.svc.cluster.local";
+  expect(lookUp(zone, name)).toEqual([{ type: "A", name, address: "127.9.1.102" }]);
+});
+
+test("KubeIP's role may give the tagged addresses to machines of its VPC, and no other address, and nowhere else", async () => {
+  await using cloud = await startCloud();
+  const { accountId, region, vpc } = accountOf(1);
+  const store = cloud.store.account(accountId);
+  const statements = kubeIpStatements({
+    region,
+    accountId,
+    vpcId: vpc.vpcId,
+    tag: { key: "KUBEIP", value: "reserved" },
+  });
+  await store.put({ type: "aws:iam/role:Role", id: "kubeip", props: { name: "kubeip" } });
+  const policy = JSON.stringify({ Version: "2012-10-17", Statement: statements });
+  await store.put({ type: "aws:iam/rolePolicy:RolePolicy", id: "p", props: { role: "kubeip", policy } });
+  const arn = (resource: string) => `arn:aws:ec2:${region}:${accountId}:${resource}`;
+  const roleArn = `arn:aws:iam::${accountId}:role/kubeip`;
+  const may = (action: string, resource: string, context: Record<string, string>) => {
+    const principal = { kind: "assumed-role" as const, arn: `${roleArn}/s`, roleArn, accountId };
+    const request = {
+      principal,
+      action: `ec2:${action}`,
+      resource: arn(resource),
+      resourceAccountId: accountId,
+      context,
+    };
+    try {
+      requireAccess(cloud.store, request);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  expect(may("AssociateAddress", "elastic-ip/eipalloc-1", { "aws:resourcetag/kubeip": "reserved" })).toBe(true);
+  expect(may("AssociateAddress", "elastic-ip/eipalloc-1", {})).toBe(false);
+  expect(may("DisassociateAddress", "elastic-ip/eipalloc-1", { "aws:resourcetag/kubeip": "others" })).toBe(false);
+  expect(may("AssociateAddress", "network-interface/eni-1", { "ec2:vpc": arn(`vpc/${vpc.vpcId}`) })).toBe(true);
+  expect(may("AssociateAddress", "network-interface/eni-1", { "ec2:vpc": arn("vpc/vpc-other") })).toBe(false);
+  expect(may("ReleaseAddress", "elastic-ip/eipalloc-1", { "aws:resourcetag/kubeip": "reserved" })).toBe(false);
+});
+
+test("an address is found by its tag, is on one machine at a time, and the account's ways show it", async () => {
+  await using cloud = await startCloud();
+  const store = cloud.store.account(accountOf(1).accountId);
+  const tags = { KUBEIP: "reserved" };
+  await store.put({ type: "aws:ec2/eip:Eip", id: "eipalloc-1", props: { publicIp: "203.0.113.1", tags } });
+  await store.put({ type: "aws:ec2/eip:Eip", id: "eipalloc-2", props: { publicIp: "203.0.113.2", tags: {} } });
+  const { ec2 } = clients(cloud.endpoint, operatorKeys(1));
+  const Filters = [{ Name: "tag:KUBEIP", Values: ["reserved"] }];
+  const { Addresses = [] } = await ec2.send(new DescribeAddressesCommand({ Filters }));
+  expect(Addresses.map(({ PublicIp }) => PublicIp)).toEqual(["203.0.113.1"]);
+  const give = (NetworkInterfaceId: string) =>
+    ec2.send(
+      new AssociateAddressCommand({ AllocationId: "eipalloc-1", NetworkInterfaceId, AllowReassociation: false }),
+    );
+  const { AssociationId } = await give("eni-01");
+  await expect(give("eni-02")).rejects.toMatchObject({ name: "Resource.AlreadyAssociated" });
+  expect(publicWays(store).addresses).toEqual([{ publicIp: "203.0.113.1", instanceId: "i-01" }]);
+  await ec2.send(new DisassociateAddressCommand({ AssociationId }));
+  expect(publicWays(store).addresses).toEqual([]);
+});
+
+test("the ways in are the rules of the groups that the node group's machines were launched with", async () => {
+  await using cloud = await startCloud();
+  const store = cloud.store.account(accountOf(1).accountId);
+  const put = (type: string, id: string, props: Record<string, unknown>) => store.put({ type, id, props });
+  await put("aws:eks/nodeGroup:NodeGroup", "g", { launchTemplate: { id: "lt-1", version: "2" } });
+  await put("aws:ec2/launchTemplate:Version", "lt-1:1", { vpcSecurityGroupIds: ["sg-old"] });
+  await put("aws:ec2/launchTemplate:Version", "lt-1:2", { vpcSecurityGroupIds: ["sg-cluster", "sg-firewall"] });
+  const rule = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
+  const tcp = { ipProtocol: "tcp", fromPort: port, toPort: port };
+  await put(rule, "r1", { securityGroupId: "sg-firewall", cidrIpv4: "203.0.113.2/32", ...tcp });
+  await put(rule, "r2", { securityGroupId: "sg-old", cidrIpv4: "203.0.113.3/32", ...tcp });
+  await put(rule, "r3", { securityGroupId: "sg-cluster", referencedSecurityGroupId: "sg-cluster", ipProtocol: "-1" });
+  expect(publicWays(store).ingress).toEqual([{ cidr: "203.0.113.2/32", fromPort: port, toPort: port }]);
+});
