@@ -12,7 +12,7 @@ import { fillIn } from "../support/examples.ts";
 
 const examples = join(stacksDir({}), "examples");
 const networks = [
-  { network: "zama-mainnet", stack: "party-1", region: "eu-central-1", chart: "1.5.2", release: "0.13.10", open: 19 },
+  { network: "zama-mainnet", stack: "party-1", region: "eu-central-1", chart: "1.5.2", release: "0.13.10", open: 25 },
   {
     network: "zama-testnet",
     stack: "party-1-testnet",
