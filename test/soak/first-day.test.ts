@@ -1,0 +1,90 @@
+import { access, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { killEverythingOf, randomFrom, runQuorate } from "../support/demo-process.ts";
+import { createOperatorFolder } from "../support/operator-folder.ts";
+import { createOwnFolder } from "../support/own-folder.ts";
+
+// Four operators who share nothing but cards, each with a folder of its own. QUORATE_SEED repeats an order.
+const seed = Number(process.env.QUORATE_SEED ?? Date.now() % 1_000_000);
+const random = randomFrom(seed);
+const parties = [1, 2, 3, 4];
+const folders = new Map<number, string>();
+/** What an operator reads out to the others, on the telephone. */
+const told = new Map<number, { fingerprint: string; url: string }>();
+let base: string;
+let hub: string;
+
+beforeAll(async () => {
+  base = await mkdtemp(join(tmpdir(), "quorate-first-day-"));
+  hub = await createOperatorFolder(join(base, "hub"));
+  await good(hub, "devnet", "up", "--no-exchange");
+  for (const id of parties) folders.set(id, await createOwnFolder(join(base, `operator-${id}`), hub, id));
+});
+afterAll(async () => {
+  await runQuorate(hub, "devnet", "down");
+  killEverythingOf(base);
+  await rm(base, { recursive: true, force: true });
+});
+
+test(`four parties from nothing, in any order, get to a green network by cards alone (seed ${seed})`, async () => {
+  const order = shuffled(parties);
+  for (const id of order) {
+    // Some hear of those before them first, some later.
+    if (random() < 0.5) await meet(id);
+    const lacking = parties.filter((other) => other !== id && !known.has(`${id} ${other}`));
+    const ended = await good(folderOf(id), "up", "--yes");
+    expect(ended.stderr.includes("the core is held back")).toBe(lacking.length > 0);
+    for (const other of lacking) expect(ended.stderr).toMatch(new RegExp(`no card of part(y|ies) .*\\b${other}\\b`));
+    const published = JSON.parse((await good(folderOf(id), "cards", "publish", "--format", "json")).stdout);
+    const [{ fingerprint, url }] = published.parties;
+    told.set(id, { fingerprint, url });
+  }
+  for (const id of shuffled(parties)) {
+    await meet(id);
+    await good(folderOf(id), "up", "--yes");
+  }
+  for (const id of shuffled(parties)) {
+    const { stdout } = await runQuorate(folderOf(id), "validate", "--format", "json");
+    const report = JSON.parse(stdout);
+    const mine = report.links.filter((link: { from: number }) => link.from === id);
+    expect(mine.map(({ to, verdict }: { to: number; verdict: { status: string } }) => [to, verdict.status])).toEqual(
+      parties.filter((other) => other !== id).map((other) => [other, "OK"]),
+    );
+    const other = await runQuorate(folderOf(id), "preview", "--format", "json");
+    expect(JSON.parse(other.stdout).changed).toBe(0);
+  }
+  // Nobody had anything of anybody else's.
+  await expect(access(join(hub, ".quorate", "devnet", "backend", ".pulumi", "stacks"))).rejects.toThrow();
+});
+
+const known = new Set<string>();
+
+/** Trusts and fetches the cards of all that were told of so far. */
+async function meet(id: number): Promise<void> {
+  const others = [...told].filter(([other]) => other !== id && !known.has(`${id} ${other}`));
+  for (const [other, { fingerprint, url }] of others) {
+    await good(folderOf(id), "cards", "trust", String(other), fingerprint, "--url", url);
+    known.add(`${id} ${other}`);
+  }
+  // Whoever has not published yet is missed, and that is all.
+  if (others.length > 0) await runQuorate(folderOf(id), "cards", "sync");
+}
+
+async function good(folder: string, ...args: string[]) {
+  const ended = await runQuorate(folder, ...args);
+  expect(ended, `${args.join(" ")} in ${folder}\n${ended.stderr}`).toMatchObject({ code: 0 });
+  return ended;
+}
+
+function folderOf(id: number): string {
+  return folders.get(id) ?? "";
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, at: random() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ item }) => item);
+}
