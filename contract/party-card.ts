@@ -98,7 +98,7 @@ export const PartyCard = z
         imageDigest: Digest.describe("Digest of its image."),
       })
       .nullable()
-      .describe("What the party runs; null while the core is withheld."),
+      .describe("What the party runs; null while the core is withheld, or held back for its peers' certificates."),
     signingKey: z
       .strictObject({
         id: Arn.describe("The KMS key that signed the card."),
