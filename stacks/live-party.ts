@@ -1,8 +1,10 @@
 import { vaultPrefixes } from "../components/zama-kms/party-stores.ts";
+import type { NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
+import type { StackConfig } from "../contract/stack-config.ts";
+import type { TrustedRelease } from "../contract/trusted-release.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import type { LastDeployment } from "./last-deployment.ts";
-import type { PartySettings } from "./party-settings.ts";
 
 /** Where what is wrong can be put right. */
 interface Files {
@@ -10,7 +12,11 @@ interface Files {
   manifestPath: string;
 }
 
-type Settled = Pick<PartySettings, "config" | "manifest" | "release">;
+interface Settled {
+  config: StackConfig;
+  manifest: NetworkManifest;
+  release: TrustedRelease;
+}
 
 /** Throws where a change would take from a party that lives what it lives on: the place of its objects, or the key to them. */
 export function checkLiveParty(settled: Settled, last: LastDeployment, files: Files): void {
