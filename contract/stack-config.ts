@@ -5,6 +5,7 @@ import { CoreEviction, Monitoring, NetworkPolicyChoice, SecretsChoice } from "./
 import { EnclaveNodes } from "./enclave-nodes.ts";
 import { elsewhereAdministered, isAdministeredHere, KeyArn, keptKey, RoleName } from "./key-choice.ts";
 import { KubeIpChoice } from "./kubeip.ts";
+import { LogShipping } from "./log-shipping.ts";
 import { AccountId, Arn, HostLabel, NetworkName, PartyId, Region } from "./names.ts";
 import { ConnectorChoice, CoreClientChoice, GatewayNodeChoice } from "./optional-releases.ts";
 import { Access, Pauser } from "./party-options.ts";
@@ -196,6 +197,9 @@ export const ZamaKmsStackConfig = z.strictObject({
   coreEviction: CoreEviction.default("refused"),
   monitoring: Monitoring.optional().describe(
     "Metrics, alerts and dashboard of the core. Left out: none, and every preview says so.",
+  ),
+  logs: LogShipping.optional().describe(
+    "Where the logs of core and connector go. Left out: nowhere, and every preview says so.",
   ),
   secrets: SecretsChoice.optional().describe(
     "Who fills the Secrets that the releases read. Left out: every preview asks.",

@@ -15,6 +15,7 @@ import { createDatabase } from "./party-database.ts";
 import { type PartyKey, settlePartyKey, settleTxSenderKey } from "./party-keys.ts";
 import { createPeerGate } from "./party-kubeip.ts";
 import { createPartyLinks, createPeerServices, settleEndpointService } from "./party-links.ts";
+import { createLogShipping } from "./party-logs.ts";
 import { createNodes } from "./party-nodes.ts";
 import { createOptions } from "./party-options.ts";
 import { type PartyParts, partyOutputs, type Roles } from "./party-outputs.ts";
@@ -55,6 +56,7 @@ export class Party extends pulumi.ComponentResource {
         : undefined;
     const zones = zoneIds(links.kubeip?.nodes.subnetIds ?? args.cluster.privateSubnetIds, { parent: this });
     createOptions(this, name, args, place.namespace);
+    createLogShipping(this, name, args, place.namespace);
     const publicVault = { bucketName: vaults.public.bucketName, prefix: vaults.prefixes.public };
     createOptionalReleases(this, name, args, { place, publicVault, database, guards });
     this.outputs = partyOutputs(args, {

@@ -60,6 +60,7 @@ export function rawStackConfig(partyId = 1): any {
     enclaveNodes: { amiReleaseVersion: "1.33.8-20260304" },
     peerCertificates: "copied",
     monitoring: { prometheusOperator: "absent" },
+    logs: { shipping: "none" },
     secrets: { byHand: ["registry-credentials"] },
   };
 }
