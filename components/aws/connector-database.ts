@@ -115,7 +115,14 @@ function createSecurityGroup(parent: ConnectorDatabase, name: string, args: Conn
   const admit = (key: string, from: { referencedSecurityGroupId: pulumi.Input<string> } | { cidrIpv4: string }) =>
     new aws.vpc.SecurityGroupIngressRule(
       `${name}-from-${key}`,
-      { securityGroupId: group.id, ipProtocol: "tcp", fromPort: port, toPort: port, ...from },
+      {
+        securityGroupId: group.id,
+        ipProtocol: "tcp",
+        fromPort: port,
+        toPort: port,
+        description: `From ${key}`,
+        ...from,
+      },
       { parent },
     );
   admit("cluster", { referencedSecurityGroupId: args.clientSecurityGroupId });

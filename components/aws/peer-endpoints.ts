@@ -75,6 +75,7 @@ function createSecurityGroup(parent: PeerEndpoints, name: string, args: PeerEndp
         ipProtocol: "tcp",
         fromPort: port,
         toPort: port,
+        description: "From the party's nodes",
       },
       { parent },
     );

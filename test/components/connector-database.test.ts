@@ -67,8 +67,8 @@ describe("the database of a connector", () => {
     const rules = stack.ofType("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule");
     const rule = { securityGroupId: "db-group-id", ipProtocol: "tcp", fromPort: 5432, toPort: 5432 };
     expect(rules.map(({ inputs }) => inputs)).toEqual([
-      { ...rule, referencedSecurityGroupId: "sg-nodes" },
-      { ...rule, cidrIpv4: "10.9.0.0/24" },
+      { ...rule, description: "From cluster", referencedSecurityGroupId: "sg-nodes" },
+      { ...rule, description: "From 10.9.0.0/24", cidrIpv4: "10.9.0.0/24" },
     ]);
     expect(stack.get("db-group").inputs).not.toHaveProperty("egress");
     expect(stack.ofType("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")).toEqual([]);

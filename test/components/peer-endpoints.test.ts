@@ -40,6 +40,7 @@ test("only the party's own nodes may use an endpoint, on the ports of a core", a
         ipProtocol: "tcp",
         fromPort: 50_001,
         toPort: 50_001,
+        description: "From the party's nodes",
       },
     ],
   );
