@@ -42,4 +42,9 @@ export const includes = ({ fromPort, toPort }: Ingress, port: number) => fromPor
 /** Whether the range is one address. */
 export const isOneAddress = (cidr: string) => /\/32$/.test(cidr) || /\/128$/.test(cidr);
 
+const privateRanges = /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd])/i;
+
+/** Whether the range is none of the internet's. */
+export const isPrivate = (cidr: string) => privateRanges.test(cidr);
+
 export const isEverywhere = (cidr: string) => cidr.endsWith("/0");

@@ -1,9 +1,8 @@
-import { includes, ingressesOf, ingressTypes, isOneAddress } from "./ingress-rules.ts";
+import { includes, ingressesOf, ingressTypes, isOneAddress, isPrivate } from "./ingress-rules.ts";
 import type { ResourceRule } from "./rule.ts";
 import { isInternal, openedPorts } from "./service-ports.ts";
 
 const metricsPort = 9_646;
-const privateRanges = /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd])/i;
 
 export const metricsPortNeverPublic: ResourceRule = {
   id: "metrics-port-never-public",
@@ -24,7 +23,7 @@ export const metricsPortNeverPublic: ResourceRule = {
       return;
     }
     for (const ingress of ingressesOf(subject)) {
-      const wide = ingress.cidrs.filter((cidr) => !privateRanges.test(cidr) && !isOneAddress(cidr));
+      const wide = ingress.cidrs.filter((cidr) => !isPrivate(cidr) && !isOneAddress(cidr));
       if (includes(ingress, metricsPort) && wide.length > 0)
         tell({
           field: ingress.field,

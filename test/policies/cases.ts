@@ -105,6 +105,12 @@ const ingress = (port: number, cidrIpv4: string | undefined, toPort = port): Mad
   },
 });
 
+/** A gate on the nodes, as transport kubeip has it. */
+const onNodes = (hostPort: number): Made => ({
+  type: "kubernetes:apps/v1:DaemonSet",
+  props: { spec: { template: { spec: { containers: [{ ports: [{ containerPort: hostPort, hostPort }] }] } } } },
+});
+
 const release = (tls: object, more: object = {}): Made => ({
   type: "kubernetes:helm.sh/v3:Release",
   name: "core",
@@ -388,15 +394,18 @@ export const cases: Record<string, Case> = {
       ingress(50_000, "10.0.0.0/8", 50_200),
       service({ type: "LoadBalancer", ports: [{ port: 50_100 }] }, internal),
       { type: "aws:lb/listener:Listener", props: { port: 50_100 } },
+      onNodes(50_100),
     ],
     says: [
       "it: rule | 50100 from 10.0.0.0/8 | no way in to 50100 but from security groups of this VPC",
       "it: spec.ports | 50100 by a LoadBalancer | a ClusterIP",
       "it: port | 50100 | no way in to 50100 but from security groups of this VPC",
+      "it: spec.template.spec.containers[0].ports[0].hostPort | 50100 of the node | no hostPort",
     ],
     passes: [
       ingress(50_001, "203.0.113.7/32"),
       ingress(50_100, undefined),
+      onNodes(50_001),
       service({ type: "ClusterIP", ports: [{ port: 50_100 }] }),
       service({ type: "LoadBalancer", ports: [{ port: 50_001, targetPort: "peer" }] }, internal),
     ],
@@ -415,8 +424,12 @@ export const cases: Record<string, Case> = {
         type: "aws:ec2/securityGroup:SecurityGroup",
         props: { ingress: [{ protocol: "tcp", fromPort: 50_001, toPort: 50_001, cidrBlocks: ["0.0.0.0/0"] }] },
       },
+      ingress(50_001, "203.0.113.0/24"),
     ],
-    says: ["it: ingress[0] | ports 50001 to 50001 from 0.0.0.0/0 | a security group, or the peers' addresses"],
+    says: [
+      "it: ingress[0] | ports 50001 to 50001 from 0.0.0.0/0 | a security group, or the peers' addresses",
+      "it: rule | ports 50001 to 50001 from 203.0.113.0/24 | a security group, or the peers' addresses",
+    ],
     passes: [{ type: "aws:ec2/securityGroup:SecurityGroup", props: {} }, ingress(50_001, "203.0.113.7/32")],
   },
   "load-balancers-internal": {
