@@ -52,8 +52,10 @@ export function run(file, args, { cwd, env, timeoutMs } = {}) {
 
 /** The first executable of that name on PATH, as a shell would find it. */
 export function findOnPath(name, env, without = []) {
+  // By any name: a link to what was found would otherwise become a link to itself.
+  const passedOver = new Set(without.map(realOf));
   for (const dir of (env.PATH ?? "").split(delimiter)) {
-    if (dir === "" || without.includes(dir)) continue;
+    if (dir === "" || passedOver.has(realOf(dir))) continue;
     const file = join(dir, name);
     try {
       accessSync(file, constants.X_OK);
@@ -63,6 +65,14 @@ export function findOnPath(name, env, without = []) {
     }
   }
   return undefined;
+}
+
+function realOf(dir) {
+  try {
+    return realpathSync(dir);
+  } catch {
+    return dir;
+  }
 }
 
 /** The first version in what a tool prints about itself; build metadata (`+g1a2b3c`) does not tell versions apart. */

@@ -5,6 +5,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -12,6 +13,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { tools } from "../../tools/pins.mjs";
+import { findOnPath } from "../../tools/provide-tool.mjs";
 import { listTools } from "../../tools/tool-list.mjs";
 import { Machine } from "./machine.ts";
 
@@ -32,6 +34,17 @@ test("a machine with Go builds every tool from its pinned module and says why", 
   expect(listTools(machine.root).map(({ name, from }) => ({ name, from }))).toEqual(
     names.map((name) => ({ name, from: "go" })),
   );
+});
+
+test("what lies in the checkout's own folder is no tool of the machine, by whatever name PATH has it", () => {
+  using machine = new Machine();
+  const own = join(machine.root, ".tools", "bin");
+  mkdirSync(own, { recursive: true });
+  writeFileSync(join(own, "etcd"), "#!/bin/sh\n", { mode: 0o755 });
+  const alias = join(machine.root, "alias");
+  symlinkSync(own, alias);
+  expect(findOnPath("etcd", { PATH: alias }, [own])).toBeUndefined();
+  expect(findOnPath("etcd", { PATH: alias }, [machine.root])).toBe(join(alias, "etcd"));
 });
 
 test("when all is there, set-up says nothing and starts no process", async () => {
