@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import net from "node:net";
+import * as aws from "@pulumi/aws";
 import { describe, expect, test } from "vitest";
 import { kubeIpStatements } from "../../components/aws/kubeip-role.ts";
 import { PartyAddresses, type PartyAddressesArgs, reserved } from "../../components/aws/party-addresses.ts";
@@ -10,6 +11,7 @@ import { KubeIpAgent, type KubeIpAgentArgs } from "../../components/kubernetes/k
 import { CoreNetworkPolicy } from "../../components/kubernetes/network-policy.ts";
 import { PeerGate, type PeerGateArgs } from "../../components/kubernetes/peer-gate.ts";
 import { PeerServices } from "../../components/kubernetes/peer-services.ts";
+import { testAccount, testCloud } from "../cloud/support/providers-stack.ts";
 import { onMockStack, settled } from "../support/mocks.ts";
 
 const nodeKey = "node.kubernetes.io/enclave-enabled";
@@ -328,3 +330,30 @@ describe("the network policy behind a gate", () => {
         expect((rule.from ?? rule.to).length).toBeGreaterThan(0);
   });
 });
+
+test("a party's address is there before its rules, stays over a second update, and lets in whom the cards name", async () => {
+  const account = testAccount(1);
+  await using cloud = await testCloud({ accounts: [account] });
+  let known = ["203.0.113.2"];
+  const stack = await cloud.stack("kubeip", async () => {
+    const provider = new aws.Provider("party", { profile: account.profile, region: "eu-west-1" });
+    const own = new PartyAddresses("a", { pool: { count: 1 }, tag, maxNodes: 1 }, { provider });
+    const peers = known.map((address, index) => ({ partyId: index + 2, addresses: [address] }));
+    new PeerFirewall("f", { vpcId: account.vpc.vpcId, peers, ports: [50_001] }, { provider });
+    return { address: own.address };
+  });
+  const { outputs } = await stack.up();
+  expect(outputs.address?.value).toMatch(/^203\.0\.113\.\d+$/);
+  const admitted = () =>
+    cloud.store
+      .account(account.accountId)
+      .list("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+      .map(({ props }) => props.cidrIpv4)
+      .sort();
+  expect(admitted()).toEqual(["203.0.113.2/32"]);
+  // Another card came, and a peer has moved: nobody else gets in, and nothing of the address changes.
+  known = ["203.0.113.20", "203.0.113.3"];
+  const { outputs: after } = await stack.up();
+  expect(after.address?.value).toBe(outputs.address?.value);
+  expect(admitted()).toEqual(["203.0.113.20/32", "203.0.113.3/32"]);
+}, 120_000);
