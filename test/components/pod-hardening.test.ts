@@ -1,11 +1,14 @@
 import { log } from "@pulumi/pulumi";
 import { beforeAll, expect, test, vi } from "vitest";
+import { partyAsTerraform } from "../support/party-as-terraform.ts";
 import { type KubernetesObject, partyObjects } from "../support/party-objects.ts";
 
 let objects: KubernetesObject[];
+let terraform: string;
 beforeAll(async () => {
   const warn = vi.spyOn(log, "warn").mockResolvedValue();
   objects = await partyObjects();
+  terraform = await partyAsTerraform();
   warn.mockRestore();
 });
 
@@ -75,4 +78,12 @@ test("no role has a wildcard, or reads secrets", () => {
   expect(rules.length).toBeGreaterThan(10);
   for (const { apiGroups, resources, verbs } of rules)
     for (const word of [...apiGroups, ...resources, ...verbs]) expect(["*", "secrets"]).not.toContain(word);
+});
+
+test("what scanners get of AWS has every bucket, key and database, and what is about a bucket refers to it", () => {
+  for (const type of ["aws_s3_bucket", "aws_kms_key", "aws_db_instance", "aws_cloudtrail", "aws_launch_template"])
+    expect(terraform).toContain(`resource "${type}" "party-1-`);
+  const blocks = terraform.split("\n\n").filter((block) => block.startsWith('resource "aws_s3_bucket_'));
+  expect(blocks.length).toBeGreaterThan(12);
+  for (const block of blocks) expect(block).toMatch(/^bucket = aws_s3_bucket\.party-1-[a-z-]+\.id$/m);
 });

@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import { PartyCluster } from "../../components/aws/party-cluster.ts";
 import { Party } from "../../components/zama-kms/party.ts";
 import { exampleSettings } from "../components/example.ts";
-import { onMockStack } from "./mocks.ts";
+import { type MockStack, onMockStack } from "./mocks.ts";
 import { rawManifest } from "./network.ts";
 
 /** A Kubernetes object as its component hands it over. */
@@ -17,7 +17,7 @@ export interface KubernetesObject {
 const person = "arn:aws:iam::300000000001:role/person";
 
 /** Switches for everything that a devnet leaves out. */
-const everything = {
+export const everything = {
   access: {
     sre: [person],
     breakGlass: [person],
@@ -41,33 +41,36 @@ const everything = {
 /** Every object that a party's components make in its cluster by themselves, over both transports; no chart's. */
 export async function partyObjects(): Promise<KubernetesObject[]> {
   const parties = rawManifest().parties.map((each: { id: number }) => ({ ...each, elasticIp: `203.0.113.${each.id}` }));
-  const transports = [
-    exampleSettings({}, everything),
-    exampleSettings({ transport: "kubeip", parties }, { ...everything, kubeip: { publicSubnetIds: ["subnet-00c1"] } }),
+  const publicNodes = { kubeip: { publicSubnetIds: ["subnet-00c1"] } };
+  const stacks = [
+    await exampleParty({}, everything),
+    await exampleParty({ transport: "kubeip", parties }, { ...everything, ...publicNodes }),
   ];
   // What both transports have alike is one object.
   const found = new Map<string, KubernetesObject>();
-  for (const settings of transports) for (const one of await objectsOf(settings)) found.set(JSON.stringify(one), one);
+  for (const { resources } of stacks)
+    for (const { type, inputs } of resources)
+      if (type.startsWith("kubernetes:") && "apiVersion" in inputs)
+        found.set(JSON.stringify(inputs), inputs as KubernetesObject);
   return [...found.values()];
 }
 
-async function objectsOf(settings: ReturnType<typeof exampleSettings>): Promise<KubernetesObject[]> {
+/** Party 1 of four on a mock stack, with the given fields of the manifest and of its stack file. */
+export async function exampleParty(manifestFields: object, configFields: object): Promise<MockStack<Party>> {
+  const settings = exampleSettings(manifestFields, configFields);
   const getSubnet = ({ id }: Record<string, unknown>) => ({
     mapPublicIpOnLaunch: String(id).startsWith("subnet-00c"),
     availabilityZoneId: "euw1-az1",
     cidrBlock: "10.1.0.0/24",
   });
   const { region, accountId, cluster } = settings.config;
-  const stack = await onMockStack(
+  return await onMockStack(
     () => new Party("party-1", { ...settings, cluster: new PartyCluster("eks", { region, accountId, cluster }) }),
     {
       calls: { "aws:ec2/getSubnet:getSubnet": getSubnet },
       states: { "aws:ec2/eip:Eip": { publicIp: "203.0.113.1" } },
     },
   );
-  return stack.resources
-    .filter(({ type, inputs }) => type.startsWith("kubernetes:") && "apiVersion" in inputs)
-    .map(({ inputs }) => inputs as KubernetesObject);
 }
 
 if (import.meta.main) for (const one of await partyObjects()) process.stdout.write(`---\n${stringify(one)}`);
