@@ -239,6 +239,17 @@ export const ZamaKmsStackConfig = z.strictObject({
     .describe("Image that the prober runs in, with Node 24. Left out: the official Node image."),
 });
 
+/** How the names of all objects in a party's two vaults begin. */
+export function vaultPrefixes(
+  { vaults }: Pick<StackConfig, "vaults">,
+  partyId: number,
+): { public: string; private: string } {
+  return {
+    public: vaults?.publicPrefix ?? `PUB-p${partyId}`,
+    private: vaults?.privatePrefix ?? `PRV-p${partyId}`,
+  };
+}
+
 /** What only this party decides: `Pulumi.<stack>.yaml`, keys of the `quorate:` namespace. */
 export const StackConfig = ZamaKmsStackConfig;
 export type StackConfig = z.infer<typeof StackConfig>;

@@ -2,7 +2,7 @@ import type { CoreStart } from "../components/zama-kms/core-start.ts";
 import type { NetworkManifest } from "../contract/network-manifest.ts";
 import type { PartyCard } from "../contract/party-card.ts";
 import type { StackConfig } from "../contract/stack-config.ts";
-import type { LastDeployment } from "./last-deployment.ts";
+import type { LastDeployment } from "./deployment-facts.ts";
 
 /** Digits of a certificate's digest by which a pod says with which one it started. */
 const digits = 16;

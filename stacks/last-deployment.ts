@@ -6,23 +6,13 @@ import { z } from "zod";
 import { partyNames } from "../components/kubernetes/party-namespace.ts";
 import { peerCertificatesAnnotation } from "../components/zama-kms/core-start.ts";
 import { coreName } from "../components/zama-kms/core-values.ts";
+import type { LastDeployment } from "./deployment-facts.ts";
 
 // The messages of @pulumi/pulumi work only with the google-protobuf that it brings itself.
 const bring = createRequire(import.meta.resolve("@pulumi/pulumi/proto/resource_pb.js"));
 const { Struct } = bring("google-protobuf/google/protobuf/struct_pb.js") as {
   Struct: { fromJavaScript(value: object): Parameters<messages.ResourceInvokeRequest["setArgs"]>[0] };
 };
-
-/** What the stack's last update left behind, as far as the next one must not pass over it. */
-export interface LastDeployment {
-  /** Where the party's objects lie in its vaults; undefined before the first update. */
-  prefixes: { public: string; private: string } | undefined;
-  /** The core, unless it is absent, withheld or held back. */
-  core: { imageDigest: string | undefined; peerCertificates: string | undefined } | undefined;
-}
-
-/** Of a stack that was never brought up. */
-export const neverDeployed: LastDeployment = { prefixes: undefined, core: undefined };
 
 const Resource = z.object({ type: z.string(), outputs: z.record(z.string(), z.unknown()).optional() });
 

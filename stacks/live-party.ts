@@ -1,10 +1,9 @@
-import { vaultPrefixes } from "../components/zama-kms/party-stores.ts";
 import type { NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
-import type { StackConfig } from "../contract/stack-config.ts";
+import { type StackConfig, vaultPrefixes } from "../contract/stack-config.ts";
 import type { TrustedRelease } from "../contract/trusted-release.ts";
 import { exitCodes } from "../contract/verdict.ts";
-import type { LastDeployment } from "./last-deployment.ts";
+import type { LastDeployment } from "./deployment-facts.ts";
 
 /** Where what is wrong can be put right. */
 interface Files {

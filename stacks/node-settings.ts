@@ -1,4 +1,3 @@
-import * as pulumi from "@pulumi/pulumi";
 import {
   type AllocatorSize,
   allocatorFits,
@@ -6,7 +5,6 @@ import {
   nodeKeeps,
   shareOf,
 } from "../components/aws/enclave-allocator.ts";
-import { machineOf } from "../components/aws/machine-of.ts";
 import { provenAmiReleases } from "../contract/enclave-nodes.ts";
 import type { NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
@@ -60,24 +58,6 @@ export function checkNodes(config: StackConfig, file: ManifestFile, source: stri
         `raise quorate:enclaveNodes.${key} in ${source}, or remove it`,
       );
   }
-}
-
-/** What the nodes set aside for enclaves, once AWS has said what they are. */
-export async function settleAllocator(
-  {
-    config,
-    manifest,
-    manifestPath,
-    source,
-  }: { config: StackConfig; manifest: NetworkManifest; manifestPath: string; source: string },
-  options: pulumi.InvokeOptions,
-): Promise<AllocatorSize> {
-  const machine = await machineOf(config.enclaveNodes.instanceType, options).catch((cause: Error) => {
-    if (/InvalidInstanceType|no matching EC2 Instance Type/.test(cause.message))
-      throw unknownInstanceType(config, source, cause);
-    throw new pulumi.RunError(cause.message, { cause });
-  });
-  return allocatorOn(machine, config, { manifest, path: manifestPath }, source);
 }
 
 /** What the stack file says, else its share of the machine, else the network's enclave size. */
@@ -138,22 +118,10 @@ export function nodeNotes(config: StackConfig): string[] {
   ];
 }
 
-function unknownInstanceType(config: StackConfig, source: string, cause: unknown): OperatorError {
-  return new OperatorError(
-    {
-      code: "INSTANCE_TYPE_UNKNOWN",
-      what: `${partyOf(config)}: its nodes are of a type that AWS does not have in ${config.region}`,
-      found: `quorate:enclaveNodes.instanceType: ${config.enclaveNodes.instanceType} in ${source}`,
-      expected: "the name of an instance type, such as c7a.16xlarge",
-      next: `correct it in ${source}; ${listTypes(config)}`,
-    },
-    { cause },
-  );
-}
-
 const partyOf = ({ party, network }: StackConfig) => `party ${party} (${network})`;
 
-const listTypes = ({ region }: StackConfig) =>
+/** How the operator learns which types would do. */
+export const listTypes = ({ region }: StackConfig) =>
   `all that can: aws ec2 describe-instance-types --region ${region} --filters Name=nitro-enclaves-support,Values=supported Name=processor-info.supported-architecture,Values=x86_64 --query 'InstanceTypes[].InstanceType'`;
 
 function enclaveOf({ enclave }: Pick<NetworkManifest, "enclave">): AllocatorSize {

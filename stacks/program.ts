@@ -9,7 +9,7 @@ import { createClusterTools, settleClusterTools } from "./cluster-tools.ts";
 import { readBackupSettings, readPartySettings } from "./config.ts";
 import { checkExistingCluster } from "./existing-cluster.ts";
 import { kubeconfig } from "./kubeconfig.ts";
-import { settleAllocator } from "./node-settings.ts";
+import { settleAllocator } from "./node-allocator.ts";
 import type { PartySettings } from "./party-settings.ts";
 import { secretCheck } from "./secret-check.ts";
 

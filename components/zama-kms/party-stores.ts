@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-import type { StackConfig } from "../../contract/stack-config.ts";
+import { vaultPrefixes } from "../../contract/stack-config.ts";
 import { AuditTrail, trailArnOf } from "../aws/audit-trail.ts";
 import { LogBucket } from "../aws/log-bucket.ts";
 import { Vault } from "../aws/vault.ts";
@@ -45,14 +45,6 @@ export function createVaults(parent: pulumi.Resource, name: string, args: PartyA
       { parent },
     );
   return { ...vaults, prefixes: vaultPrefixes(config, party.id), logBucketName: logs?.bucketName };
-}
-
-/** How the names of all objects in a party's vaults begin. */
-export function vaultPrefixes({ vaults }: Pick<StackConfig, "vaults">, partyId: number): Vaults["prefixes"] {
-  return {
-    public: vaults?.publicPrefix ?? `PUB-p${partyId}`,
-    private: vaults?.privatePrefix ?? `PRV-p${partyId}`,
-  };
 }
 
 function createLogs(parent: pulumi.Resource, name: string, args: PartyArgs, bucketName: pulumi.Input<string>) {

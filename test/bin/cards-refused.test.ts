@@ -9,7 +9,7 @@ import type { PartyCard } from "../../contract/party-card.ts";
 import { StackConfig } from "../../contract/stack-config.ts";
 import { signCard } from "../../fleet/card-signature.ts";
 import { settleCoreStart } from "../../stacks/core-start.ts";
-import { neverDeployed } from "../../stacks/last-deployment.ts";
+import { neverDeployed } from "../../stacks/deployment-facts.ts";
 import { type ManifestFile, readManifest } from "../../stacks/manifest-file.ts";
 import { readPeerCards } from "../../stacks/peer-cards.ts";
 import { caCertificate, cardContent, dayMs, LocalKey, minuteMs } from "../support/cards.ts";

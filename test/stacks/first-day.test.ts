@@ -10,7 +10,7 @@ import { folderSource } from "../../fleet/card-sources.ts";
 import { syncCards } from "../../fleet/cards.ts";
 import { CardFiles } from "../../stacks/card-files.ts";
 import { settleCoreStart } from "../../stacks/core-start.ts";
-import { type LastDeployment, neverDeployed } from "../../stacks/last-deployment.ts";
+import { type LastDeployment, neverDeployed } from "../../stacks/deployment-facts.ts";
 import { readManifest } from "../../stacks/manifest-file.ts";
 import { readPeerCards } from "../../stacks/peer-cards.ts";
 import { caCertificate, cardContent, LocalKey } from "../support/cards.ts";

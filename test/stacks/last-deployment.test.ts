@@ -1,7 +1,8 @@
 import "reflect-metadata";
 import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
-import { type LastDeployment, neverDeployed, readLastDeployment } from "../../stacks/last-deployment.ts";
+import { type LastDeployment, neverDeployed } from "../../stacks/deployment-facts.ts";
+import { readLastDeployment } from "../../stacks/last-deployment.ts";
 import { testCloud } from "../cloud/support/providers-stack.ts";
 
 /** A resource as far as the state goes; no provider is needed for it. */

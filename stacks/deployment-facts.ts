@@ -1,0 +1,10 @@
+/** What the stack's last update left behind, as far as the next one must not pass over it. */
+export interface LastDeployment {
+  /** Where the party's objects lie in its vaults; undefined before the first update. */
+  prefixes: { public: string; private: string } | undefined;
+  /** The core, unless it is absent, withheld or held back. */
+  core: { imageDigest: string | undefined; peerCertificates: string | undefined } | undefined;
+}
+
+/** Of a stack that was never brought up. */
+export const neverDeployed: LastDeployment = { prefixes: undefined, core: undefined };
