@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createOperatorFolder } from "../support/operator-folder.ts";
+import { createRehearsalFolder } from "../support/rehearsal.ts";
 import { measure, median, type Run, spread } from "./measure.ts";
 
 export interface Place {
@@ -36,7 +37,7 @@ export const rows: Row[] = [
   startUp("runbooks", ["runbooks"]),
   {
     id: "preview",
-    what: "preview of one party, whole command, stack existing",
+    what: "preview of one full party of 13, whole command, stack existing",
     target: "≤ 3 × an empty program's",
     limit: 3,
     async measure({ root, scratch }) {
@@ -44,7 +45,10 @@ export const rows: Row[] = [
       await mkdir(home, { recursive: true });
       const empty = [node, join(root, "test/bench/empty-preview.ts"), home];
       const env = { ...process.env, PATH: `${join(root, ".tools/bin")}:${process.env.PATH}` };
-      return await withDevnet(root, scratch, async (operator) => {
+      const operator = await createRehearsalFolder(join(scratch, "full"));
+      await mustPass(await quorate(root, operator, "devnet", "up", "--network", "zama-mainnet"));
+      try {
+        await mustPass(await quorate(root, operator, "up", "--party", "1", "--yes"));
         const preview = [node, join(root, "bin/quorate.mjs"), "preview", "--party", "1", "--format", "json"];
         await mustPass(await measure(preview, { cwd: operator }));
         await mustPass(await measure(empty, { env }));
@@ -53,8 +57,16 @@ export const rows: Row[] = [
           () => measure(empty, { env }),
           () => measure(preview, { cwd: operator }),
         );
-        return ratio(floor, party, "seconds for an empty program");
-      });
+        const figure = ratio(floor, party, "seconds for an empty program");
+        const count = await resourcesIn(operator);
+        const more = median(party.map(({ wall }, i) => wall - (floor[i]?.wall ?? Number.NaN)));
+        return {
+          ...figure,
+          detail: `${figure.detail}; ${count} resources, ${((1000 * more) / count).toFixed(0)} ms each`,
+        };
+      } finally {
+        await quorate(root, operator, "devnet", "down");
+      }
     },
   },
   {
@@ -167,6 +179,15 @@ async function quorate(root: string, operator: string, ...args: string[]): Promi
 async function mustPass(run: Run): Promise<Run> {
   if (run.code !== 0) throw new Error(`a command that should pass ended with ${run.code}`);
   return run;
+}
+
+/** Resources in the state of the one stack of a folder's devnet. */
+async function resourcesIn(operator: string): Promise<number> {
+  const file = join(operator, ".quorate/devnet/backend/.pulumi/stacks/quorate/party-1.json");
+  const { checkpoint } = JSON.parse(await readFile(file, "utf8")) as {
+    checkpoint: { latest: { resources: unknown[] } };
+  };
+  return checkpoint.latest.resources.length;
 }
 
 /** A devnet of its own for one row, beside whatever runs in the checkout. */

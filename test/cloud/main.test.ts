@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { isDeepStrictEqual } from "node:util";
 import { DescribeClusterCommand } from "@aws-sdk/client-eks";
 import { CreateKeyCommand, DecryptCommand, EncryptCommand } from "@aws-sdk/client-kms";
 import {
@@ -61,9 +62,15 @@ test("says when it is ready, writes its ports whole, ends cleanly, and takes the
   expect(first.ready).toMatchObject(ports);
   expect(((await stat(join(dir, "ports.json"))).mode & 0o777).toString(8)).toBe("600");
   expect(await end(first.child, "SIGTERM")).toBe(0);
-  const second = await start();
-  expect(second.ready?.providers).toEqual(ports.providers);
-  expect(await end(second.child, "SIGTERM")).toBe(0);
+  // Between two starts any process of this machine may take one of them: not time after time.
+  let wanted = ports.providers;
+  for (let attempt = 0; ; attempt++) {
+    const next = await start();
+    expect(await end(next.child, "SIGTERM")).toBe(0);
+    if (isDeepStrictEqual(next.ready?.providers, wanted)) break;
+    expect(attempt, JSON.stringify([next.ready?.providers, wanted])).toBeLessThan(3);
+    wanted = next.ready?.providers ?? wanted;
+  }
 });
 
 test("what was answered before a kill -9 is there after it: objects, versions, key material", async () => {

@@ -291,24 +291,28 @@ describe("ordinary tools against one party", () => {
     expect((await validateUntil((report) => report.verdict === "OK")).code).toBe(0);
   });
 
-  test("on nodes too small for the enclave the core stays Pending, and validate says so", async () => {
+  test("nodes too small for the enclave are refused before they are made", async () => {
     const file = join(folder, "stacks/Pulumi.party-2.yaml");
     const text = await readFile(file, "utf8");
-    const apply = async (stack: string) => {
-      await writeFile(file, stack);
-      for (const args of [
-        ["devnet", "up"],
-        ["up", "--party", "2", "--yes"],
-      ]) {
-        const ended = await command(...args);
-        expect(ended.code, ended.stdout + ended.stderr).toBe(0);
-      }
+    await writeFile(file, text.replace("c7a.16xlarge", "c7a.8xlarge"));
+    const refused = await command("preview", "--party", "2");
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/^INSTANCE_TYPE_TOO_SMALL {2}party 2/m) });
+    await writeFile(file, text);
+  });
+
+  test("where a node has not set enough aside, the core stays Pending, and validate says so", async () => {
+    const node = (await kubectl("get", "nodes", "-o", "name")).trim();
+    const setAside = async (cpus: string) => {
+      const offered = { "aws.ec2.nitro/nitro_enclaves_cpus": cpus };
+      const patch = JSON.stringify({ status: { capacity: offered, allocatable: offered } });
+      await kubectl("patch", node, "--subresource=status", "--patch", patch);
     };
-    await apply(text.replace("c7a.16xlarge", "c7a.8xlarge"));
+    await setAside("24");
+    await kubectl("-n", "kms-decentralized", "delete", "pod/kms-core-2", "--wait=false");
     const { report } = await validateUntil((found) => found.parties[1]?.pod?.phase === "Pending");
     expect(findings(report)).toEqual([{ code: "PARTY_DOWN", party: 2 }]);
-    expect(report.findings[0]?.found).toMatch(/Pending.*Insufficient aws\.ec2\.nitro\/nitro_enclaves/s);
-    await apply(text);
+    expect(report.findings[0]?.found).toMatch(/Pending.*Insufficient aws\.ec2\.nitro\/nitro_enclaves_cpus/s);
+    await setAside("48");
     expect((await validateUntil((found) => found.verdict === "OK")).code).toBe(0);
   });
 
