@@ -18,7 +18,7 @@ interface PartySide {
   agents: Map<string, PodObject>;
   gates: Map<string, PodObject>;
   nodes: Map<string, NodeObject>;
-  /** Agents that have done their work, by the pod's uid. */
+  /** Agents that have done their work, by the pod's uid and the machine: a new machine may come under the name of the old one, before its pods are gone. */
   done: Set<string>;
   ways: PublicWays;
 }
@@ -103,10 +103,12 @@ export class PublicNetwork {
     }
     const cloud = { endpoint: cloudUrl(this.#config.k), region: side.party.region };
     for (const pod of side.agents.values()) {
-      const uid = pod.metadata.uid ?? "";
-      if (side.done.has(uid) || !isRunning(pod)) continue;
+      const node = [...side.nodes.values()].find(({ metadata }) => metadata.name === pod.spec.nodeName);
+      if (node === undefined || !isRunning(pod)) continue;
+      const work = `${pod.metadata.uid} ${instanceOf(node)}`;
+      if (side.done.has(work)) continue;
       const address = await runKubeIpAgent(side.client, pod, cloud);
-      side.done.add(uid);
+      side.done.add(work);
       this.#log(`party ${side.party.id}: ${pod.spec.nodeName} has address ${address}`);
     }
     side.ways = await this.#askCloud(side.party.accountId);
