@@ -1,7 +1,7 @@
 import { requireAccess } from "../access.ts";
 import { type AwsCall, type CloudContext, callerAccount } from "../aws-call.ts";
 import { AwsError } from "../aws-error.ts";
-import { eipType } from "../providers/aws/elastic-ip.ts";
+import { eipType, withoutMachine } from "../providers/aws/elastic-ip.ts";
 import type { StoredResource } from "../store.ts";
 import type { QueryAction } from "./query-protocol.ts";
 
@@ -40,8 +40,7 @@ export const addressActions: Record<string, QueryAction> = {
       find: ({ props }) => props.associationId === associationId,
       missing: ["InvalidAssociationID.NotFound", `The association ID '${associationId}' does not exist`],
     });
-    const { associationId: _gone, networkInterface: _from, instance: _machine, ...props } = eip.props;
-    await account.put({ ...eip, props });
+    await account.put(withoutMachine(eip));
     return { return: true };
   },
 };

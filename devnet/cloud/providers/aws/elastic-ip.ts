@@ -1,4 +1,5 @@
 import { madeAddress } from "../../../public-address.ts";
+import type { AccountStore, StoredResource } from "../../store.ts";
 import type { Properties } from "../property-values.ts";
 import { type AwsCaller, type AwsResource, awsError, hexId, record, text } from "./aws-resource.ts";
 
@@ -34,6 +35,17 @@ export const elasticIp: AwsResource = {
       throw awsError("EC2", "ReleaseAddress", 400, "InvalidIPAddress.InUse", "The address is in use");
   },
 };
+
+/** What an address is without the machine that it was on. */
+export function withoutMachine(eip: StoredResource): StoredResource {
+  const { associationId: _gone, networkInterface: _from, instance: _machine, ...props } = eip.props;
+  return { ...eip, props };
+}
+
+/** Frees the addresses of a machine that is gone, as EC2 does when it ends an instance. */
+export async function freeAddresses(store: AccountStore, instanceId: string): Promise<void> {
+  for (const eip of store.list(eipType)) if (eip.props.instance === instanceId) await store.put(withoutMachine(eip));
+}
 
 export function getElasticIp(caller: AwsCaller, args: Properties): Properties {
   const found = caller.store

@@ -6,6 +6,7 @@ import { readKubeconfig } from "../kubernetes/kubeconfig.ts";
 import type { Properties } from "../property-values.ts";
 import { type AwsCaller, awsError, list, record, text } from "./aws-resource.ts";
 import { launchTemplateVersion } from "./ec2.ts";
+import { freeAddresses } from "./elastic-ip.ts";
 import { instanceType } from "./instance-types.ts";
 import { nodeName, nodeObject } from "./node-object.ts";
 
@@ -74,7 +75,7 @@ export async function reconcileMachines(caller: AwsCaller, props: Properties, be
     await waitUntilReady(client, group, added, caller.signal);
     const surplus = current.slice(desired);
     for (const node of [...outdated, ...surplus])
-      await retire(client, node, { force: props.forceUpdateVersion === true || !replaces, signal: caller.signal });
+      await retire(caller, client, node, props.forceUpdateVersion === true || !replaces);
   } finally {
     client.close();
   }
@@ -84,8 +85,7 @@ export async function reconcileMachines(caller: AwsCaller, props: Properties, be
 export async function removeMachines(caller: AwsCaller, group: string): Promise<void> {
   const client = clusterAdmin(caller.account);
   try {
-    for (const node of await groupNodes(client, group, caller.signal))
-      await retire(client, node, { force: true, signal: caller.signal });
+    for (const node of await groupNodes(client, group, caller.signal)) await retire(caller, client, node, true);
   } finally {
     client.close();
   }
@@ -204,11 +204,7 @@ function nodeSettings(props: Properties) {
 const keptTaints = (node: KubeObject) =>
   list<{ key: string }>(node.spec?.taints).filter(({ key }) => /^node\.kubernetes\.io\/(?!enclave)/.test(key));
 
-async function retire(
-  client: KubeClient,
-  node: KubeObject,
-  options: { force: boolean; signal: AbortSignal },
-): Promise<void> {
+async function retire(caller: AwsCaller, client: KubeClient, node: KubeObject, force: boolean): Promise<void> {
   const { name } = node.metadata;
   await client.request("PATCH", `/api/v1/nodes/${name}`, {
     body: { spec: { unschedulable: true } },
@@ -223,7 +219,7 @@ async function retire(
     const left = items.filter((pod) => !ownedByDaemonSet(pod));
     if (left.length === 0) break;
     const late = Date.now() > deadline;
-    if (late && !options.force)
+    if (late && !force)
       throw new Error(`PodEvictionFailure: Reached max retries while trying to evict pods from nodes in node group`);
     for (const pod of left) {
       const path = `/api/v1/namespaces/${pod.metadata.namespace}/pods/${pod.metadata.name}`;
@@ -240,9 +236,11 @@ async function retire(
           429,
         );
     }
-    await pause(pollMs, options.signal);
+    await pause(pollMs, caller.signal);
   }
   await ignoreMissing(client.request("DELETE", `/api/v1/nodes/${name}`));
+  const { providerID } = (node.spec ?? {}) as { providerID?: string };
+  if (providerID !== undefined) await freeAddresses(caller.store, providerID.split("/").at(-1) ?? "");
 }
 
 const ownedByDaemonSet = (pod: KubeObject) =>
