@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { OperatorError } from "../contract/operator-error.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import type { PartyStack } from "./party-stacks.ts";
@@ -12,6 +13,11 @@ const advice: readonly [RegExp, (party: PartyStack) => string][] = [
   [
     /AWS credentials|AWS account ID not allowed|InvalidClientTokenId|ExpiredToken|SignatureDoesNotMatch|AccessDenied|UnauthorizedOperation/i,
     ({ config }) => `see who asks: aws sts get-caller-identity --profile ${config.awsProfile}`,
+  ],
+  [
+    /PodEvictionFailure/,
+    ({ partyId, configPath }) =>
+      `npx quorate kubeconfig --party ${partyId}, and kubectl uncordon the machine that the core is on; then quorate:coreEviction: allowed in ${basename(configPath)}, and docs/nodes.md, "What makes new machines"`,
   ],
   [
     /already exists|AlreadyExists|BucketAlreadyOwnedByYou/,

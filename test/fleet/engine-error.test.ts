@@ -1,9 +1,12 @@
 import { expect, test } from "vitest";
 import { engineError } from "../../fleet/engine-error.ts";
 
-const party = { partyId: 2, stackName: "party-2", config: { awsProfile: "org-2" } } as Parameters<
-  typeof engineError
->[1];
+const party = {
+  partyId: 2,
+  stackName: "party-2",
+  configPath: "/x/Pulumi.party-2.yaml",
+  config: { awsProfile: "org-2" },
+} as Parameters<typeof engineError>[1];
 
 test.each([
   ["PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions", "pulumi login"],
@@ -13,6 +16,7 @@ test.each([
     "api error AccessDenied: User: arn:aws:iam::1:user/x is not authorized to perform: kms:CreateKey",
     "--profile org-2",
   ],
+  ["* PodEvictionFailure: Reached max retries while trying to evict pods", "kubectl uncordon"],
   ["something else", "npx quorate preview --party 2"],
 ])("after %j the next step is one that helps", (said, next) => {
   const { problem } = engineError("preview", party, [said], new Error("code: 255"));
