@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { kubeIpStatements } from "../../components/aws/kubeip-role.ts";
 import { addressesOf } from "../../devnet/addresses.ts";
 import { requireAccess } from "../../devnet/cloud/access.ts";
+import { freeAddresses } from "../../devnet/cloud/providers/aws/elastic-ip.ts";
 import { publicWays } from "../../devnet/cloud/public-ways.ts";
 import { Links, type PublicWayState } from "../../devnet/network/links.ts";
 import { lookUp, type Zone } from "../../devnet/network/zone.ts";
@@ -148,6 +149,12 @@ test("an address is found by its tag, is on one machine at a time, and the accou
   expect(publicWays(store).addresses).toEqual([{ publicIp: "203.0.113.1", instanceId: "i-01" }]);
   await ec2.send(new DisassociateAddressCommand({ AssociationId }));
   expect(publicWays(store).addresses).toEqual([]);
+  await give("eni-02");
+  await freeAddresses(store, "i-01");
+  expect(publicWays(store).addresses).toHaveLength(1);
+  await freeAddresses(store, "i-02");
+  expect(publicWays(store).addresses).toEqual([]);
+  await give("eni-01");
 });
 
 test("the ways in are the rules of the groups that the node group's machines were launched with", async () => {
