@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { OperatorError } from "../../contract/operator-error.ts";
 
 /** These subnets, once all of them are known to be public. */
 export function publicSubnets(
@@ -14,8 +15,13 @@ export function publicSubnets(
 export function openOnly(subnets: readonly { id: string; mapPublicIpOnLaunch: boolean }[]): string[] {
   const closed = subnets.filter((subnet) => !subnet.mapPublicIpOnLaunch).map((subnet) => subnet.id);
   if (closed.length === 0) return subnets.map((subnet) => subnet.id).sort();
-  throw new pulumi.InputPropertyError({
-    propertyPath: "publicSubnetIds",
-    reason: `${closed.join(", ")}: private, as map_public_ip_on_launch is false; peers could not reach a node there`,
+  const problem = new OperatorError({
+    code: "SUBNET_PRIVATE",
+    what: "a node would lie where its peers could not reach it",
+    found: `quorate:kubeip.publicSubnetIds: ${closed.join(", ")}, private, as map_public_ip_on_launch is false`,
+    expected: "public subnets of the cluster's VPC, in which a machine gets a public address as it starts",
+    next: "name public ones in quorate:kubeip.publicSubnetIds of the party's stack file",
   });
+  // Nobody awaits an output: the engine prints what is thrown here, and of a RunError the text alone.
+  throw new pulumi.RunError(problem.render(), { cause: problem });
 }
