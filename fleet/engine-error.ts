@@ -17,7 +17,7 @@ const advice: readonly [RegExp, (party: PartyStack) => string][] = [
   [
     /PodEvictionFailure/,
     ({ partyId, configPath }) =>
-      `npx quorate kubeconfig --party ${partyId}, and kubectl uncordon the machine that the core is on; then quorate:coreEviction: allowed in ${basename(configPath)}, and docs/nodes.md, "What makes new machines"`,
+      `once the network can spare the party: quorate:coreEviction: allowed in ${basename(configPath)}, then npx quorate up --party ${partyId}`,
   ],
   [
     /already exists|AlreadyExists|BucketAlreadyOwnedByYou/,

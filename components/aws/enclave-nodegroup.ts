@@ -51,6 +51,8 @@ export interface EnclaveNodegroupArgs {
   labels?: Readonly<Record<string, string>>;
   /** Of machines, volumes and network interfaces, which a provider's default tags do not reach. @default none */
   tags?: Readonly<Record<string, string>>;
+  /** What has to be as it should before machines come or go; a component's own dependencies do not reach what it makes. @default nothing */
+  after?: readonly pulumi.Resource[];
 }
 
 /**
@@ -155,7 +157,7 @@ function createNodegroup(
       launchTemplate: { id: template.id, version: template.latestVersion.apply(String) },
     },
     // Without its policies the role's first node never joins.
-    { parent, dependsOn: policies },
+    { parent, dependsOn: [...policies, ...(args.after ?? [])] },
   );
 }
 

@@ -7,14 +7,16 @@ export interface DisruptionBudgetArgs {
   budgetName: string;
   /** Labels of the pods. */
   selector: Readonly<Record<string, string>>;
+  /** Whether draining a node may take the core along. */
+  evictable: boolean;
 }
 
 /**
- * Keeps a party's one core from being evicted: draining its node would take the party out of the network without
- * asking whether the network can spare it. Creates: PodDisruptionBudget.
+ * Says whether a party's one core may be evicted: draining its node takes the party out of the network without asking
+ * whether the network can spare it. Creates: PodDisruptionBudget.
  *
- * A core that is not ready may go at any time. An update of the node group stops with `PodEvictionFailure` until the
- * pod has been deleted; deleting asks no budget.
+ * A core that is not ready may go at any time. Where eviction is refused, an update of the node group stops with
+ * `PodEvictionFailure`. The budget is there either way, so that a permission is there before what needs it.
  */
 export class DisruptionBudget extends pulumi.ComponentResource {
   constructor(name: string, args: DisruptionBudgetArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -30,7 +32,7 @@ export class DisruptionBudget extends pulumi.ComponentResource {
       {
         metadata: { name: args.budgetName, namespace: args.namespace },
         spec: {
-          maxUnavailable: 0,
+          maxUnavailable: args.evictable ? 1 : 0,
           selector: { matchLabels: args.selector },
           unhealthyPodEvictionPolicy: "AlwaysAllow",
         },

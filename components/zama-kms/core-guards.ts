@@ -25,6 +25,25 @@ const pods = {
   clients: [{ app: "kms-connector-kms-worker" }, { app: "kms-core-client" }],
 } as const;
 
+/** Whether the core may be evicted. Made before the nodes: what changes them evicts it. */
+export function createCoreBudget(
+  parent: pulumi.Resource,
+  name: string,
+  { config }: PartyArgs,
+  place: PartyNamespace,
+): DisruptionBudget {
+  return new DisruptionBudget(
+    `${name}-eviction`,
+    {
+      namespace: place.namespace,
+      budgetName: `quorate-${coreSelector.app}`,
+      selector: coreSelector,
+      evictable: config.coreEviction === "allowed",
+    },
+    { parent },
+  );
+}
+
 /** What stands around a party's core. Gives back what has to be there before the core. */
 export function createCoreGuards(
   parent: pulumi.Resource,
@@ -32,12 +51,6 @@ export function createCoreGuards(
   args: PartyArgs,
   place: PartyNamespace,
 ): pulumi.Resource[] {
-  if (args.config.coreEviction === "refused")
-    new DisruptionBudget(
-      `${name}-eviction`,
-      { namespace: place.namespace, budgetName: `quorate-${coreSelector.app}`, selector: coreSelector },
-      { parent },
-    );
   watch(parent, name, args, place);
   return [...createNetworkPolicy(parent, name, args, place), ...createSecrets(parent, name, args, place)];
 }

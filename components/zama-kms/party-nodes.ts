@@ -15,6 +15,7 @@ export function createNodes(
   name: string,
   args: PartyArgs,
   kubeip: KubeIpParts | undefined,
+  after: readonly pulumi.Resource[],
 ): EnclaveNodegroup {
   const { config, manifest, cluster, party } = args;
   const nodes = config.enclaveNodes;
@@ -52,6 +53,7 @@ export function createNodes(
         "party-id": String(party.id),
       },
       tags: args.tags,
+      after,
     },
     { parent },
   );

@@ -92,8 +92,8 @@ describe("CoreNetworkPolicy", () => {
 });
 
 describe("DisruptionBudget", () => {
-  const budget = (selector: Record<string, string>) =>
-    onMockStack(() => new DisruptionBudget("b", { namespace, budgetName: "quorate-kms-core", selector }));
+  const budget = (selector: Record<string, string>, evictable = false) =>
+    onMockStack(() => new DisruptionBudget("b", { namespace, budgetName: "quorate-kms-core", selector, evictable }));
 
   test("a core that serves is never evicted, one that does not may go", async () => {
     const stack = await budget(core);
@@ -103,6 +103,10 @@ describe("DisruptionBudget", () => {
       selector: { matchLabels: core },
       unhealthyPodEvictionPolicy: "AlwaysAllow",
     });
+  });
+
+  test("with permission the one core may go", async () => {
+    expect((await budget(core, true)).get("b-budget").inputs.spec.maxUnavailable).toBe(1);
   });
 
   test("a budget for every pod is refused", async () => {
@@ -307,6 +311,8 @@ describe("a party", () => {
     });
     expect(stack.get("party-1-eviction-budget").inputs.metadata.name).toBe("quorate-kms-core");
     expect(stack.get("party-1-kms").dependsOn).toContain(stack.get("party-1-traffic-core").urn);
+    // Whether the core may go is settled before the nodes change.
+    expect(stack.get("party-1-enclaves-nodegroup").dependsOn).toContain(stack.get("party-1-eviction-budget").urn);
     expect(customTypes(stack)).toEqual([]);
   });
 
@@ -338,7 +344,7 @@ describe("a party", () => {
       ...["quorate:monitoring", "quorate:networkPolicy", "quorate:secrets"],
     ]);
     expect(stack.ofType("kubernetes:networking.k8s.io/v1:NetworkPolicy")).toEqual([]);
-    expect(stack.ofType("kubernetes:policy/v1:PodDisruptionBudget")).toEqual([]);
+    expect(stack.get("party-1-eviction-budget").inputs.spec.maxUnavailable).toBe(1);
     warn.mockRestore();
   });
 });

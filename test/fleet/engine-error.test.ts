@@ -16,7 +16,7 @@ test.each([
     "api error AccessDenied: User: arn:aws:iam::1:user/x is not authorized to perform: kms:CreateKey",
     "--profile org-2",
   ],
-  ["* PodEvictionFailure: Reached max retries while trying to evict pods", "kubectl uncordon"],
+  ["* PodEvictionFailure: Reached max retries while trying to evict pods", "quorate:coreEviction: allowed in"],
   ["something else", "npx quorate preview --party 2"],
 ])("after %j the next step is one that helps", (said, next) => {
   const { problem } = engineError("preview", party, [said], new Error("code: 255"));

@@ -226,8 +226,14 @@ const nodeGroup: AwsResource = {
       status: "UPDATING",
     };
   },
-  async settle(caller, _id, props, before) {
-    await reconcileMachines(caller, props, before);
+  async settle(caller, id, props, before) {
+    await reconcileMachines(caller, props, before).catch(async (failure: unknown) => {
+      // An update that fails leaves the group on its old version, and DescribeNodegroup says so: the next one has it all to do again.
+      const { launchTemplate, version, releaseVersion } = before ?? props;
+      const left = { ...props, launchTemplate, version, releaseVersion, status: "ACTIVE" };
+      if (before) await caller.store.put({ type: "aws:eks/nodeGroup:NodeGroup", id, props: left });
+      throw failure;
+    });
     return { status: "ACTIVE" };
   },
   remove: (caller, _id, props) => removeMachines(caller, text(props.nodeGroupName)),

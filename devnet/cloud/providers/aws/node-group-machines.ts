@@ -67,8 +67,10 @@ export async function reconcileMachines(caller: AwsCaller, props: Properties, be
     const nodes = await groupNodes(client, group, caller.signal);
     const desired = Number(record(props.scalingConfig).desiredSize);
     const replaces = before !== undefined && templateOf(before) !== templateOf(props);
-    const outdated = replaces ? nodes : [];
-    const current = replaces ? [] : nodes;
+    // What an update that failed had added is of the new version already.
+    const isOutdated = (node: KubeObject) => replaces && !isOf(node, props, before);
+    const outdated = nodes.filter(isOutdated);
+    const current = nodes.filter((node) => !isOutdated(node));
     await adjustSettings(client, props, current);
     const added: string[] = [];
     while (current.length + added.length < desired) added.push(await addMachine(caller, client, props));
@@ -93,6 +95,14 @@ export async function removeMachines(caller: AwsCaller, group: string): Promise<
 
 const templateOf = (props: Properties) =>
   JSON.stringify([record(props.launchTemplate), props.releaseVersion, props.version]);
+
+/** Whether a machine that is in service was made of this launch template version; other changes every machine has to follow. */
+function isOf(node: KubeObject, props: Properties, before: Properties): boolean {
+  if (before.releaseVersion !== props.releaseVersion || before.version !== props.version) return false;
+  if ((node.spec as { unschedulable?: boolean } | undefined)?.unschedulable) return false;
+  const { version } = record(props.launchTemplate);
+  return node.metadata.labels?.["eks.amazonaws.com/sourceLaunchTemplateVersion"] === text(version);
+}
 
 async function groupNodes(client: KubeClient, group: string, signal: AbortSignal): Promise<KubeObject[]> {
   const selector = encodeURIComponent(`eks.amazonaws.com/nodegroup=${group}`);
