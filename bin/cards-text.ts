@@ -1,3 +1,4 @@
+import type { Problem } from "../contract/operator-error.ts";
 import { exitCodes, type Finding } from "../contract/verdict.ts";
 import type { Published } from "../fleet/card-publishing.ts";
 import type { CardReport } from "../fleet/cards.ts";
@@ -7,6 +8,19 @@ import type { Session } from "./session.ts";
 import { colours, renderTable } from "./terminal.ts";
 
 type Format = "table" | "json";
+
+/** An error below a table, with an empty line before it. */
+export function troubleLines({ code, what, found, expected, next }: Problem): string[] {
+  return [
+    "",
+    `${code}  ${what}`,
+    renderTable([
+      ["  found", found],
+      ["  expected", expected],
+      ["  next", next],
+    ]),
+  ];
+}
 
 /** What came of the parties' cards, with the error of each that is wanting. */
 export function renderCards(session: Session, action: string, reports: readonly CardReport[], format: Format): string {
@@ -22,15 +36,7 @@ export function renderCards(session: Session, action: string, reports: readonly 
   const troubles = reports.flatMap(({ problem }) =>
     problem === undefined || (problem.exitCode === exitCodes.unknown && problem !== absent)
       ? []
-      : [
-          "",
-          `${problem.code}  ${problem.what}`,
-          renderTable([
-            ["  found", problem.found],
-            ["  expected", problem.expected],
-            ["  next", problem.next],
-          ]),
-        ],
+      : troubleLines(problem),
   );
   const isFresh = reports.some(({ status }) => status === "new" || status === "updated");
   return [

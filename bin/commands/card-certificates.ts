@@ -7,7 +7,7 @@ import { readOutputs } from "../../fleet/outputs.ts";
 import { type CertificateReport, copyCertificates } from "../../fleet/peer-certificates.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
 import { CardFiles } from "../../stacks/card-files.ts";
-import { cardsDocument } from "../cards-text.ts";
+import { cardsDocument, troubleLines } from "../cards-text.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
 import { openSession } from "../session.ts";
 import { colours, renderTable, terminal } from "../terminal.ts";
@@ -56,19 +56,7 @@ function textOf(reports: readonly CertificateReport[], title: string): string {
     problem?.code ?? status,
     sha256?.slice(0, 19) ?? "no certificate",
   ]);
-  const troubles = reports.flatMap(({ problem }) =>
-    problem === undefined
-      ? []
-      : [
-          "",
-          `${problem.code}  ${problem.what}`,
-          renderTable([
-            ["  found", problem.found],
-            ["  expected", problem.expected],
-            ["  next", problem.next],
-          ]),
-        ],
-  );
+  const troubles = reports.flatMap(({ problem }) => (problem === undefined ? [] : troubleLines(problem)));
   const isNew = reports.some(({ status }) => status === "copied" || status === "replaced");
   return [
     title,

@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { checkArgs } from "../check-args.ts";
 import { nodeImage } from "./prober.ts";
+import { scriptPod } from "./script-pod.ts";
 
 /** Value of the `app` label of the gate's pods. */
 export const peerGateName = "quorate-peer-gate";
@@ -74,30 +74,16 @@ export class PeerGate extends pulumi.ComponentResource {
 
 function createDaemonSet(parent: PeerGate, name: string, args: PeerGateArgs, image: string) {
   const labels = { app: peerGateName };
-  const annotations = { "quorate.dev/script-sha256": createHash("sha256").update(script).digest("hex") };
   new kubernetes.apps.v1.DaemonSet(
     `${name}-daemonset`,
     {
       metadata: { name: peerGateName, namespace: args.namespace, labels },
       spec: {
         selector: { matchLabels: labels },
-        template: {
-          metadata: { labels, annotations },
-          spec: {
-            nodeSelector: { [args.nodeKey]: "true" },
-            tolerations: [{ key: args.nodeKey, operator: "Equal", value: "true", effect: "NoSchedule" }],
-            automountServiceAccountToken: false,
-            securityContext: {
-              runAsNonRoot: true,
-              // A number that no account of the node has.
-              runAsUser: 65_532,
-              runAsGroup: 65_532,
-              seccompProfile: { type: "RuntimeDefault" },
-            },
-            containers: [gateContainer(args, image)],
-            volumes: [{ name: "script", configMap: { name: peerGateName } }],
-          },
-        },
+        template: scriptPod({
+          ...{ labels, nodeKey: args.nodeKey, source: script, configMapName: peerGateName },
+          container: gateContainer(args, image),
+        }),
       },
     },
     { parent },

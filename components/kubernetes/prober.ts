@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { checkArgs } from "../check-args.ts";
+import { scriptPod } from "./script-pod.ts";
 
 /** Name of the prober's Deployment and ConfigMap, and value of its `app` label. */
 export const proberName = "quorate-prober";
@@ -60,8 +60,6 @@ function createConfigMap(parent: Prober, name: string, { namespace, source }: Pr
 
 function createDeployment(parent: Prober, name: string, args: ProberArgs, image: string) {
   const labels = { app: proberName };
-  // A changed script has to reach the pod: mounted files follow their ConfigMap only after a while.
-  const annotations = { "quorate.dev/script-sha256": createHash("sha256").update(args.source).digest("hex") };
   return new kubernetes.apps.v1.Deployment(
     `${name}-deployment`,
     {
@@ -69,23 +67,10 @@ function createDeployment(parent: Prober, name: string, args: ProberArgs, image:
       spec: {
         replicas: 1,
         selector: { matchLabels: labels },
-        template: {
-          metadata: { labels, annotations },
-          spec: {
-            nodeSelector: { [args.nodeKey]: "true" },
-            tolerations: [{ key: args.nodeKey, operator: "Equal", value: "true", effect: "NoSchedule" }],
-            automountServiceAccountToken: false,
-            securityContext: {
-              runAsNonRoot: true,
-              // A number that no account of the node has.
-              runAsUser: 65_532,
-              runAsGroup: 65_532,
-              seccompProfile: { type: "RuntimeDefault" },
-            },
-            containers: [proberContainer(image)],
-            volumes: [{ name: "script", configMap: { name: proberName } }],
-          },
-        },
+        template: scriptPod({
+          ...{ labels, nodeKey: args.nodeKey, source: args.source, configMapName: proberName },
+          container: proberContainer(image),
+        }),
       },
     },
     { parent },
