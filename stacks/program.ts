@@ -11,6 +11,7 @@ import { checkExistingCluster } from "./existing-cluster.ts";
 import { kubeconfig } from "./kubeconfig.ts";
 import { settleAllocator } from "./node-allocator.ts";
 import type { PartySettings } from "./party-settings.ts";
+import { checkPublicSubnets } from "./public-subnets.ts";
 import { secretCheck } from "./secret-check.ts";
 
 /**
@@ -41,6 +42,7 @@ async function build(settings: PartySettings) {
   });
   const allocator = await settleAllocator(settings, { provider: awsProvider });
   await checkExistingCluster(config, settings.source, { provider: awsProvider });
+  await checkPublicSubnets(settings, { provider: awsProvider });
   const cluster = new PartyCluster(
     `${name}-eks`,
     {
