@@ -1,5 +1,4 @@
 import { statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -10,6 +9,7 @@ import { OperatorError } from "../contract/operator-error.ts";
 import { parse } from "../contract/parse.ts";
 import { printable } from "../contract/printable.ts";
 import { listNetworks, readManifest } from "../stacks/manifest-file.ts";
+import { readIfThere } from "../stacks/text-file.ts";
 
 /** What all commands about one network start from. */
 export interface Session {
@@ -160,13 +160,4 @@ async function networkEnvironment(root: string, network: string): Promise<z.infe
     what: `${file} does not hold a network's environment`,
     next: `remove ${file}, or mend it`,
   });
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (failure) {
-    if ((failure as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw fileError(failure, file) ?? failure;
-  }
 }

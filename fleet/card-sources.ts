@@ -1,12 +1,11 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Trusted } from "../contract/card-trust.ts";
-import { fileError } from "../contract/file-error.ts";
 import { type ManifestParty, publishedAt } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { cardObjectName } from "../contract/party-card.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import { largestCard } from "../stacks/card-verification.ts";
+import { readIfThere } from "../stacks/text-file.ts";
 
 /** A card as it was found, before anything of it is believed. */
 export interface FoundCard {
@@ -30,55 +29,59 @@ export function vaultSource(endpoint: string | undefined, parties: readonly Mani
     const party = parties.find(({ id }) => id === partyId);
     const url = trusted.url ?? (party && cardAddress(party));
     if (url === undefined) return undefined;
-    try {
-      const text = await fetchPublic(atEndpoint(url, endpoint), "application/jose");
-      return text === undefined ? undefined : { text, source: url };
-    } catch (cause) {
-      throw new OperatorError(
-        {
-          code: "CARD_UNREACHABLE",
-          what: `party ${partyId}: its card can not be fetched`,
-          found: `${reason(cause)}, from ${url}`,
-          expected: `an answer within ${patienceMs / 1000} s, without redirection`,
-          next: `curl -I ${url}`,
-          exitCode: exitCodes.unknown,
-        },
-        { cause },
-      );
-    }
+    const text = await fetchPublic(url, {
+      endpoint,
+      accept: "application/jose",
+      code: "CARD_UNREACHABLE",
+      what: `party ${partyId}: its card can not be fetched`,
+    });
+    return text === undefined ? undefined : { text, source: url };
   };
 }
 
 /** Fetches live peers' CA certificates, as anybody may. */
 export function certificateSource(endpoint: string | undefined): (url: string) => Promise<string | undefined> {
-  return async (url) => {
-    try {
-      return await fetchPublic(atEndpoint(url, endpoint), "application/x-pem-file");
-    } catch (cause) {
-      throw new OperatorError(
-        {
-          code: "CERTIFICATE_UNREACHABLE",
-          what: "a peer's CA certificate can not be fetched",
-          found: `${reason(cause)}, from ${url}`,
-          expected: `an answer within ${patienceMs / 1000} s, without redirection`,
-          next: `curl -I ${url}`,
-          exitCode: exitCodes.unknown,
-        },
-        { cause },
-      );
-    }
-  };
+  return async (url) =>
+    await fetchPublic(url, {
+      endpoint,
+      accept: "application/x-pem-file",
+      code: "CERTIFICATE_UNREACHABLE",
+      what: "a peer's CA certificate can not be fetched",
+    });
 }
 
-async function fetchPublic(url: string, accept: string): Promise<string | undefined> {
-  const response = await fetch(url, {
-    redirect: "error",
-    signal: AbortSignal.timeout(patienceMs),
-    headers: { accept },
-  });
-  if (response.status === 404) return undefined;
-  if (!response.ok) throw new Error(`HTTP status ${response.status}`);
-  return await limited(response);
+interface Asked {
+  endpoint: string | undefined;
+  accept: string;
+  /** Of the error, where nothing comes. */
+  code: string;
+  what: string;
+}
+
+/** A public object's text; undefined where there is none. */
+async function fetchPublic(url: string, { endpoint, accept, code, what }: Asked): Promise<string | undefined> {
+  try {
+    const response = await fetch(atEndpoint(url, endpoint), {
+      redirect: "error",
+      signal: AbortSignal.timeout(patienceMs),
+      headers: { accept },
+    });
+    if (response.status === 404) return undefined;
+    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+    return await limited(response);
+  } catch (cause) {
+    throw new OperatorError(
+      {
+        code,
+        what,
+        found: `${reason(cause)}, from ${url}`,
+        expected: `an answer within ${patienceMs / 1000} s, without redirection`,
+        next: `curl -I ${url}`,
+        exitCode: exitCodes.unknown,
+      },
+      { cause },
+    );
+  }
 }
 
 /** Where a live party's card is, as far as the manifest tells. */
@@ -93,21 +96,11 @@ export function folderSource(folder: string, network: string): CardSource {
   return async (partyId) => {
     for (const place of places) {
       const path = join(folder, ...place, `party-${partyId}.jws`);
-      const text = await readCardFile(path);
+      const text = await readIfThere(path);
       if (text !== undefined) return { text, source: path };
     }
     return undefined;
   };
-}
-
-/** A card's file; undefined where there is none. */
-export async function readCardFile(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (failure) {
-    if ((failure as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw fileError(failure, path) ?? failure;
-  }
 }
 
 /** A bucket's address, as the configured endpoint has it. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Document, parseDocument } from "yaml";
 import { CardPins, CardTrust, entryOf, type Pin, type Trusted } from "../contract/card-trust.ts";
@@ -8,6 +8,7 @@ import { OperatorError } from "../contract/operator-error.ts";
 import { parse } from "../contract/parse.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import { type ExpectedCard, openCard, textDigest, type VerifiedCard } from "./card-verification.ts";
+import { readIfThere } from "./text-file.ts";
 import { readYamlFile } from "./yaml-file.ts";
 
 /**
@@ -38,7 +39,7 @@ export class CardFiles {
 
   /** Whom this party trusts; undefined where nobody was decided about yet. */
   async readTrust(): Promise<CardTrust | undefined> {
-    if ((await textOf(this.trustPath)) === undefined) return undefined;
+    if ((await readIfThere(this.trustPath)) === undefined) return undefined;
     const { value, lineOf } = await readYamlFile({
       path: this.trustPath,
       code: "CARD_TRUST",
@@ -56,7 +57,7 @@ export class CardFiles {
   }
 
   async readPins(): Promise<CardPins> {
-    const text = await textOf(this.pinsPath);
+    const text = await readIfThere(this.pinsPath);
     const none = { contract: "card-pins/v1", network: this.network, parties: {} };
     const pins = parse(CardPins, text === undefined ? none : json(text), {
       code: "CARD_PINS_INVALID",
@@ -116,7 +117,7 @@ export class CardFiles {
       const partyId = /^party-(\d+)\.jws\.new$/.exec(name)?.[1];
       if (partyId === undefined) continue;
       const path = join(this.dir, name);
-      const isPinned = isText((await textOf(path)) ?? "", entryOf(parties, Number(partyId)));
+      const isPinned = isText((await readIfThere(path)) ?? "", entryOf(parties, Number(partyId)));
       if (isPinned) await rename(path, this.cardPath(Number(partyId)));
       else await rm(path, { force: true });
     }
@@ -125,7 +126,7 @@ export class CardFiles {
   /** Writes down whose key signs a party's cards. Comments in the file stay. */
   async writeTrust(partyId: number, trusted: Trusted): Promise<void> {
     await mkdir(this.dir, { recursive: true });
-    const document: Document = parseDocument((await textOf(this.trustPath)) ?? newTrustFile(this.network));
+    const document: Document = parseDocument((await readIfThere(this.trustPath)) ?? newTrustFile(this.network));
     // As it stands there: a person may have written the number without quotes.
     const key = document.hasIn(["parties", partyId]) ? partyId : String(partyId);
     document.setIn(["parties", key], document.createNode(trusted));
@@ -134,10 +135,10 @@ export class CardFiles {
 
   async #pinned(path: string, pin: Pin): Promise<string> {
     for (const candidate of [path, `${path}.new`]) {
-      const text = await textOf(candidate);
+      const text = await readIfThere(candidate);
       if (text !== undefined && isText(text, pin)) return text.trim();
     }
-    const found = await textOf(path);
+    const found = await readIfThere(path);
     throw new OperatorError({
       code: "CARD_NOT_AS_PINNED",
       what: `${path} is not the card that was accepted`,
@@ -170,15 +171,6 @@ const newTrustFile = (network: string) =>
 
 function isText(text: string, pin: Pin | undefined): boolean {
   return pin !== undefined && textDigest(text.trim()) === pin.digest;
-}
-
-async function textOf(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (failure) {
-    if ((failure as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw fileError(failure, path) ?? failure;
-  }
 }
 
 async function replace(path: string, text: string): Promise<void> {

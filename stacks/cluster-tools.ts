@@ -4,18 +4,17 @@ import type { PartyCluster } from "../components/aws/party-cluster.ts";
 import { LoadBalancerController } from "../components/kubernetes/load-balancer-controller.ts";
 import { PrometheusOperator } from "../components/kubernetes/prometheus-operator.ts";
 import { VolumeClass } from "../components/kubernetes/volume-class.ts";
+import type { ChartToInstall } from "../components/pinned-chart.ts";
 import { loadBalancerControllerChart } from "../contract/cluster-tools.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { StackConfig } from "../contract/stack-config.ts";
 import { chartArchive } from "./chart-archive.ts";
 import { stacksDir } from "./project.ts";
 
-type Chart = { ref: string; version: string };
-
 /** What this stack puts into a cluster of its own, beside its add-ons. */
 export interface ClusterTools {
-  loadBalancerController: Chart | undefined;
-  prometheusOperator: Chart | undefined;
+  loadBalancerController: ChartToInstall | undefined;
+  prometheusOperator: ChartToInstall | undefined;
 }
 
 /** Decides which tools the party's stack needs, and finds their charts. */
@@ -36,7 +35,7 @@ function wantsController(config: StackConfig): boolean {
   return (switchOf(config) ?? (config.endpointService === "created" ? "created" : "absent")) === "created";
 }
 
-async function controllerChart(): Promise<Chart> {
+async function controllerChart(): Promise<ChartToInstall> {
   const { version } = loadBalancerControllerChart;
   // Beside the stacks' folder, where each machine keeps what is its own.
   const dir = join(dirname(stacksDir()), ".quorate", "charts");

@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import type { ChartToInstall } from "../components/pinned-chart.ts";
 import { chartProblems } from "../components/zama-kms/chart-versions.ts";
 import type { CoreStart } from "../components/zama-kms/core-start.ts";
-import type { ChartToInstall, PartyArgs } from "../components/zama-kms/party-args.ts";
+import type { PartyArgs } from "../components/zama-kms/party-args.ts";
 import { fileError } from "../contract/file-error.ts";
 import type { Digest } from "../contract/names.ts";
 import { endpointServiceRegions, type ManifestParty, type NetworkManifest } from "../contract/network-manifest.ts";

@@ -1,6 +1,5 @@
-import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
-import { closedAmong } from "../components/aws/public-subnets.ts";
+import { closedAmong, readSubnets } from "../components/aws/subnets.ts";
 import type { NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { StackConfig } from "../contract/stack-config.ts";
@@ -11,8 +10,7 @@ export async function checkPublicSubnets(
   options: pulumi.InvokeOptions,
 ): Promise<void> {
   if (manifest.transport !== "kubeip" || config.kubeip === undefined) return;
-  const ids = config.kubeip.publicSubnetIds;
-  const closed = closedAmong(await Promise.all(ids.map((id) => aws.ec2.getSubnet({ id }, options))));
+  const closed = closedAmong(await readSubnets(config.kubeip.publicSubnetIds, options));
   if (closed.length === 0) return;
   throw new OperatorError({
     code: "SUBNET_PRIVATE",

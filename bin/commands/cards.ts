@@ -8,13 +8,14 @@ import { OperatorError } from "../../contract/operator-error.ts";
 import { PublicUrl } from "../../contract/party-card.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { clientOptions } from "../../fleet/aws-profile.ts";
-import { cardAddress, folderSource, readCardFile, vaultSource } from "../../fleet/card-sources.ts";
+import { cardAddress, folderSource, vaultSource } from "../../fleet/card-sources.ts";
 import { claimedParty, importCards, listCards, syncCards } from "../../fleet/cards.ts";
 import { Fleet } from "../../fleet/driver.ts";
 import { readOutputs } from "../../fleet/outputs.ts";
 import { type PartyStack, partyStacks } from "../../fleet/party-stacks.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
 import { CardFiles } from "../../stacks/card-files.ts";
+import { readIfThere } from "../../stacks/text-file.ts";
 import { cardsDocument, exitCodeOf, publishedText, renderCards, renderOneCard, summaryOf } from "../cards-text.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
 import { openSession, type Session } from "../session.ts";
@@ -184,7 +185,7 @@ async function importFiles(args: string[]): Promise<number> {
   if (positionals.length === 0) throw wrongArgument("no file", "cards import <file>…");
   const found = [];
   for (const path of (await Promise.all(positionals.map(cardFiles))).flat()) {
-    const text = (await readCardFile(path)) ?? "";
+    const text = (await readIfThere(path)) ?? "";
     const partyId = claimedParty(text);
     // Whose it is, only its signature tells; without even a claim there is nothing to verify it against.
     if (partyId === undefined || !session.manifest.parties.some(({ id }) => id === partyId))

@@ -5,6 +5,7 @@ import { checkArgs } from "../check-args.ts";
 import { accountRootArn, partitionOf } from "./arn.ts";
 import { createAddons } from "./cluster-addons.ts";
 import { ClusterSecretsKey } from "./cluster-secrets-key.ts";
+import { closedAmong, readSubnets } from "./subnets.ts";
 
 export interface NewCluster {
   name: string;
@@ -183,14 +184,12 @@ function lookUp(parent: PartyCluster, { region, accountId, cluster }: PartyClust
 }
 
 function privateOf(parent: PartyCluster, subnetIds: pulumi.Output<string[]>): pulumi.Output<string[]> {
-  return subnetIds.apply(async (ids) =>
-    closedOnly(await Promise.all(ids.map((id) => aws.ec2.getSubnet({ id }, { parent })))),
-  );
+  return subnetIds.apply(async (ids) => closedOnly(await readSubnets(ids, { parent })));
 }
 
 /** Ids of the private subnets: a machine started there gets no public address. */
 export function closedOnly(subnets: { id: string; mapPublicIpOnLaunch: boolean }[]): string[] {
-  const closed = subnets.filter((subnet) => !subnet.mapPublicIpOnLaunch).map((subnet) => subnet.id);
+  const closed = closedAmong(subnets);
   return closed.length > 0 ? closed.sort() : missing("private subnet");
 }
 

@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { checkArgs } from "../check-args.ts";
+import { readSubnets } from "./subnets.ts";
 
 export interface Peer {
   partyId: number;
@@ -116,9 +117,7 @@ type PlacedSubnet = Pick<aws.ec2.GetSubnetResult, "id" | "region" | "availabilit
 /** This party's subnets, where any peer makes it matter in which zones they lie. */
 function lookUpSubnets(parent: PeerEndpoints, { peers, subnetIds }: PeerEndpointsArgs): pulumi.Output<PlacedSubnet[]> {
   if (!peers.some(hasZones)) return pulumi.output([]);
-  return pulumi
-    .output(subnetIds)
-    .apply(async (ids) => await Promise.all(ids.map((id) => aws.ec2.getSubnet({ id }, { parent }))));
+  return pulumi.output(subnetIds).apply(async (ids) => await readSubnets(ids, { parent }));
 }
 
 /**

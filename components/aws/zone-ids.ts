@@ -1,5 +1,5 @@
-import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
+import { readSubnets } from "./subnets.ts";
 
 /** Ids of the zones that subnets lie in, sorted: the same in every account, which the zones' names are not. */
 export function zoneIds(
@@ -7,7 +7,7 @@ export function zoneIds(
   options: { parent: pulumi.Resource },
 ): pulumi.Output<string[]> {
   return subnetIds.apply(async (ids) => {
-    const subnets = await Promise.all(ids.map((id) => aws.ec2.getSubnet({ id }, options)));
+    const subnets = await readSubnets(ids, options);
     return [...new Set(subnets.map((subnet) => subnet.availabilityZoneId))].sort();
   });
 }

@@ -4,6 +4,7 @@ import { enclaveTolerations } from "../aws/cluster-addons.ts";
 import { loadBalancerRights } from "../aws/load-balancer-rights.ts";
 import { PartyRole, type PartyRoleArgs } from "../aws/party-role.ts";
 import { checkArgs } from "../check-args.ts";
+import type { ChartToInstall } from "../pinned-chart.ts";
 
 export interface LoadBalancerControllerArgs {
   region: string;
@@ -13,7 +14,7 @@ export interface LoadBalancerControllerArgs {
   /** The cluster's OIDC provider in IAM, by which the controller takes its role. */
   oidc: PartyRoleArgs["oidc"];
   /** Archive of the chart, whose digest was compared. */
-  chart: { ref: string; version: string };
+  chart: ChartToInstall;
 }
 
 const account = { namespace: "kube-system", name: "aws-load-balancer-controller" };

@@ -2,12 +2,13 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { enclaveTolerations } from "../aws/cluster-addons.ts";
 import { checkArgs } from "../check-args.ts";
+import type { ChartToInstall } from "../pinned-chart.ts";
 
 export interface PrometheusOperatorArgs {
   /** Made with the release. */
   namespace: string;
   /** `oci://…@sha256:…` of kube-prometheus-stack. */
-  chart: { ref: string; version: string };
+  chart: ChartToInstall;
 }
 
 /**

@@ -2,6 +2,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ConnectorAgreement } from "../../contract/optional-releases.ts";
 import { checkArgs } from "../check-args.ts";
+import { type ChartToInstall, unpinned } from "../pinned-chart.ts";
 import { connectorChartProblems } from "./connector-charts.ts";
 import { ConnectorMigration } from "./connector-migration.ts";
 import { type ConnectorSettings, connectorName, connectorValues } from "./connector-values.ts";
@@ -10,8 +11,7 @@ import { hooksOf } from "./release-hooks.ts";
 export interface ConnectorReleaseArgs extends ConnectorSettings {
   namespace: pulumi.Input<string>;
   agreed: ConnectorAgreement;
-  /** Directory of the chart, or `oci://…@sha256:…`; its digest was checked by whoever read it. */
-  chart: { ref: string; version: string };
+  chart: ChartToInstall;
   /** Runs before anything of it is made or changed, and stops that by throwing. @default nothing */
   before?: pulumi.ResourceHookFunction | undefined;
 }
@@ -42,8 +42,7 @@ export class ConnectorRelease extends pulumi.ComponentResource {
 
 function check(name: string, { agreed, chart, coreEndpoint }: ConnectorReleaseArgs) {
   checkArgs(`connector release ${name}`, [
-    chart.ref.startsWith("oci://") &&
-      !chart.ref.includes("@sha256:") && { propertyPath: "chart.ref", reason: "has to be pinned by digest" },
+    unpinned(chart),
     chart.version !== agreed.chart.version && {
       propertyPath: "chart.version",
       reason: `the values are for ${agreed.chart.version}, which the parties agreed on, found ${chart.version}`,

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { NetworkManifest } from "../../contract/network-manifest.ts";
 import type { ToolImage } from "../../contract/tool-image.ts";
 import { checkArgs } from "../check-args.ts";
+import { type ChartToInstall, unpinned } from "../pinned-chart.ts";
 import { chartImage, coreName } from "./core-values.ts";
 import { hooksOf } from "./release-hooks.ts";
 
@@ -27,7 +28,7 @@ export interface CoreClientReleaseArgs extends CoreClientSettings {
   namespace: pulumi.Input<string>;
   manifest: NetworkManifest;
   /** The core's own chart. */
-  chart: { ref: string; version: string };
+  chart: ChartToInstall;
   /** Runs before it is made or changed, and stops that by throwing. @default nothing */
   before?: pulumi.ResourceHookFunction | undefined;
 }
@@ -44,8 +45,7 @@ export class CoreClientRelease extends pulumi.ComponentResource {
   constructor(name: string, args: CoreClientReleaseArgs, opts?: pulumi.ComponentResourceOptions) {
     const { chart, partyId, publicVault } = args;
     checkArgs(`core client ${name}`, [
-      chart.ref.startsWith("oci://") &&
-        !chart.ref.includes("@sha256:") && { propertyPath: "chart.ref", reason: "has to be pinned by digest" },
+      unpinned(chart),
       publicVault.prefix !== `PUB-p${partyId}` && {
         propertyPath: "publicVault.prefix",
         reason: `the chart looks for the core's keys under PUB-p${partyId} and nowhere else, found ${publicVault.prefix}`,

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { NetworkManifest } from "../../contract/network-manifest.ts";
 import { partyHost } from "../../contract/network-manifest.ts";
 import { checkArgs } from "../check-args.ts";
+import { type ChartToInstall, unpinned } from "../pinned-chart.ts";
 import { chartProblems, chartVersion } from "./chart-versions.ts";
 import { startsAtOnce } from "./core-start.ts";
 import { type CoreSettings, coreName, coreValues, hostStem } from "./core-values.ts";
@@ -10,8 +11,7 @@ import { type CoreSettings, coreName, coreValues, hostStem } from "./core-values
 export interface CoreReleaseArgs extends CoreSettings {
   namespace: pulumi.Input<string>;
   manifest: NetworkManifest;
-  /** Directory of the chart, or `oci://…@sha256:…`; its digest was checked by whoever read it. */
-  chart: { ref: string; version: string };
+  chart: ChartToInstall;
 }
 
 /** How long a core may take until it serves: the image, the enclave, three minutes of probes. */
@@ -57,8 +57,7 @@ function check(name: string, { manifest, partyId, release, chart, backupVault }:
       propertyPath: "release",
       reason: `peers would refuse release ${release.version}: it is not among the manifest's trusted releases`,
     },
-    chart.ref.startsWith("oci://") &&
-      !chart.ref.includes("@sha256:") && { propertyPath: "chart.ref", reason: "has to be pinned by digest" },
+    unpinned(chart),
     chart.version !== manifest.chart.version && {
       propertyPath: "chart.version",
       reason: `the values are for ${manifest.chart.version}, which the parties agreed on, found ${chart.version}`,

@@ -2,14 +2,14 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { GatewayNodeAgreement } from "../../contract/optional-releases.ts";
 import { checkArgs } from "../check-args.ts";
+import { type ChartToInstall, unpinned } from "../pinned-chart.ts";
 import { type GatewayNodeSettings, gatewayNodeName, gatewayNodeValues } from "./gateway-node-values.ts";
 import { hooksOf } from "./release-hooks.ts";
 
 export interface GatewayNodeReleaseArgs extends GatewayNodeSettings {
   namespace: pulumi.Input<string>;
   agreed: GatewayNodeAgreement;
-  /** Directory of the chart, or `oci://…@sha256:…`; its digest was checked by whoever read it. */
-  chart: { ref: string; version: string };
+  chart: ChartToInstall;
   /** Runs before it is made or changed, and stops that by throwing. @default nothing */
   before?: pulumi.ResourceHookFunction | undefined;
 }
@@ -21,8 +21,7 @@ export class GatewayNodeRelease extends pulumi.ComponentResource {
   constructor(name: string, args: GatewayNodeReleaseArgs, opts?: pulumi.ComponentResourceOptions) {
     const { chart, agreed } = args;
     checkArgs(`gateway node ${name}`, [
-      chart.ref.startsWith("oci://") &&
-        !chart.ref.includes("@sha256:") && { propertyPath: "chart.ref", reason: "has to be pinned by digest" },
+      unpinned(chart),
       chart.version !== agreed.chart.version && {
         propertyPath: "chart.version",
         reason: `the parties agreed on ${agreed.chart.version}, found ${chart.version}`,

@@ -7,13 +7,8 @@ import type { StackConfig } from "../../contract/stack-config.ts";
 import type { TrustedRelease } from "../../contract/trusted-release.ts";
 import type { AllocatorSize } from "../aws/enclave-allocator.ts";
 import type { PartyCluster } from "../aws/party-cluster.ts";
+import type { ChartToInstall } from "../pinned-chart.ts";
 import type { CoreStart } from "./core-start.ts";
-
-/** Directory of a chart, or `oci://…@sha256:…`; its digest was checked by whoever read it. */
-export interface ChartToInstall {
-  ref: string;
-  version: string;
-}
 
 export interface PartyArgs {
   manifest: NetworkManifest;
@@ -27,7 +22,7 @@ export interface PartyArgs {
   party: ManifestParty;
   /** What this party runs, out of the manifest's trusted releases. */
   release: TrustedRelease;
-  chart: { ref: string; version: string };
+  chart: ChartToInstall;
   /** Charts of what runs beside the core, as far as the network agreed on them and this party wants them. */
   charts?: { connector?: ChartToInstall; gatewayNode?: ChartToInstall };
   /** What looks, before a release is made or changed, whether the Secrets are there that it reads. @default nothing */

@@ -8,9 +8,7 @@ import { Operator } from "../support/refusal.ts";
 const example = fileURLToPath(new URL("../../docs/party-outputs.example.json", import.meta.url));
 let operator: Operator;
 beforeEach(async () => {
-  operator = await Operator.create();
-  const manifest = join(operator.folder, "stacks/networks/devnet.yaml");
-  await writeFile(manifest, (await readFile(manifest, "utf8")).replace("environment: devnet", "environment: testnet"));
+  operator = await Operator.createOffDevnet();
 });
 afterEach(async () => {
   await operator[Symbol.asyncDispose]();

@@ -9,9 +9,7 @@ import { Operator } from "../support/refusal.ts";
 const example = fileURLToPath(new URL("../../docs/party-outputs.example.json", import.meta.url));
 let operator: Operator;
 beforeEach(async () => {
-  operator = await Operator.create();
-  const manifest = join(operator.folder, "stacks/networks/devnet.yaml");
-  await writeFile(manifest, (await readFile(manifest, "utf8")).replace("environment: devnet", "environment: testnet"));
+  operator = await Operator.createOffDevnet();
   const backend = join(operator.folder, ".pulumi/stacks/quorate");
   await mkdir(backend, { recursive: true });
   const outputs: unknown = JSON.parse(await readFile(example, "utf8"));

@@ -8,10 +8,10 @@ import { stackFilesOf } from "../../devnet/topology.ts";
 import { partyStacks } from "../../fleet/party-stacks.ts";
 import { settleBackup } from "../../stacks/backup-program.ts";
 import { readManifest } from "../../stacks/manifest-file.ts";
-import { program } from "../../stacks/program.ts";
 import { exampleSettings } from "../components/example.ts";
 import { type MockStack, onMockStack, settled } from "../support/mocks.ts";
 import { hex, rawStackConfig, StacksDir } from "../support/network.ts";
+import { runProgramIn } from "../support/run-program.ts";
 
 const account = "200000000001";
 
@@ -34,13 +34,7 @@ afterEach(() => {
 
 async function run(config: object): Promise<MockStack<Record<string, unknown>>> {
   await using stacks = await StacksDir.create();
-  vi.stubEnv("QUORATE_STACKS_DIR", stacks.dir);
-  const asText = (value: unknown) => (typeof value === "object" ? JSON.stringify(value) : String(value));
-  const entries = Object.entries(config).map(([key, value]) => [`quorate:${key}`, asText(value)]);
-  return await onMockStack(async () => {
-    runtime.setAllConfig(Object.fromEntries(entries));
-    return await program();
-  });
+  return await runProgramIn(stacks.dir, config);
 }
 
 test("either stack names what the other makes, before either is there", async () => {

@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { publishedAt } from "../../contract/network-manifest.ts";
-import type { OperatorError } from "../../contract/operator-error.ts";
 import { listNetworks, readManifest } from "../../stacks/manifest-file.ts";
 import { settleParty } from "../../stacks/party-settings.ts";
 import { stacksDir } from "../../stacks/project.ts";
 import { readStackConfig } from "../../stacks/stack-file.ts";
 import { fillIn } from "../support/examples.ts";
+import { problemOf } from "../support/refusal.ts";
 
 const examples = join(stacksDir({}), "examples");
 const networks = [
@@ -22,15 +22,6 @@ const networks = [
     open: 17,
   },
 ];
-
-async function problemOf(work: Promise<unknown>) {
-  const failure = await work.then(
-    () => undefined,
-    (error: OperatorError) => error,
-  );
-  expect(failure?.name).toBe("OperatorError");
-  return failure?.problem;
-}
 
 let folder: string;
 beforeEach(async () => {

@@ -1,23 +1,13 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { OperatorError } from "../../contract/operator-error.ts";
 import { chartDigest } from "../../stacks/chart-digest.ts";
 import { listNetworks, readManifest } from "../../stacks/manifest-file.ts";
 import { settleParty } from "../../stacks/party-settings.ts";
 import { stacksDir } from "../../stacks/project.ts";
 import { parseStackConfig, readStackConfig } from "../../stacks/stack-file.ts";
 import { hex, rawManifest, rawStackConfig, StacksDir } from "../support/network.ts";
-
-/** The operator's error that something ends in; anything else fails the test. */
-async function problemOf(work: Promise<unknown>) {
-  const failure = await work.then(
-    () => undefined,
-    (error: OperatorError) => error,
-  );
-  expect(failure?.name).toBe("OperatorError");
-  return failure?.problem;
-}
+import { problemOf } from "../support/refusal.ts";
 
 describe("a network manifest", () => {
   test("is read with its digest", async () => {

@@ -1,9 +1,9 @@
 import { log, runtime } from "@pulumi/pulumi";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { paritySections } from "../../stacks/parity-page.ts";
-import { program } from "../../stacks/program.ts";
 import { mainnetManifest, mainnetParty, stacksWith } from "../support/mainnet.ts";
-import { type MockStack, onMockStack, type Registered } from "../support/mocks.ts";
+import type { MockStack, Registered } from "../support/mocks.ts";
+import { runProgramIn } from "../support/run-program.ts";
 import { type Fact, partyFacts, pcr0 } from "./mainnet-facts.ts";
 import { backupFacts, consumerFacts, pauserFacts, providerFacts } from "./mainnet-facts-of-peers.ts";
 
@@ -31,15 +31,9 @@ beforeAll(async () => {
 /** What the program of one stack registers. */
 async function preview(config: object): Promise<MockStack<Record<string, unknown>>> {
   await using stacks = await stacksWith(await mainnetManifest());
-  vi.stubEnv("QUORATE_STACKS_DIR", stacks.dir);
   const said = [vi.spyOn(log, "warn").mockResolvedValue(), vi.spyOn(log, "info").mockResolvedValue()];
-  const asText = (value: unknown) => (typeof value === "object" ? JSON.stringify(value) : String(value));
-  const entries = Object.entries(config).map(([key, value]) => [`quorate:${key}`, asText(value)]);
   try {
-    return await onMockStack(async () => {
-      runtime.setAllConfig(Object.fromEntries(entries));
-      return await program();
-    });
+    return await runProgramIn(stacks.dir, config);
   } finally {
     for (const spy of said) spy.mockRestore();
     vi.unstubAllEnvs();

@@ -1,9 +1,9 @@
 import { runtime } from "@pulumi/pulumi";
 import { afterEach, expect, test, vi } from "vitest";
 import { PartyOutputs } from "../../contract/party-outputs.ts";
-import { program } from "../../stacks/program.ts";
-import { onMockStack, settled } from "../support/mocks.ts";
+import { settled } from "../support/mocks.ts";
 import { rawStackConfig, StacksDir } from "../support/network.ts";
+import { runProgramIn } from "../support/run-program.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -11,13 +11,7 @@ afterEach(() => {
 });
 
 async function runProgram(stacks: StacksDir, config = rawStackConfig()) {
-  vi.stubEnv("QUORATE_STACKS_DIR", stacks.dir);
-  const asText = (value: unknown) => (typeof value === "object" ? JSON.stringify(value) : String(value));
-  const entries = Object.entries(config).map(([key, value]) => [`quorate:${key}`, asText(value)]);
-  return await onMockStack(async () => {
-    runtime.setAllConfig(Object.fromEntries(entries));
-    return await program();
-  });
+  return await runProgramIn(stacks.dir, config);
 }
 
 async function values(outputs: Record<string, unknown>): Promise<Record<string, unknown>> {

@@ -1,9 +1,10 @@
 import { execFile, spawnSync } from "node:child_process";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
+import type { OperatorError, Problem } from "../../contract/operator-error.ts";
 import { createOperatorFolder } from "./operator-folder.ts";
 
 const quorate = fileURLToPath(new URL("../../bin/quorate.mjs", import.meta.url));
@@ -28,6 +29,15 @@ export class Operator implements AsyncDisposable {
   static async create(options: { ordinary?: boolean } = {}): Promise<Operator> {
     const folder = await createOperatorFolder(await mkdtemp(join(tmpdir(), "quorate-refusal-")));
     return new Operator(folder, options.ordinary ?? false);
+  }
+
+  /** Of a network that stands on no devnet. */
+  static async createOffDevnet(): Promise<Operator> {
+    const operator = await Operator.create();
+    const manifest = join(operator.folder, "stacks/networks/devnet.yaml");
+    const text = await readFile(manifest, "utf8");
+    await writeFile(manifest, text.replace("environment: devnet", "environment: testnet"));
+    return operator;
   }
 
   async run(args: string[], env: Record<string, string> = {}): Promise<Ended> {
@@ -71,6 +81,16 @@ export class Operator implements AsyncDisposable {
     spawnSync("chmod", ["-R", "u+rwX", this.folder]);
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** The operator's error that something ends in; anything else fails the test. */
+export async function problemOf(work: Promise<unknown>): Promise<Problem | undefined> {
+  const failure = await work.then(
+    () => undefined,
+    (error: OperatorError) => error,
+  );
+  expect(failure?.name).toBe("OperatorError");
+  return failure?.problem;
 }
 
 const withoutRights = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner", "--"];
