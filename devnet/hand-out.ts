@@ -52,9 +52,10 @@ export function copyStacks(
     const text = readFileSync(source, "utf8");
     const name = basename(target);
     digests[name] = sourceDigest(copiedFor(attestationRootSha256, exchange, transport), source, text);
-    if (before[name] === digests[name] && readIfThere(target) !== null) return;
+    // Pulumi's own command empties a stack file before it writes it: one that was killed then leaves nothing of it.
+    if (before[name] === digests[name] && (readIfThere(target) ?? "") !== "") return;
     writeWhole(target, edit(text));
-    if (before[name] !== undefined)
+    if (before[name] !== undefined && before[name] !== digests[name])
       said.push(`${relative(root, source)} was edited: the devnet goes by it from now on`);
   };
   copy(topology.manifestFile, manifestCopy(files, topology.network), (text) => {

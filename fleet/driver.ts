@@ -1,12 +1,11 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { dirname, join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import type { EngineEvent, OpMap, PulumiCommand, Stack, StepEventMetadata } from "@pulumi/pulumi/automation/index.js";
 import { OperatorError } from "../contract/operator-error.ts";
-import { partyTags, projectName } from "../stacks/project.ts";
+import { partyTags } from "../stacks/project.ts";
 import { type ChangedValue, changedValues } from "./changed-values.ts";
 import { lacksCheckpoint, readCheckpoint } from "./checkpoint.ts";
 import { engineError } from "./engine-error.ts";
+import { EngineStackFile, prepareEngineFolder } from "./engine-folder.ts";
 import { adoptInterruptedCreates, interruptedCreates, isInterrupted } from "./interrupted-creates.ts";
 import { engineStop, interrupted } from "./interruption.ts";
 import type { PartyStack } from "./party-stacks.ts";
@@ -89,7 +88,8 @@ export class Fleet {
 
   async #run(operation: "preview" | "up", party: PartyStack, onEvent: (event: FleetEvent) => void): Promise<Changes> {
     let refusal: OperatorError | undefined;
-    const stack = await this.#stack(party, (problem) => {
+    const file = await EngineStackFile.prepare(await this.workDir(), party.stackName, party.configPath);
+    const stack = await this.#stack(party, file, (problem) => {
       refusal = problem;
     });
     const started = performance.now();
@@ -119,22 +119,30 @@ export class Fleet {
       const act = async () => {
         const options = {
           onEvent: listen,
-          configFile: party.configPath,
+          configFile: file.path,
           suppressProgress: true,
           color: "never" as const,
           policyPacks: this.#options.policies ? [this.#options.policies.pack] : [],
           signal: stop.signal,
         };
-        await this.#settleInterrupted(operation, stack, party, { listen, tell });
+        await this.#settleInterrupted(operation, stack, party, { configFile: file.path, listen, tell });
         this.#options.signal?.throwIfAborted();
-        if (operation === "preview") await stack.preview(options);
-        else await stack.up(options);
+        try {
+          if (operation === "preview") await stack.preview(options);
+          else await stack.up(options);
+        } finally {
+          await file.takeOver();
+        }
+      };
+      const create = async () => {
+        await stack.workspace.createStack(party.stackName);
+        await file.takeOver();
       };
       await this.#whenUnlocked(party, tell, async () => {
         // A refusal of the engine before it begins is not what an operator should read once it has worked.
         errors.length = 0;
         policies.length = 0;
-        await this.#whenStackExists(stack, party, act);
+        await whenStackExists(party, create, act);
       });
       // Nobody may take a preview for a yes who was about to say no.
       if (operation === "preview") this.#options.signal?.throwIfAborted();
@@ -176,9 +184,9 @@ export class Fleet {
     operation: "preview" | "up",
     stack: Stack,
     party: PartyStack,
-    { listen, tell }: { listen(event: EngineEvent): void; tell(message: string): void },
+    { configFile, listen, tell }: { configFile: string; listen(event: EngineEvent): void; tell(message: string): void },
   ): Promise<void> {
-    const desk = stateDesk(stack, { configFile: party.configPath, onEvent: listen });
+    const desk = stateDesk(stack, { configFile, onEvent: listen });
     const state = (await readCheckpoint(party.stackName)) ?? (await desk.export()).deployment;
     if (!isInterrupted(state)) return;
     if (operation === "preview") {
@@ -196,29 +204,13 @@ export class Fleet {
     });
   }
 
-  /** Selecting a stack first would cost one more start of the engine's CLI; only a stack that is not there yet pays for it. */
-  async #whenStackExists(stack: Stack, party: PartyStack, act: () => Promise<void>): Promise<void> {
-    if (lacksCheckpoint(party.stackName))
-      await stack.workspace.createStack(party.stackName).catch((failure: unknown) => {
-        // In an older layout of the backend its checkpoint lies elsewhere; and another command may be faster.
-        if (!/already exists/i.test(String(failure))) throw failure;
-      });
-    try {
-      await act();
-    } catch (failure) {
-      if (!/no stack named|stack '.*' not found|unknown stack/i.test(String(failure))) throw failure;
-      await stack.workspace.createStack(party.stackName);
-      await act();
-    }
-  }
-
   /** `onRefusal` gets what the party program refuses in its own parts; the engine hands on its text alone. */
-  async #stack(party: PartyStack, onRefusal: (problem: OperatorError) => void): Promise<Stack> {
+  async #stack(party: PartyStack, file: EngineStackFile, onRefusal: (problem: OperatorError) => void): Promise<Stack> {
     const { LocalWorkspace, Stack } = await automation();
     this.#command ??= findEngine();
     const { program } = await import("../stacks/program.ts");
     const workspace = await LocalWorkspace.create({
-      workDir: await this.workDir(),
+      workDir: file.folder,
       program: async () => {
         try {
           return await program();
@@ -245,22 +237,28 @@ export class Fleet {
   /** The engine's working folder of one network: its project file points to wherever the network's stack files lie. */
   async #prepareWorkDir(): Promise<string> {
     await this.#options.ready?.();
-    const workDir = join(this.#options.root, ".quorate", "engine", this.#options.network);
-    const file = join(workDir, "Pulumi.yaml");
-    const program = resolve(dirname(fileURLToPath(import.meta.url)), "..", "stacks");
-    const text = [
-      `name: ${projectName}`,
-      "runtime: { name: nodejs, options: { typescript: false } }",
-      `main: ${JSON.stringify(relative(workDir, program))}`,
-      `stackConfigDir: ${JSON.stringify(relative(workDir, this.#options.stacksDir))}`,
-      "",
-    ].join("\n");
-    await mkdir(workDir, { recursive: true, mode: 0o700 });
-    if ((await readFile(file, "utf8").catch(() => "")) !== text) {
-      await writeFile(`${file}.${process.pid}`, text);
-      await rename(`${file}.${process.pid}`, file);
-    }
-    return workDir;
+    const folder = join(this.#options.root, ".quorate", "engine", this.#options.network);
+    return await prepareEngineFolder(folder, this.#options.stacksDir);
+  }
+}
+
+/** Selecting a stack first would cost one more start of the engine's CLI; only a stack that is not there yet pays for it. */
+async function whenStackExists(
+  party: PartyStack,
+  create: () => Promise<void>,
+  act: () => Promise<void>,
+): Promise<void> {
+  if (lacksCheckpoint(party.stackName))
+    await create().catch((failure: unknown) => {
+      // In an older layout of the backend its checkpoint lies elsewhere; and another command may be faster.
+      if (!/already exists/i.test(String(failure))) throw failure;
+    });
+  try {
+    await act();
+  } catch (failure) {
+    if (!/no stack named|stack '.*' not found|unknown stack/i.test(String(failure))) throw failure;
+    await create();
+    await act();
   }
 }
 

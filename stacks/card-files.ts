@@ -1,6 +1,5 @@
-import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { type Document, parseDocument } from "yaml";
 import { CardPins, CardTrust, entryOf, type Pin, type Trusted } from "../contract/card-trust.ts";
 import { fileError } from "../contract/file-error.ts";
@@ -8,7 +7,7 @@ import { OperatorError } from "../contract/operator-error.ts";
 import { parse } from "../contract/parse.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import { type ExpectedCard, openCard, textDigest, type VerifiedCard } from "./card-verification.ts";
-import { readIfThere } from "./text-file.ts";
+import { readIfThere, replaceFile, syncFolder, writeThrough } from "./text-file.ts";
 import { readYamlFile } from "./yaml-file.ts";
 
 /**
@@ -96,13 +95,13 @@ export class CardFiles {
    */
   async accept(cards: readonly VerifiedCard[]): Promise<void> {
     await mkdir(this.dir, { recursive: true });
-    for (const { card, jws } of cards) await write(`${this.cardPath(card.partyId)}.new`, `${jws}\n`);
+    for (const { card, jws } of cards) await writeThrough(`${this.cardPath(card.partyId)}.new`, `${jws}\n`);
     await syncFolder(this.dir);
     const pins = await this.readPins();
     const taken = cards.filter(({ card }) => card.sequence >= (entryOf(pins.parties, card.partyId)?.sequence ?? 0));
     for (const { card, digest } of taken)
       pins.parties[String(card.partyId)] = { digest, sequence: card.sequence } satisfies Pin;
-    await replace(this.pinsPath, `${JSON.stringify(CardPins.parse(pins), null, 2)}\n`);
+    await replaceFile(this.pinsPath, `${JSON.stringify(CardPins.parse(pins), null, 2)}\n`);
     await this.settle();
   }
 
@@ -130,7 +129,7 @@ export class CardFiles {
     // As it stands there: a person may have written the number without quotes.
     const key = document.hasIn(["parties", partyId]) ? partyId : String(partyId);
     document.setIn(["parties", key], document.createNode(trusted));
-    await replace(this.trustPath, document.toString({ lineWidth: 0 }));
+    await replaceFile(this.trustPath, document.toString({ lineWidth: 0 }));
   }
 
   async #pinned(path: string, pin: Pin): Promise<string> {
@@ -171,38 +170,6 @@ const newTrustFile = (network: string) =>
 
 function isText(text: string, pin: Pin | undefined): boolean {
   return pin !== undefined && textDigest(text.trim()) === pin.digest;
-}
-
-async function replace(path: string, text: string): Promise<void> {
-  const partial = `${path}.${randomBytes(4).toString("hex")}`;
-  try {
-    await write(partial, text);
-    await rename(partial, path);
-  } catch (failure) {
-    await rm(partial, { force: true }).catch(() => undefined);
-    throw failure;
-  }
-  await syncFolder(dirname(path));
-}
-
-/** On disk when it resolves. */
-async function write(path: string, text: string): Promise<void> {
-  const file = await open(path, "w", 0o644);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 function json(text: string): unknown {

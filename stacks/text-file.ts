@@ -1,4 +1,6 @@
-import { readFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { open, readFile, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { fileError } from "../contract/file-error.ts";
 
 /** A file's text; undefined where there is no such file. Throws the OperatorError of `fileError` where it can not be read. */
@@ -8,5 +10,39 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   } catch (failure) {
     if ((failure as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw fileError(failure, path) ?? failure;
+  }
+}
+
+/** All of a file or nothing of it, whoever reads it or is killed meanwhile. On disk when it resolves. */
+export async function replaceFile(path: string, text: string, mode = 0o644): Promise<void> {
+  const partial = `${path}.${randomBytes(4).toString("hex")}`;
+  try {
+    await writeThrough(partial, text, mode);
+    await rename(partial, path);
+  } catch (failure) {
+    await rm(partial, { force: true }).catch(() => undefined);
+    throw failure;
+  }
+  await syncFolder(dirname(path));
+}
+
+/** On disk when it resolves. */
+export async function writeThrough(path: string, text: string, mode = 0o644): Promise<void> {
+  const file = await open(path, "w", mode);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** What was renamed in a folder is on disk when it resolves. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
   }
 }

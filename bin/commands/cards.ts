@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { entryOf } from "../../contract/card-trust.ts";
@@ -15,7 +15,7 @@ import { readOutputs } from "../../fleet/outputs.ts";
 import { type PartyStack, partyStacks } from "../../fleet/party-stacks.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
 import { CardFiles } from "../../stacks/card-files.ts";
-import { readIfThere } from "../../stacks/text-file.ts";
+import { readIfThere, replaceFile } from "../../stacks/text-file.ts";
 import { cardsDocument, exitCodeOf, publishedText, renderCards, renderOneCard, summaryOf } from "../cards-text.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
 import { openSession, type Session } from "../session.ts";
@@ -172,8 +172,7 @@ async function exportCards(args: string[]): Promise<number> {
     const stored = await vault.readCard();
     if (stored === undefined) throw new OperatorError(noCard(party.partyId));
     const path = join(target, `party-${party.partyId}.jws`);
-    await writeFile(`${path}.${process.pid}`, stored.text);
-    await rename(`${path}.${process.pid}`, path);
+    await replaceFile(path, stored.text);
     terminal.print(`party ${party.partyId}: ${path}`);
   }
   return exitCodes.ok;

@@ -1,9 +1,10 @@
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
+import { replaceFile } from "../../stacks/text-file.ts";
 import { openSession, projectRoot } from "../session.ts";
 import { colours, terminal } from "../terminal.ts";
 
@@ -22,8 +23,7 @@ export async function use(args: string[]): Promise<number> {
   const session = await openSession({ network, root });
   const file = join(root, ".quorate", "current");
   await mkdir(join(root, ".quorate"), { recursive: true, mode: 0o700 });
-  await writeFile(`${file}.${process.pid}`, `${network}\n`);
-  await rename(`${file}.${process.pid}`, file);
+  await replaceFile(file, `${network}\n`);
   terminal.print(networkLine(session.manifest, { rest: "is what the next commands are about", bold: colours.bold }));
   return exitCodes.ok;
 }

@@ -62,6 +62,17 @@ test("copies carry the attestation root, keep what was changed in them, and foll
   expect(parseDocument(readFileSync(copy, "utf8")).get("encryptionsalt")).toBe("v1:abc");
 });
 
+test("a copy that a killed command left empty is made again, without a word of an edit", () => {
+  const files = devnetFiles(root);
+  settleFolders(files);
+  copyStacks(files, root, readTopology(root, "devnet"), digest);
+  const copy = join(files.stacks, "Pulumi.party-2.yaml");
+  const whole = readFileSync(copy, "utf8");
+  writeFileSync(copy, "");
+  expect(copyStacks(files, root, readTopology(root, "devnet"), digest)).toEqual([]);
+  expect(readFileSync(copy, "utf8")).toBe(whole);
+});
+
 test("by another transport, the copies say so, with the address and the subnet that stand ready; and back", () => {
   const files = devnetFiles(root);
   const copy = join(files.stacks, "Pulumi.party-2.yaml");

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, open, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -55,8 +55,15 @@ test(`a demo that is killed while it starts, while engines work, and with the wh
 
   const building = new DemoProcess(folder);
   await building.hasSaid("bringing up 4 parties");
+  const stackFile = join(folder, ".quorate/devnet/stacks/Pulumi.party-1.yaml");
+  await using asItWas = await open(stackFile);
   for (const deadline = Date.now() + 60_000; Date.now() < deadline && (await locks()).length < 4; ) await pause(0.05);
   expect(await locks()).toHaveLength(4);
+  // The engine has written down how the stack's secrets are encrypted: beside the file, for a kill on the way would leave half of it.
+  expect(await readFile(stackFile, "utf8")).toContain("encryptionsalt");
+  const before = await asItWas.readFile("utf8");
+  expect(before).toContain("quorate:party");
+  expect(before).not.toContain("encryptionsalt");
   // Made and not written down: the one thing that the next engine would be told exists already.
   await isMaking("party-1", "aws:eks/cluster:Cluster");
   await pause(random());

@@ -1,0 +1,76 @@
+import {
+  appendFileSync,
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { EngineStackFile } from "../../fleet/engine-folder.ts";
+
+const text = "# ours\nconfig:\n  quorate:party: 1 # the first\n";
+let folder: string;
+let original: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "quorate-engine-"));
+  mkdirSync(join(folder, "stacks"));
+  original = join(folder, "stacks", "Pulumi.party-1.yaml");
+  writeFileSync(original, text);
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const prepare = async () => await EngineStackFile.prepare(join(folder, "engine"), "party-1", original);
+
+test("the engine finds the stack file in the folder that it works in", async () => {
+  const file = await prepare();
+  expect(readFileSync(file.path, "utf8")).toBe(text);
+  expect(file.path).toBe(join(file.folder, "Pulumi.party-1.yaml"));
+  expect(readFileSync(join(file.folder, "Pulumi.yaml"), "utf8")).toContain('stackConfigDir: "."');
+});
+
+test("of what the engine writes only its own keys are taken over, into the file as it is by then", async () => {
+  const file = await prepare();
+  writeFileSync(file.path, "config:\n  quorate:party: 9\nencryptionsalt: v1:abc\n");
+  appendFileSync(original, "  quorate:network: devnet # added meanwhile\n");
+  await file.takeOver();
+  expect(readFileSync(original, "utf8")).toBe(
+    `${text}  quorate:network: devnet # added meanwhile\nencryptionsalt: v1:abc\n`,
+  );
+});
+
+test("a file that the engine adds nothing to is not written", async () => {
+  const file = await prepare();
+  const before = statSync(original);
+  await file.takeOver();
+  expect(statSync(original)).toMatchObject({ ino: before.ino, mtimeMs: before.mtimeMs });
+});
+
+test("half a copy, as an engine leaves it that is killed while it writes, changes nothing", async () => {
+  const file = await prepare();
+  for (const half of ["", "encryptionsalt: v1:a", `${text}encryptionsalt: v1`]) {
+    writeFileSync(file.path, half);
+    await file.takeOver();
+    expect(readFileSync(original, "utf8")).toBe(text);
+  }
+  expect(readFileSync((await prepare()).path, "utf8")).toBe(text);
+});
+
+test("a link to a stack file stays a link, and its rights stay as they are", async () => {
+  const link = join(folder, "stacks", "Pulumi.linked.yaml");
+  symlinkSync(original, link);
+  chmodSync(original, 0o600);
+  const file = await EngineStackFile.prepare(join(folder, "engine"), "linked", link);
+  appendFileSync(file.path, "encryptionsalt: v1:abc\n");
+  await file.takeOver();
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  expect(statSync(original).mode & 0o777).toBe(0o600);
+  expect(readFileSync(original, "utf8")).toBe(`${text}encryptionsalt: v1:abc\n`);
+});
