@@ -4,6 +4,7 @@ import { partitionOf } from "../components/aws/arn.ts";
 import type { DeclaredTool } from "../contract/cluster-tools.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { StackConfig } from "../contract/stack-config.ts";
+import { checkReleaseFits } from "./node-settings.ts";
 
 /** Something that a party needs of a cluster that it did not make. */
 interface Need {
@@ -35,7 +36,8 @@ export function needsOf(config: StackConfig): Need[] {
 }
 
 /**
- * Refuses a preview on a cluster that lacks what the party needs. Nothing of such a cluster is changed.
+ * Refuses a preview on a cluster that lacks what the party needs, or runs another Kubernetes version than its nodes'
+ * image is for. Nothing of such a cluster is changed.
  *
  * AWS knows the add-ons that EKS manages, and the OIDC provider. What people installed themselves, it does not know:
  * `cluster.existing.has` declares it.
@@ -47,7 +49,13 @@ export async function checkExistingCluster(
 ): Promise<void> {
   if (!("existing" in config.cluster)) return;
   const { name, has = [] } = config.cluster.existing;
-  await checkIssuer(config, name, source, options);
+  const cluster = await readCluster(config, name, source, options);
+  checkReleaseFits(config, source, {
+    version: cluster.version,
+    because: `which cluster ${name} runs`,
+    next: `write one to quorate:enclaveNodes.amiReleaseVersion in ${source}, or have the cluster brought to the release's version first`,
+  });
+  await checkIssuer(config, cluster, options);
   for (const need of needsOf(config)) {
     if (has.includes(need.tool)) continue;
     const found = await look[need.tool](name, options);
@@ -62,23 +70,30 @@ export async function checkExistingCluster(
   }
 }
 
-/** Roles for service accounts rest on it, and an account has one per issuer: it is the cluster owner's to make. */
-async function checkIssuer(
+async function readCluster(
   config: StackConfig,
   name: string,
   source: string,
   options: pulumi.InvokeOptions,
-): Promise<void> {
+): Promise<aws.eks.GetClusterResult> {
   const cluster = await ifThere(aws.eks.getCluster({ name }, options));
-  if (!cluster)
-    throw new OperatorError({
-      code: "CLUSTER_LACKS",
-      what: `party ${config.party} (${config.network}): its cluster is not there`,
-      found: `no cluster ${name} in account ${config.accountId}, ${config.region}`,
-      expected: "the cluster that quorate:cluster.existing names",
-      next: `correct quorate:cluster.existing.name in ${source}, or have the cluster made: quorate:cluster.create`,
-    });
-  const issuer = cluster.identities[0]?.oidcs?.[0]?.issuer?.replace(/^https:\/\//, "");
+  if (cluster) return cluster;
+  throw new OperatorError({
+    code: "CLUSTER_LACKS",
+    what: `party ${config.party} (${config.network}): its cluster is not there`,
+    found: `no cluster ${name} in account ${config.accountId}, ${config.region}`,
+    expected: "the cluster that quorate:cluster.existing names",
+    next: `correct quorate:cluster.existing.name in ${source}, or have the cluster made: quorate:cluster.create`,
+  });
+}
+
+/** Roles for service accounts rest on it, and an account has one per issuer: it is the cluster owner's to make. */
+async function checkIssuer(
+  config: StackConfig,
+  { name, identities }: Pick<aws.eks.GetClusterResult, "name" | "identities">,
+  options: pulumi.InvokeOptions,
+): Promise<void> {
+  const issuer = identities[0]?.oidcs?.[0]?.issuer?.replace(/^https:\/\//, "");
   const arn = `arn:${partitionOf(config.region)}:iam::${config.accountId}:oidc-provider/${issuer}`;
   if (issuer !== undefined && (await ifThere(aws.iam.getOpenIdConnectProvider({ arn }, options)))) return;
   throw new OperatorError({

@@ -155,9 +155,22 @@ function checkMachine(config: StackConfig, machine: Machine, source: string): vo
 }
 
 function checkAmiRelease(config: StackConfig, source: string): void {
-  // An existing cluster's version is known to AWS only; the node group checks it on the way.
+  // The version of a cluster that exists is known to AWS only.
   if (!("create" in config.cluster)) return;
   const { version } = config.cluster.create;
+  checkReleaseFits(config, source, {
+    version,
+    because: "the version of quorate:cluster.create",
+    next: `correct one of the two in ${source}`,
+  });
+}
+
+/** Refuses an image of another Kubernetes version than the control plane's: EKS does only after minutes of waiting. */
+export function checkReleaseFits(
+  config: StackConfig,
+  source: string,
+  { version, because, next }: { version: string; because: string; next: string },
+): void {
   const { amiReleaseVersion } = config.enclaveNodes;
   if (amiReleaseVersion === undefined || amiReleaseVersion.startsWith(`${version}.`)) return;
   const known = provenAmiReleases.filter((release) => release.startsWith(`${version}.`));
@@ -165,8 +178,8 @@ function checkAmiRelease(config: StackConfig, source: string): void {
     code: "AMI_VERSION_MISMATCH",
     what: `${partyOf(config)}: the node image is not of the cluster's Kubernetes version`,
     found: `quorate:enclaveNodes.amiReleaseVersion: ${amiReleaseVersion} in ${source}`,
-    expected: `a release of ${version}, the version of quorate:cluster.create${known.length > 0 ? `, such as ${known.join(", ")}` : ""}`,
-    next: `correct one of the two in ${source}`,
+    expected: `a release of ${version}, ${because}${known.length > 0 ? `, such as ${known.join(", ")}` : ""}`,
+    next,
   });
 }
 

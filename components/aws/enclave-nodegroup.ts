@@ -1,6 +1,5 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { OperatorError } from "../../contract/operator-error.ts";
 import { checkArgs } from "../check-args.ts";
 import { managedPolicyArn } from "./arn.ts";
 import type { AllocatorSize } from "./enclave-allocator.ts";
@@ -172,19 +171,11 @@ function imageChoice({ image, cluster }: EnclaveNodegroupArgs) {
   };
 }
 
-/**
- * The release, once it is known to fit the control plane: EKS refuses another minor version only after minutes of
- * waiting.
- */
+/** The release, once it is known to be of the control plane's version. */
 export function matchingRelease(releaseVersion: string, version: string, clusterName: string): string {
   if (releaseVersion.startsWith(`${version}.`)) return releaseVersion;
-  const problem = new OperatorError({
-    code: "AMI_VERSION_MISMATCH",
-    what: `cluster ${clusterName}: the node image is not of the cluster's Kubernetes version`,
-    found: `quorate:enclaveNodes.amiReleaseVersion: ${releaseVersion}`,
-    expected: `a release of ${version}, which the control plane runs`,
-    next: `write a release of ${version} to quorate:enclaveNodes.amiReleaseVersion, or bring the cluster to the release's version first`,
+  throw new pulumi.InputPropertyError({
+    propertyPath: "image.releaseVersion",
+    reason: `${releaseVersion} is not of ${version}, which cluster ${clusterName} runs`,
   });
-  // Nobody awaits an output: the engine prints what is thrown here, and of a RunError the text alone.
-  throw new pulumi.RunError(problem.render(), { cause: problem });
 }

@@ -58,3 +58,15 @@ test("a lookup that fails is no absence", async () => {
   const denied = failing("AccessDeniedException: not authorized to perform eks:DescribeAddon");
   await expect(check({}, { "aws:eks/getAddon:getAddon": denied })).rejects.toThrow("AccessDeniedException");
 });
+
+test("a node image of another Kubernetes version than the cluster's is refused with both, before anything is built", async () => {
+  const running = (version: string) => ({ "aws:eks/getCluster:getCluster": { name: "shared", version } });
+  await expect(check({}, running("1.32"))).rejects.toMatchObject({
+    problem: {
+      code: "AMI_VERSION_MISMATCH",
+      found: "quorate:enclaveNodes.amiReleaseVersion: 1.33.8-20260304 in Pulumi.party-1.yaml",
+      expected: "a release of 1.32, which cluster shared runs, such as 1.32.3-20250620",
+      next: expect.stringContaining("in Pulumi.party-1.yaml, or have the cluster brought to the release's version"),
+    },
+  });
+});
