@@ -103,7 +103,8 @@ export const commands = {
     summary: "A whole network on this machine: real control planes, simulated cloud, simulated cores.",
     words: ["up", "down", "status", "fault", "env"],
     options: {
-      "up [--network <name>]": "start it (default: network devnet), or bring it back from wherever it was killed",
+      up: "start it, or bring it back from wherever it was killed",
+      "  --network <name>": "which network (else QUORATE_NETWORK, else the one chosen by `use`, else the only one)",
       "  --no-exchange": "CA certificates reach the peers by party cards only, as in production",
       "  --transport <privatelink|kubeip>": "how parties reach each other, where not as the manifest says",
       "down [--keep]": "stop every process; the state goes too, unless --keep",

@@ -117,7 +117,8 @@ export async function openSession(
   };
 }
 
-async function chosenNetwork(root: string): Promise<string> {
+/** The network that a command is about which names none. */
+export async function chosenNetwork(root: string): Promise<string> {
   const fromEnvironment = process.env.QUORATE_NETWORK;
   if (fromEnvironment) return fromEnvironment;
   const current = await readIfThere(join(root, ".quorate", "current"));

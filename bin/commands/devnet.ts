@@ -8,7 +8,7 @@ import { faultText, parseFault } from "../../devnet/fault.ts";
 import { devnetDownError } from "../../devnet/ready.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
 import { renderDevnet } from "../devnet-text.ts";
-import { projectRoot, toolsFolder, useTools } from "../session.ts";
+import { chosenNetwork, projectRoot, toolsFolder, useTools } from "../session.ts";
 import { shellQuote } from "../shell-quote.ts";
 import { colours, terminal } from "../terminal.ts";
 import { waitForStartingCores } from "../wait-for-cores.ts";
@@ -34,14 +34,15 @@ export async function devnet(args: string[]): Promise<number> {
 
 async function up(args: string[], root: string): Promise<number> {
   const options = {
-    network: { type: "string", default: "devnet" },
+    network: { type: "string" },
     "no-exchange": { type: "boolean", default: false },
     transport: { type: "string" },
   } as const;
   const { values } = parseArgs({ args, options });
   const progress = (text: string) => terminal.progress(text);
   const transport = values.transport === undefined ? undefined : chooseTransport(values.transport);
-  await devnetUp({ root, network: values.network, exchange: !values["no-exchange"], transport, onProgress: progress });
+  const network = values.network ?? (await chosenNetwork(root));
+  await devnetUp({ root, network, exchange: !values["no-exchange"], transport, onProgress: progress });
   await waitForStartingCores({ look: () => devnetStatus(root), progress });
   return await status([], root);
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { toolsFolder } from "../../bin/session.ts";
@@ -71,4 +71,29 @@ test("of a network that is no rehearsal, no devnet is asked for", async () => {
   const { stderr } = await operator.run(["preview", "--party", "1"], environment());
   expect(stderr).not.toContain("DEVNET_DOWN");
   expect(await readFile(`${engine}.log`, "utf8")).toContain("started");
+});
+
+test("`devnet up` is about the network that every other command would choose", async () => {
+  const networks = join(operator.folder, "stacks/networks");
+  const manifest = (await readFile(join(networks, "devnet.yaml"), "utf8")).replace(
+    "environment: devnet",
+    "environment: testnet",
+  );
+  const write = (name: string) =>
+    writeFile(join(networks, `${name}.yaml`), manifest.replace(/^network: .*/m, `network: ${name}`));
+  // None is a rehearsal, so that each is refused by its name before anything starts.
+  const refused = async (network: string, options: string[] = [], env: Record<string, string> = {}) => {
+    const said = await operator.refused("NOT_A_DEVNET", ["devnet", "up", ...options], { ...environment(), ...env });
+    expect(said).toContain(`the network ${network} is no rehearsal`);
+  };
+  await rm(join(networks, "devnet.yaml"));
+  await write("only");
+  await refused("only");
+  await write("other");
+  expect(await operator.refused("NETWORK_NOT_CHOSEN", ["devnet", "up"])).toContain("manifests of only, other");
+  await refused("other", ["--network", "other"]);
+  await refused("other", [], { QUORATE_NETWORK: "other" });
+  await mkdir(join(operator.folder, ".quorate"));
+  await writeFile(join(operator.folder, ".quorate/current"), "only\n");
+  await refused("only");
 });
