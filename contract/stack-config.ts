@@ -218,7 +218,7 @@ export const ZamaKmsStackConfig = z.strictObject({
       "Private DNS zone in this party's VPC with a name for each peer, such as `mpc-partners.local`. Left out: no zone.",
     ),
   kubeip: KubeIpChoice.optional().describe(
-    "The party's public addresses and the subnets of its nodes, where the network's transport is `kubeip`.",
+    "The party's public addresses and the subnets of its nodes, where the network's transport is `kubeip`. With another one it does nothing yet, and every preview says so.",
   ),
   connectorDatabase: ConnectorDatabase.optional().describe(
     "The connector's PostgreSQL database. Left out: none; `{}` is the usual one.",

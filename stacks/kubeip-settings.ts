@@ -25,3 +25,15 @@ export function checkKubeIp(config: StackConfig, { manifest, path }: ManifestFil
     next: "add addresses, lower maxSize, or remove allocationIds to have the addresses made",
   });
 }
+
+/** What an operator should know of addresses that nobody uses: before a network moves, its stack files are made ready. */
+export function kubeIpNotes(
+  config: Pick<StackConfig, "kubeip">,
+  { manifest, path }: Pick<ManifestFile, "manifest" | "path">,
+  source: string,
+): string[] {
+  if (config.kubeip === undefined || manifest.transport === "kubeip") return [];
+  return [
+    `quorate:kubeip in ${source} does nothing while ${path} says transport: ${manifest.transport}: no node gets a public address. Keep it where the network is about to move, else remove it`,
+  ];
+}

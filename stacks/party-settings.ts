@@ -16,7 +16,7 @@ import { checkAccounts } from "./account-checks.ts";
 import { chartDigest } from "./chart-digest.ts";
 import { settleCoreStart } from "./core-start.ts";
 import { type LastDeployment, neverDeployed } from "./deployment-facts.ts";
-import { checkKubeIp } from "./kubeip-settings.ts";
+import { checkKubeIp, kubeIpNotes } from "./kubeip-settings.ts";
 import { checkLiveParty } from "./live-party.ts";
 import { type ManifestFile, partyInManifest } from "./manifest-file.ts";
 import { checkNodes, nodeNotes } from "./node-settings.ts";
@@ -89,7 +89,7 @@ export async function settleParty(
       ...partyTags(config.network, config.party),
       environment: file.manifest.environment,
     },
-    nodeNotes: nodeNotes(config),
+    nodeNotes: [...nodeNotes(config), ...kubeIpNotes(config, file, source)],
     proberSource: await readFile(new URL("../components/kubernetes/prober.mjs", import.meta.url), "utf8"),
   };
 }

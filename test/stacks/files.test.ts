@@ -97,6 +97,22 @@ describe("a stack file", () => {
   });
 });
 
+test("public addresses that a network has no use for yet are no error, but said", async () => {
+  async function notes(transport: string) {
+    await using stacks = await StacksDir.create({ ...rawManifest(), transport });
+    const config = { ...rawStackConfig(), kubeip: { publicSubnetIds: ["subnet-0c"] } };
+    const source = "Pulumi.party-1.yaml";
+    const file = await readManifest(stacks.manifestPath);
+    return (await settleParty(parseStackConfig(config, source), file, source)).nodeNotes;
+  }
+  expect(await notes("privatelink")).toEqual([
+    expect.stringMatching(
+      /^quorate:kubeip in Pulumi\.party-1\.yaml does nothing while .*devnet\.yaml says transport: privatelink/,
+    ),
+  ]);
+  expect(await notes("kubeip")).toEqual([]);
+});
+
 describe("a stack that does not fit its network is refused:", () => {
   async function problem(spoil: (config: ReturnType<typeof rawStackConfig>) => void, manifest = rawManifest()) {
     await using stacks = await StacksDir.create(manifest);
