@@ -1,3 +1,4 @@
+import type { PartyOutputs } from "../contract/party-outputs.ts";
 import { printable } from "../contract/printable.ts";
 import { type Published, publishCard } from "../fleet/card-publishing.ts";
 import { Fleet } from "../fleet/driver.ts";
@@ -10,18 +11,28 @@ import { terminal } from "./terminal.ts";
 
 /** Publishes the cards of stacks that were brought up. */
 export async function publishCards(session: Session, parties: readonly PartyStack[]): Promise<Published[]> {
-  const workDir = await new Fleet(session).workDir();
-  return await inWaves(parties, 4, async (party) => {
-    const outputs = await readOutputs(workDir, party);
-    return await publishCard(outputs, { manifestDigest: session.manifestDigest });
-  });
+  return await publish(session, await outputsOf(session, parties));
 }
 
-/** What `up` has changed, the peers have to hear of. Says what it published; a card that says the same already is left alone. */
-export async function publishAfterUp(session: Session, parties: readonly PartyStack[]): Promise<void> {
+/**
+ * What `up` has changed, the peers have to hear of. Says what it published; a card that says the same already is left
+ * alone. Gives what the parties are now.
+ */
+export async function publishAfterUp(session: Session, parties: readonly PartyStack[]): Promise<PartyOutputs[]> {
   terminal.progress(`publishing the cards of ${parties.length === 1 ? "the party" : `${parties.length} parties`}`);
-  const published = await publishCards(session, parties);
+  const outputs = await outputsOf(session, parties);
+  const published = await publish(session, outputs);
   terminal.endProgress();
   for (const one of published)
     if (one.status === "published") process.stderr.write(`${printable(publishedText(one))}\n`);
+  return outputs;
+}
+
+async function outputsOf(session: Session, parties: readonly PartyStack[]): Promise<PartyOutputs[]> {
+  const workDir = await new Fleet(session).workDir();
+  return await inWaves(parties, 4, (party) => readOutputs(workDir, party));
+}
+
+async function publish({ manifestDigest }: Session, outputs: readonly PartyOutputs[]): Promise<Published[]> {
+  return await inWaves(outputs, 4, (party) => publishCard(party, { manifestDigest }));
 }

@@ -13,6 +13,7 @@ import { settleParty } from "../../stacks/party-settings.ts";
 import { readPeerCards } from "../../stacks/peer-cards.ts";
 import { manifestPath } from "../../stacks/project.ts";
 import { changeList, changeRows, countText, isCounted } from "../changes-text.ts";
+import { nextAfterUp } from "../next-after-up.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
 import { isViolated, markdownFindings, policyFindings, renderFindings } from "../policy-report.ts";
 import { openSession, type Session } from "../session.ts";
@@ -41,9 +42,7 @@ export async function up(args: string[]): Promise<number> {
   const parties = await chooseParties(session, values);
   const planned = await runFleet(session, parties, "preview");
   if (planned.every((party) => !hasChanges(party))) {
-    terminal.print(renderChanges(session, "up", planned, format, values.verbose));
-    await (await import("../publish-cards.ts")).publishAfterUp(session, parties);
-    return exitCodeOf(planned);
+    return await endUp(session, parties, planned, { format, verbose: values.verbose });
   }
   // What a rule refuses in one party keeps all of them from changing.
   if (isViolated(planned)) {
@@ -57,8 +56,19 @@ export async function up(args: string[]): Promise<number> {
     await confirm(session);
   }
   const changes = await runFleet(session, parties, "up");
-  terminal.print(renderChanges(session, "up", changes, format, values.verbose));
-  await (await import("../publish-cards.ts")).publishAfterUp(session, parties);
+  return await endUp(session, parties, changes, { format, verbose: values.verbose });
+}
+
+/** Shows what was done, lets the peers know, and says what to do next. */
+async function endUp(
+  session: Session,
+  parties: PartyStack[],
+  changes: Changes[],
+  { format, verbose }: { format: string; verbose: boolean | undefined },
+): Promise<number> {
+  terminal.print(renderChanges(session, "up", changes, format, verbose));
+  const brought = await (await import("../publish-cards.ts")).publishAfterUp(session, parties);
+  if (format === "table" && !isViolated(changes)) terminal.print(nextAfterUp(brought).join("\n"));
   return exitCodeOf(changes);
 }
 
@@ -237,7 +247,6 @@ function renderChanges(
     renderTable(rows),
     ...renderFindings(findings),
     verdict,
-    ...(report === "up" && refused === 0 ? ["next  npx quorate validate"] : []),
   ].join("\n");
 }
 
