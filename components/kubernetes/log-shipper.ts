@@ -35,7 +35,8 @@ export class LogShipper extends pulumi.ComponentResource {
     const annotations = roleArn === undefined ? {} : { "eks.amazonaws.com/role-arn": roleArn };
     const account = new kubernetes.core.v1.ServiceAccount(
       `${name}-account`,
-      { metadata: { name: logShipperName, namespace, annotations } },
+      // It asks the API server for nothing; EKS brings the token for AWS by a volume of its own.
+      { metadata: { name: logShipperName, namespace, annotations }, automountServiceAccountToken: false },
       { parent: this },
     );
     const config = new kubernetes.core.v1.ConfigMap(
@@ -62,6 +63,9 @@ function createDaemonSet(parent: LogShipper, name: string, args: LogShipperArgs,
           metadata: { labels: logShipperPods, annotations },
           spec: {
             serviceAccountName: logShipperName,
+            automountServiceAccountToken: false,
+            // The node's log files are root's alone.
+            securityContext: { runAsUser: 0, seccompProfile: { type: "RuntimeDefault" } },
             nodeSelector: { [nodeKey]: "true" },
             tolerations: [{ key: nodeKey, operator: "Equal", value: "true", effect: "NoSchedule" }],
             containers: [container(args)],
@@ -87,12 +91,9 @@ function container({ image, authorizationSecret: secret }: LogShipperArgs): kube
     env: secret === undefined ? [] : [{ name: "SINK_AUTHORIZATION", valueFrom: authorization(secret) }],
     resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "500m", memory: "256Mi" } },
     securityContext: {
-      // The node's log files are root's alone.
-      runAsUser: 0,
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       capabilities: { drop: ["ALL"] },
-      seccompProfile: { type: "RuntimeDefault" },
     },
     volumeMounts: [
       { name: "config", mountPath: "/etc/quorate", readOnly: true },

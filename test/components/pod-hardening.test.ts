@@ -26,12 +26,14 @@ const lacking = (has: (pod: KubernetesObject) => boolean) => [
 
 const devicePlugin = "DaemonSet aws-nitro-enclaves-k8s-device-plugin";
 const kubeIp = "DaemonSet quorate-kubeip";
+const logShipper = "DaemonSet quorate-log-shipper";
 
 test("these are all pods that a party makes without a chart", () => {
   const names = new Set(pods().map(({ of }) => of));
   expect([...names].sort()).toEqual([
     devicePlugin,
     kubeIp,
+    logShipper,
     ...["DaemonSet quorate-peer-gate", "Deployment quorate-prober"],
   ]);
 });
@@ -53,16 +55,20 @@ test("each pod is filtered by seccomp, and none shares a namespace of its node",
   expect(lacking(({ hostNetwork, hostPID, hostIPC }) => !hostNetwork && !hostPID && !hostIPC)).toEqual([]);
 });
 
-test("only the device plugin is root, whose sockets lie in a directory of root's; of the node it writes nowhere else", () => {
+test("root are the device plugin, whose sockets lie in a directory of root's, and the log shipper, as logs are; of the node only the plugin writes, and nowhere else", () => {
+  const roots = [devicePlugin, logShipper];
   expect(
-    lacking(({ securityContext }) => securityContext?.runAsNonRoot === true && securityContext.runAsUser >= 10_000),
-  ).toEqual([devicePlugin]);
-  expect(lacking(({ volumes = [] }) => !volumes.some((volume: object) => "hostPath" in volume))).toEqual([
-    devicePlugin,
-  ]);
-  const plugin = pods().find(({ of }) => of === devicePlugin);
-  const writable = plugin?.containers[0].volumeMounts.filter((mount: { readOnly: boolean }) => !mount.readOnly);
-  expect(writable.map((mount: { mountPath: string }) => mount.mountPath)).toEqual(["/var/lib/kubelet/device-plugins"]);
+    lacking(
+      ({ securityContext }) => securityContext?.runAsNonRoot === true && securityContext.runAsUser >= 10_000,
+    ).sort(),
+  ).toEqual(roots);
+  expect(lacking(({ volumes = [] }) => !volumes.some((volume: object) => "hostPath" in volume)).sort()).toEqual(roots);
+  const writable = pods().flatMap(({ of, containers: [{ volumeMounts = [] }], volumes = [] }) => {
+    const ofNode = new Set(volumes.flatMap((volume: KubernetesObject) => (volume.hostPath ? [volume.name] : [])));
+    const mounts = volumeMounts.filter(({ name, readOnly }: KubernetesObject) => ofNode.has(name) && !readOnly);
+    return mounts.map(({ mountPath }: KubernetesObject) => `${of} ${mountPath}`);
+  });
+  expect(writable).toEqual([`${devicePlugin} /var/lib/kubelet/device-plugins`]);
 });
 
 test("only KubeIP has a token for the API server; no other account gives one to its pods", () => {

@@ -14,6 +14,7 @@ export interface KubernetesObject {
   [field: string]: any;
 }
 
+const image = `public.ecr.aws/aws-observability/aws-for-fluent-bit:2.34.0@sha256:${"0".repeat(64)}`;
 const person = "arn:aws:iam::300000000001:role/person";
 
 /** Switches for everything that a devnet leaves out. */
@@ -29,6 +30,7 @@ export const everything = {
   },
   endpointService: "created",
   pauser: { createNamespace: true },
+  logs: { shipping: "cloudwatch", image },
   monitoring: { prometheusOperator: "present", labels: { release: "prometheus" } },
   secrets: {
     externalSecrets: {
@@ -42,9 +44,10 @@ export const everything = {
 export async function partyObjects(): Promise<KubernetesObject[]> {
   const parties = rawManifest().parties.map((each: { id: number }) => ({ ...each, elasticIp: `203.0.113.${each.id}` }));
   const publicNodes = { kubeip: { publicSubnetIds: ["subnet-00c1"] } };
+  const sink = { logs: { shipping: "sink", image, host: "logs.example.com", secret: "log-sink" } };
   const stacks = [
     await exampleParty({}, everything),
-    await exampleParty({ transport: "kubeip", parties }, { ...everything, ...publicNodes }),
+    await exampleParty({ transport: "kubeip", parties }, { ...everything, ...publicNodes, ...sink }),
   ];
   // What both transports have alike is one object.
   const found = new Map<string, KubernetesObject>();
