@@ -159,6 +159,12 @@ export type CommandFailure = { code: (typeof commandFailures)[number]; reason: s
 
 /** What kubectl and helm write when they fail, in the order in which the words are told apart. */
 const patterns: readonly [RegExp, CommandFailure["code"], string][] = [
+  // The API server answers, and says that it does not get to the node; why may read like a failure of its own.
+  [
+    /error dialing backend|no preferred addresses found/i,
+    "UNREACHABLE",
+    "the API server does not reach the node of the pod",
+  ],
   [
     /certificate signed by unknown authority|x509: /i,
     "UNTRUSTED_SERVER",

@@ -27,13 +27,32 @@ export async function runKubeIpAgent(
   const credentials = await assumePodRole(client, namespace, pod.spec.serviceAccountName ?? "default", cloud);
   if (credentials === null) throw new Error("KubeIP's service account names no role");
   const address = await giveAddress(instanceOf(node), settings.FILTER ?? "", { ...cloud, credentials });
-  const others = (node.status?.addresses ?? []).filter(({ type }) => type !== "ExternalIP");
-  await client.mergePatch(`${path}/status`, {
-    status: { addresses: [...others, { type: "ExternalIP", address }] },
-  });
-  const taints = (node.spec?.taints ?? []).filter(({ key }) => key !== settings.TAINT_KEY);
-  if (taints.length !== node.spec?.taints?.length) await client.mergePatch(path, { spec: { taints } });
+  await reportAddress(client, node, address, settings.TAINT_KEY ?? "");
   return address;
+}
+
+/**
+ * Writes an address down on its node, and takes the taint away. Nothing else of the node is touched: its kubelet may tell
+ * its own addresses meanwhile, and where those are lost no command gets into its pods.
+ */
+export async function reportAddress(
+  client: Pick<KubeClient, "strategicPatch" | "mergePatch">,
+  node: NodeObject,
+  address: string,
+  taintKey: string,
+): Promise<void> {
+  const path = `/api/v1/nodes/${node.metadata.name}`;
+  const reported = await client.strategicPatch<NodeObject>(`${path}/status`, {
+    // Of this machine and no successor that has its name.
+    metadata: { uid: node.metadata.uid },
+    // A list that is merged by its types.
+    status: { addresses: [{ type: "ExternalIP", address }] },
+  });
+  const had = reported.spec?.taints ?? [];
+  const taints = had.filter(({ key }) => key !== taintKey);
+  // A list that is replaced whole: refused, and done again, where somebody else has changed it.
+  const { resourceVersion } = reported.metadata;
+  if (taints.length !== had.length) await client.mergePatch(path, { metadata: { resourceVersion }, spec: { taints } });
 }
 
 type Ec2Settings = ConstructorParameters<typeof import("@aws-sdk/client-ec2").EC2Client>[0];

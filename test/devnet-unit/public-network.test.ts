@@ -6,9 +6,11 @@ import { addressesOf } from "../../devnet/addresses.ts";
 import { requireAccess } from "../../devnet/cloud/access.ts";
 import { freeAddresses } from "../../devnet/cloud/providers/aws/elastic-ip.ts";
 import { publicWays } from "../../devnet/cloud/public-ways.ts";
+import { KubeError } from "../../devnet/clusters/kube-client.ts";
 import { Links, type PublicWayState } from "../../devnet/network/links.ts";
 import { lookUp, type Zone } from "../../devnet/network/zone.ts";
 import { strangerAddress } from "../../devnet/public-address.ts";
+import { type NodeObject, reportAddress } from "../../devnet/supervision/kubeip-agent.ts";
 import { isAdmitted } from "../../devnet/supervision/public-network.ts";
 import { accountOf, clients, operatorKeys, startCloud } from "../cloud/support/cloud.ts";
 
@@ -170,4 +172,74 @@ test("the ways in are the rules of the groups that the node group's machines wer
   await put(rule, "r2", { securityGroupId: "sg-old", cidrIpv4: "203.0.113.3/32", ...tcp });
   await put(rule, "r3", { securityGroupId: "sg-cluster", referencedSecurityGroupId: "sg-cluster", ipProtocol: "-1" });
   expect(publicWays(store).ingress).toEqual([{ cidr: "203.0.113.2/32", fromPort: port, toPort: port }]);
+});
+
+/** One Node as an API server keeps it: status by strategic merge, addresses by their types; other lists are replaced whole. */
+class NodeOnServer {
+  readonly node: NodeObject = {
+    metadata: { name: "machine", uid: "1", resourceVersion: "1" },
+    spec: { taints: [{ key: "kubeip.com/not-ready", effect: "NoSchedule" }] },
+    status: {},
+  };
+  /** Done by somebody else right after the next patch. */
+  meanwhile = () => {};
+
+  touch(): void {
+    this.node.metadata.resourceVersion = String(Number(this.node.metadata.resourceVersion) + 1);
+  }
+
+  async strategicPatch<T>(_path: string, body: unknown): Promise<T> {
+    const { metadata, status } = body as NodeObject;
+    if (metadata.uid !== this.node.metadata.uid) throw new KubeError("patch", 409, "Conflict");
+    this.write(status?.addresses ?? []);
+    const answer = structuredClone(this.node);
+    this.meanwhile();
+    return answer as T;
+  }
+
+  async mergePatch<T>(_path: string, body: unknown): Promise<T> {
+    const { metadata, spec, status } = body as NodeObject;
+    const { resourceVersion = this.node.metadata.resourceVersion } = metadata;
+    if (resourceVersion !== this.node.metadata.resourceVersion) throw new KubeError("patch", 409, "Conflict");
+    if (status) this.node.status = status;
+    if (spec) this.node.spec = spec;
+    this.touch();
+    return structuredClone(this.node) as T;
+  }
+
+  write(addresses: { type: string; address: string }[]): void {
+    const types = new Map((this.node.status?.addresses ?? []).map((each) => [each.type, each]));
+    for (const each of addresses) types.set(each.type, each);
+    this.node.status = { addresses: [...types.values()] };
+    this.touch();
+  }
+}
+
+test("a machine that an agent gives an address keeps those that its kubelet tells meanwhile, so that exec finds it", async () => {
+  const server = new NodeOnServer();
+  // As the agent read it: a machine that has just come, under the name of one whose agent is still there.
+  const seen = structuredClone(server.node);
+  server.write([{ type: "InternalIP", address: "10.3.0.11" }]);
+  await reportAddress(server, seen, "203.0.113.3", "kubeip.com/not-ready");
+  expect(server.node.status?.addresses).toEqual([
+    { type: "InternalIP", address: "10.3.0.11" },
+    { type: "ExternalIP", address: "203.0.113.3" },
+  ]);
+  expect(server.node.spec?.taints).toEqual([]);
+});
+
+test("an agent touches no other machine of the same name, and no taint that came meanwhile", async () => {
+  const server = new NodeOnServer();
+  const seen = structuredClone(server.node);
+  server.meanwhile = () => {
+    server.node.spec?.taints?.push({ key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" });
+    server.touch();
+  };
+  const report = () => reportAddress(server, seen, "203.0.113.3", "kubeip.com/not-ready");
+  await expect(report()).rejects.toMatchObject({ status: 409 });
+  server.meanwhile = () => {};
+  await report();
+  expect(server.node.spec?.taints).toMatchObject([{ key: "node.kubernetes.io/unschedulable" }]);
+  server.node.metadata.uid = "2";
+  await expect(report()).rejects.toMatchObject({ status: 409 });
 });

@@ -82,6 +82,8 @@ describe("the failure of a command", () => {
     ],
     ['error: Internal error occurred: unable to upgrade connection: container not found ("prober")', "NOT_RUNNING"],
     ["Error from server (BadRequest): pod quorate-prober-x does not have a host assigned", "NOT_RUNNING"],
+    ["error: unable to upgrade connection: no preferred addresses found; known addresses: []", "UNREACHABLE"],
+    ["Error from server: error dialing backend: dial tcp 10.3.0.11:10250: connect: connection refused", "UNREACHABLE"],
     [
       "Unable to connect to the server: getting credentials: exec: executable node failed with exit code 1",
       "UNAUTHORIZED",
