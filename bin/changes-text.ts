@@ -56,11 +56,6 @@ export function countText({ counts }: Pick<Changes, "counts">, report: "preview"
   return [...parts, ...(counts.same ? [`${counts.same} unchanged`] : [])].join(", ") || "nothing";
 }
 
-/** Whether the engine counts a resource in its summary: the providers that it makes up by itself are not in it. */
-export function isCounted({ type, urn }: { type: string; urn: string }): boolean {
-  return !(type.startsWith("pulumi:providers:") && urn.split("::").at(-1)?.startsWith("default"));
-}
-
 /** The same as a list in Markdown. */
 export function changeList(resources: readonly ChangedResource[]): string[] {
   return resources.flatMap((resource) => {

@@ -102,7 +102,7 @@ export class Fleet {
     const listen = (event: EngineEvent) => {
       stop.engineRuns();
       const metadata = event.resourcePreEvent?.metadata;
-      if (metadata) {
+      if (metadata && isCounted(metadata)) {
         onEvent({ kind: "resource", operation: metadata.op, type: metadata.type, urn: metadata.urn });
         if (!quietOperations.has(metadata.op)) resources.push(changedResource(metadata));
       }
@@ -264,6 +264,11 @@ async function whenStackExists(
 
 /** What changes nothing, and the two halves of a `replace`, which has an event of its own. */
 const quietOperations: ReadonlySet<string> = new Set(["same", "read", "create-replacement", "delete-replaced"]);
+
+/** Whether the engine counts a resource in its summary: the providers that it makes up by itself are not in it. */
+export function isCounted({ type, urn }: { type: string; urn: string }): boolean {
+  return !(type.startsWith("pulumi:providers:") && urn.split("::").at(-1)?.startsWith("default"));
+}
 
 function changedResource(metadata: StepEventMetadata): ChangedResource {
   const isWhole = metadata.op === "create" || metadata.op === "delete";

@@ -12,7 +12,7 @@ import { openTerminal } from "../../runbooks/terminal.ts";
 import { settleParty } from "../../stacks/party-settings.ts";
 import { readPeerCards } from "../../stacks/peer-cards.ts";
 import { manifestPath } from "../../stacks/project.ts";
-import { changeList, changeRows, countText, isCounted } from "../changes-text.ts";
+import { changeList, changeRows, countText } from "../changes-text.ts";
 import { nextAfterUp } from "../next-after-up.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
 import { isViolated, markdownFindings, policyFindings, renderFindings } from "../policy-report.ts";
@@ -123,7 +123,7 @@ export async function runFleet(
   const listen = (party: PartyStack) => (event: FleetEvent) => {
     if (event.kind === "resource") {
       // A replacement is told in several steps.
-      if (isCounted(event)) seen.add(`${party.partyId} ${event.urn}`);
+      seen.add(`${party.partyId} ${event.urn}`);
       if (process.stderr.isTTY) show();
     } else if (event.severity === "warning") {
       terminal.endProgress();

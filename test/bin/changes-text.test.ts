@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { changeList, changeRows, countText, isCounted } from "../../bin/changes-text.ts";
+import { changeList, changeRows, countText } from "../../bin/changes-text.ts";
 import type { ChangedResource } from "../../fleet/driver.ts";
+import { isCounted } from "../../fleet/driver.ts";
 
 const resource = (operation: string, name: string, more: Partial<ChangedResource> = {}): ChangedResource => ({
   ...{ operation, name, type: "aws:s3/bucket:Bucket", changes: [], changesLeftOut: 0 },
