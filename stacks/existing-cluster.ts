@@ -123,7 +123,8 @@ const look: Record<DeclaredTool, (name: string, options: pulumi.InvokeOptions) =
 };
 
 const expectations: Readonly<Record<DeclaredTool, string>> = {
-  "network-policies": 'add-on vpc-cni with enableNetworkPolicy: "true"',
+  "network-policies":
+    'add-on vpc-cni with enableNetworkPolicy: "true" (every NetworkPolicy that is stored in the cluster acts from then on)',
   "volume-driver": "add-on aws-ebs-csi-driver",
   "load-balancer-controller": "the AWS load balancer controller in it, declared in the stack file",
 };

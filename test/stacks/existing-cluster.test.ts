@@ -54,6 +54,14 @@ test("what EKS does not manage is declared, or not wanted", async () => {
   await check({ endpointService: "created" }, {}, ["load-balancer-controller"]);
 });
 
+test("whoever is asked to have policies enforced is told that those stored before act too", async () => {
+  await expect(check({}, noAddon)).rejects.toMatchObject({
+    problem: {
+      expected: expect.stringContaining("every NetworkPolicy that is stored in the cluster acts from then on"),
+    },
+  });
+});
+
 test("a lookup that fails is no absence", async () => {
   const denied = failing("AccessDeniedException: not authorized to perform eks:DescribeAddon");
   await expect(check({}, { "aws:eks/getAddon:getAddon": denied })).rejects.toThrow("AccessDeniedException");
