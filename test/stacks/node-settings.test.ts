@@ -115,6 +115,7 @@ test.each([
   ["c7a.16xlarge", undefined],
   ["t3.large", "INSTANCE_TYPE_UNFIT"],
   ["c7i.48xlarge", "INSTANCE_TYPE_UNFIT"],
+  ["c7g.4xlarge", "INSTANCE_TYPE_UNFIT"],
   ["c7a.8xlarge", "INSTANCE_TYPE_TOO_SMALL"],
   ["c99z.large", "INSTANCE_TYPE_UNKNOWN"],
 ])("by what the simulated cloud says of it, %s is %s", async (instanceType, code) => {

@@ -45,7 +45,7 @@ const actions: Record<string, QueryAction> = {
           memoryInfo: { sizeInMiB: type?.memoryMib },
           nitroEnclavesSupport: type?.enclaves ? "supported" : "unsupported",
           hypervisor: "nitro",
-          processorInfo: { supportedArchitectures: { item: ["x86_64"] } },
+          processorInfo: { supportedArchitectures: { item: [type?.architecture] } },
         })),
       },
     };

@@ -8,6 +8,7 @@ export interface InstanceType {
    * @see https://docs.aws.amazon.com/enclaves/latest/user/nitro-enclave.html
    */
   enclaves: boolean;
+  architecture: "x86_64" | "arm64";
   maxPods: number;
 }
 
@@ -34,10 +35,19 @@ const families: { readonly [family: string]: { gibPerVcpu: number; threadsPerCor
   ),
 );
 
-const burstable: { readonly [name: string]: Omit<InstanceType, "name"> } = {
-  "t3.medium": { vcpus: 2, memoryMib: 4096, threadsPerCore: 2, enclaves: false, maxPods: 17 },
-  "t3.large": { vcpus: 2, memoryMib: 8192, threadsPerCore: 2, enclaves: false, maxPods: 35 },
-  "t3.xlarge": { vcpus: 4, memoryMib: 16384, threadsPerCore: 2, enclaves: false, maxPods: 58 },
+const single: { readonly [name: string]: Omit<InstanceType, "name"> } = {
+  "t3.medium": { vcpus: 2, memoryMib: 4096, threadsPerCore: 2, enclaves: false, architecture: "x86_64", maxPods: 17 },
+  "t3.large": { vcpus: 2, memoryMib: 8192, threadsPerCore: 2, enclaves: false, architecture: "x86_64", maxPods: 35 },
+  "t3.xlarge": { vcpus: 4, memoryMib: 16384, threadsPerCore: 2, enclaves: false, architecture: "x86_64", maxPods: 58 },
+  // Enclaves of a processor that no image of a core is for. @see https://docs.aws.amazon.com/ec2/latest/instancetypes/co.html
+  "c7g.4xlarge": {
+    vcpus: 16,
+    memoryMib: 32768,
+    threadsPerCore: 1,
+    enclaves: true,
+    architecture: "arm64",
+    maxPods: 234,
+  },
 };
 
 /** Size of a machine, by the rules that AWS names its types with; undefined for a type that there isn't. */
@@ -50,12 +60,13 @@ function sizeOf(name: string): Omit<InstanceType, "name"> | undefined {
   const [family = "", size = ""] = name.split(".");
   const kind = families[family];
   const vcpus = vcpusBySize[size];
-  if (!kind || vcpus === undefined) return burstable[name];
+  if (!kind || vcpus === undefined) return single[name];
   return {
     vcpus,
     memoryMib: vcpus * kind.gibPerVcpu * 1024,
     threadsPerCore: kind.threadsPerCore,
     enclaves: vcpus >= 4 && !(family.endsWith("7i") && ["24xlarge", "48xlarge"].includes(size)),
+    architecture: "x86_64",
     // Addresses of all network interfaces less one each, plus two host-network pods. @see https://github.com/awslabs/amazon-eks-ami
     maxPods: vcpus <= 2 ? 29 : vcpus <= 8 ? 58 : vcpus <= 48 ? 234 : 737,
   };

@@ -193,7 +193,7 @@ const getInstanceType: Invoke = (caller, args) => {
     nitroEnclavesSupport: found.enclaves ? "supported" : "unsupported",
     nitroTpmSupport: "supported",
     nitroTpmSupportedVersions: ["2.0"],
-    supportedArchitectures: ["x86_64"],
+    supportedArchitectures: [found.architecture],
   };
 };
 

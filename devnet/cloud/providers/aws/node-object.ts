@@ -90,6 +90,7 @@ export function nodeObject(args: NodeArgs) {
   const hugeGib = enclave ? Math.floor(enclave.memoryMib / 1024) : 0;
   const hugeRestMib = enclave ? Math.ceil((enclave.memoryMib % 1024) / 2) * 2 : 0;
   const { maxPods } = machine;
+  const architecture = machine.architecture === "arm64" ? "arm64" : "amd64";
   const cpus = machine.vcpus - (enclave?.cpuCount ?? 0);
   const memoryMib = usableMemoryMib(machine);
   // @see https://docs.aws.amazon.com/eks/latest/userguide/choosing-instance-type.html (reserved by kubelet)
@@ -121,9 +122,9 @@ export function nodeObject(args: NodeArgs) {
       name,
       annotations: { "kwok.x-k8s.io/node": "fake", "node.alpha.kubernetes.io/ttl": "0" },
       labels: {
-        "beta.kubernetes.io/arch": "amd64",
+        "beta.kubernetes.io/arch": architecture,
         "beta.kubernetes.io/os": "linux",
-        "kubernetes.io/arch": "amd64",
+        "kubernetes.io/arch": architecture,
         "kubernetes.io/hostname": name,
         "kubernetes.io/os": "linux",
         "node.kubernetes.io/instance-type": machine.name,
