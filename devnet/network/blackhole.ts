@@ -47,18 +47,27 @@ function listening(worker: Worker): Promise<void> {
 async function connectWithin(host: string, port: number, timeoutMs: number): Promise<net.Socket | null> {
   const socket = net.connect({ host, port });
   return await new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
+    const none = () => {
       socket.destroy();
       resolve(null);
+    };
+    // In a process that was busy for as long, timers come before connections that are there already: those are looked at first.
+    let late: NodeJS.Immediate | undefined;
+    const timer = setTimeout(() => {
+      late = setImmediate(none);
     }, timeoutMs);
-    socket.once("connect", () => {
+    const stop = () => {
       clearTimeout(timer);
+      clearImmediate(late);
+    };
+    socket.once("connect", () => {
+      stop();
       // Nothing is ever said on it; when the listener goes it is reset.
       socket.on("error", () => {});
       resolve(socket);
     });
     socket.once("error", (error: NodeJS.ErrnoException) => {
-      clearTimeout(timer);
+      stop();
       if (error.code === "ETIMEDOUT") resolve(null);
       else reject(error);
     });
