@@ -1,7 +1,7 @@
 import { mkdir, readFile, realpath, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseDocument } from "yaml";
+import { type Document, parseDocument, stringify } from "yaml";
 import { fileError } from "../contract/file-error.ts";
 import { projectName } from "../stacks/project.ts";
 import { readIfThere, replaceFile } from "../stacks/text-file.ts";
@@ -35,18 +35,21 @@ export class EngineStackFile {
   /** The copy. */
   readonly path: string;
   readonly #original: string;
+  readonly #keysBefore: string;
 
-  private constructor(folder: string, path: string, original: string) {
+  private constructor(folder: string, path: string, original: string, keysBefore: string) {
     this.folder = folder;
     this.path = path;
     this.#original = original;
+    this.#keysBefore = keysBefore;
   }
 
   static async prepare(engineFolder: string, stackName: string, original: string): Promise<EngineStackFile> {
     const folder = await prepareEngineFolder(join(engineFolder, stackName), join(engineFolder, stackName));
     const path = join(folder, `Pulumi.${stackName}.yaml`);
-    await replaceFile(path, await readFile(original, "utf8"), 0o600);
-    return new EngineStackFile(folder, path, original);
+    const text = await readFile(original, "utf8");
+    await replaceFile(path, text, 0o600);
+    return new EngineStackFile(folder, path, original, JSON.stringify(engineKeys(parseDocument(text))));
   }
 
   /** Takes over what the engine added; all else in the stack file, comments too, stays as it is there now. */
@@ -54,18 +57,34 @@ export class EngineStackFile {
     const text = await readFile(this.path, "utf8");
     // An engine that was killed as it wrote.
     if (!text.endsWith("\n")) return;
-    const copy = parseDocument(text);
-    const document = parseDocument(await readFile(this.#original, "utf8"));
-    const added = keysOfEngine.filter((key) => copy.has(key) && copy.get(key) !== document.get(key));
+    const now = await readFile(this.#original, "utf8");
+    const document = parseDocument(now);
+    // Whoever wrote keys meanwhile encrypted secrets with them. Of a file that is being edited nothing is known.
+    if (document.errors.length > 0 || JSON.stringify(engineKeys(document)) !== this.#keysBefore) return;
+    const added = engineKeys(parseDocument(text)).filter(([key, value]) => document.get(key) !== value);
     if (added.length === 0) return;
-    for (const key of added) document.set(key, copy.get(key));
     try {
       // Where it is a link, what it points to is the file.
       const path = await realpath(this.#original);
       const { mode } = await stat(path);
-      await replaceFile(path, document.toString({ lineWidth: 0 }), mode & 0o777);
+      await replaceFile(path, withKeys(now, document, Object.fromEntries(added)), mode & 0o777);
     } catch (failure) {
       throw fileError(failure, this.#original) ?? failure;
     }
   }
+}
+
+function engineKeys(document: Document): [key: string, value: unknown][] {
+  return keysOfEngine.filter((key) => document.has(key)).map((key) => [key, document.get(key)]);
+}
+
+/** The text with keys more, at its end where that says the same: what is there stays as its operator wrote it, to the byte. */
+function withKeys(text: string, document: Document, keys: Record<string, unknown>): string {
+  const lineEnd = text.includes("\r\n") ? "\r\n" : "\n";
+  const lines = stringify(keys, { lineWidth: 0 }).replaceAll("\n", lineEnd);
+  const longer = `${text}${text.endsWith("\n") ? "" : lineEnd}${lines}`;
+  for (const [key, value] of Object.entries(keys)) document.set(key, value);
+  const parsed = parseDocument(longer);
+  const isSame = parsed.errors.length === 0 && JSON.stringify(parsed.toJS()) === JSON.stringify(document.toJS());
+  return isSame ? longer : document.toString({ lineWidth: 0 });
 }

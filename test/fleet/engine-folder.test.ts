@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { parse } from "yaml";
 import { EngineStackFile } from "../../fleet/engine-folder.ts";
 
 const text = "# ours\nconfig:\n  quorate:party: 1 # the first\n";
@@ -73,4 +74,49 @@ test("a link to a stack file stays a link, and its rights stay as they are", asy
   expect(lstatSync(link).isSymbolicLink()).toBe(true);
   expect(statSync(original).mode & 0o777).toBe(0o600);
   expect(readFileSync(original, "utf8")).toBe(`${text}encryptionsalt: v1:abc\n`);
+});
+
+test.for([
+  ["lines that end as another system ends them", "config:\r\n  quorate:party: 1\r\n", "\r\n"],
+  ["no end of the last line", "config:\n    quorate:party:   1 # wide", "\n"],
+  ["lists and quotes as their operator likes them", 'config:\n  "quorate:x":\n  -   a\n\n\n# the end\n', "\n"],
+] as const)("all else in a stack file stays to the byte: %s", async ([, before, lineEnd]) => {
+  writeFileSync(original, before);
+  const file = await prepare();
+  writeFileSync(file.path, "config: {}\nencryptionsalt: v1:abc\n");
+  await file.takeOver();
+  const gap = before.endsWith("\n") ? "" : lineEnd;
+  expect(readFileSync(original, "utf8")).toBe(`${before}${gap}encryptionsalt: v1:abc${lineEnd}`);
+});
+
+test("what can take no line at its end gets the keys all the same", async () => {
+  for (const before of ["{config: {a: 1}}\n", "config: {}\n...\n"]) {
+    writeFileSync(original, before);
+    const file = await prepare();
+    writeFileSync(file.path, "config: {}\nencryptionsalt: v1:abc\n");
+    await file.takeOver();
+    expect(parse(readFileSync(original, "utf8")), before).toMatchObject({ encryptionsalt: "v1:abc" });
+  }
+});
+
+test("a key that somebody else wrote meanwhile stays: secrets are encrypted with it", async () => {
+  const [first, second] = [await prepare(), await prepare()];
+  const theirs = `${text}  quorate:token: { secure: v1:x }\nencryptionsalt: v1:theirs\n`;
+  writeFileSync(original, theirs);
+  writeFileSync(first.path, `${text}encryptionsalt: v1:ours\n`);
+  await first.takeOver();
+  await second.takeOver();
+  expect(readFileSync(original, "utf8")).toBe(theirs);
+  const changed = `${text}secretsprovider: awskms://alias/ours\nencryptedkey: AQ==\n`;
+  writeFileSync(original, changed);
+  await first.takeOver();
+  expect(readFileSync(original, "utf8")).toBe(changed);
+});
+
+test("a file that is being edited is left alone", async () => {
+  const file = await prepare();
+  writeFileSync(file.path, `${text}encryptionsalt: v1:ours\n`);
+  writeFileSync(original, "config: [\n");
+  await file.takeOver();
+  expect(readFileSync(original, "utf8")).toBe("config: [\n");
 });
