@@ -13,7 +13,10 @@ export interface NeededSecret {
   keys: readonly string[];
 }
 
-type Asking = Pick<StackConfig, "connector" | "coreClient" | "gatewayNode" | "connectorDatabase">;
+/** A release that reads Secrets. */
+export type SecretReader = "core" | OptionalRelease;
+
+type Asking = Pick<StackConfig, "connector" | "coreClient" | "gatewayNode" | "connectorDatabase" | "secrets">;
 type Agreed = Pick<NetworkManifest, "connector" | "gatewayNode">;
 
 const registry: NeededSecret = { name: registrySecret, keys: [".dockerconfigjson"] };
@@ -22,8 +25,10 @@ const conduit: NeededSecret = { name: "conduit", keys: ["conduit-rpc-http-url"] 
 /** Key under which Secret `rpc` has the endpoint of a chain. */
 export const rpcKey = (chain: string) => `${chain}-rpc-url`;
 
-/** Secrets that an optional release reads; none of one that is off. */
-export function neededSecrets(of: OptionalRelease, config: Asking, manifest: Agreed): NeededSecret[] {
+/** Secrets that a release reads; none of one that is off. */
+export function neededSecrets(of: SecretReader, config: Asking, manifest: Agreed): NeededSecret[] {
+  // Who says nothing of Secrets may have a registry that asks for none, such as a copy in the party's own account.
+  if (of === "core") return config.secrets === undefined ? [] : [registry];
   if (config[of] === undefined) return [];
   if (of === "coreClient") return [registry];
   if (of === "gatewayNode")

@@ -4,8 +4,7 @@ import { promisify } from "node:util";
 import type * as pulumi from "@pulumi/pulumi";
 import { registrySecret } from "../contract/core-guards.ts";
 import { OperatorError } from "../contract/operator-error.ts";
-import type { OptionalRelease } from "../contract/optional-releases.ts";
-import { type NeededSecret, neededSecrets } from "../contract/release-secrets.ts";
+import { type NeededSecret, neededSecrets, type SecretReader } from "../contract/release-secrets.ts";
 import { describeSecret } from "./optional-releases.ts";
 import type { PartySettings } from "./party-settings.ts";
 
@@ -20,8 +19,9 @@ type Place = Pick<PartySettings, "config" | "manifest">;
  * It runs while the engine works, not in a preview: the cluster, or the Secret's ExternalSecret, may be minutes old.
  */
 export function secretCheck(kubeconfig: pulumi.Output<string>, place: Place) {
-  return (of: OptionalRelease): pulumi.ResourceHookFunction => {
+  return (of: SecretReader): pulumi.ResourceHookFunction | undefined => {
     const needed = neededSecrets(of, place.config, place.manifest);
+    if (needed.length === 0) return undefined;
     return async () => {
       const keysOf = await openCluster(await known(kubeconfig));
       await checkSecrets(keysOf, needed, of, place);
@@ -36,7 +36,7 @@ export type KeysOf = (namespace: string, name: string) => Promise<string[] | und
 export async function checkSecrets(
   keysOf: KeysOf,
   needed: readonly NeededSecret[],
-  of: OptionalRelease,
+  of: SecretReader,
   { config, manifest: { namespace } }: Place,
 ): Promise<void> {
   const answers = await Promise.all(
@@ -47,7 +47,7 @@ export async function checkSecrets(
   if (first === undefined) return;
   const failure = new OperatorError({
     code: "SECRETS_MISSING",
-    what: `party ${config.party} (${config.network}): quorate:${of} reads Secrets that are not there, so its pods would not start`,
+    what: `party ${config.party} (${config.network}): ${of === "core" ? "its core" : `quorate:${of}`} reads Secrets that are not there, so its pods would not start`,
     found: missing
       .map(({ secret: { name }, absent }) => `${name}: ${absent ? `no key ${absent.join(", ")}` : "no such Secret"}`)
       .join("; "),

@@ -7,11 +7,14 @@ import { type ChartToInstall, unpinned } from "../pinned-chart.ts";
 import { chartProblems, chartVersion } from "./chart-versions.ts";
 import { startsAtOnce } from "./core-start.ts";
 import { type CoreSettings, coreName, coreValues, hostStem } from "./core-values.ts";
+import { hooksOf } from "./release-hooks.ts";
 
 export interface CoreReleaseArgs extends CoreSettings {
   namespace: pulumi.Input<string>;
   manifest: NetworkManifest;
   chart: ChartToInstall;
+  /** Asked before the release is made or changed. @default nobody */
+  before?: pulumi.ResourceHookFunction | undefined;
 }
 
 /** How long a core may take until it serves: the image, the enclave, three minutes of probes. */
@@ -92,6 +95,6 @@ function createRelease(parent: CoreRelease, name: string, args: CoreReleaseArgs)
       timeout: startTimeoutSeconds,
       maxHistory: 10,
     },
-    { parent },
+    { parent, hooks: hooksOf(args.before) },
   );
 }

@@ -1,8 +1,8 @@
 import type { Resource, ResourceHookFunction } from "@pulumi/pulumi";
 import type { Digest } from "../../contract/names.ts";
 import type { ManifestParty, NetworkManifest } from "../../contract/network-manifest.ts";
-import type { OptionalRelease } from "../../contract/optional-releases.ts";
 import type { PartyCard } from "../../contract/party-card.ts";
+import type { SecretReader } from "../../contract/release-secrets.ts";
 import type { StackConfig } from "../../contract/stack-config.ts";
 import type { TrustedRelease } from "../../contract/trusted-release.ts";
 import type { AllocatorSize } from "../aws/enclave-allocator.ts";
@@ -26,7 +26,7 @@ export interface PartyArgs {
   /** Charts of what runs beside the core, as far as the network agreed on them and this party wants them. */
   charts?: { connector?: ChartToInstall; gatewayNode?: ChartToInstall };
   /** What looks, before a release is made or changed, whether the Secrets are there that it reads. @default nothing */
-  checkSecrets?: (of: OptionalRelease) => ResourceHookFunction;
+  checkSecrets?: (of: SecretReader) => ResourceHookFunction | undefined;
   allocator: AllocatorSize;
   /** Of everything in AWS, and of the machines that node groups make. */
   tags: Readonly<Record<string, string>>;

@@ -180,6 +180,7 @@ function createCore(
       },
       ...(backup && { backupVault: backup }),
       start: args.coreStart,
+      before: args.checkSecrets?.("core"),
     },
     { parent, dependsOn: [...dependsOn, place] },
   );

@@ -19,7 +19,7 @@ import { type DevnetFiles, devnetFiles } from "../files.ts";
 import { type DnsServer, serveDns } from "../network/dns.ts";
 import { Links } from "../network/links.ts";
 import { PartyNames, type VpcEndpoint } from "../network/party-names.ts";
-import { oidcIssuer, type PartyTopology } from "../topology.ts";
+import { oidcIssuer, type PartyTopology, readManifestFile } from "../topology.ts";
 import { cloudProgram, cloudUrl, readCloudPorts, tokenReviewUrl } from "./cloud-program.ts";
 import type { DevnetdConfig } from "./config.ts";
 import { Exchange } from "./exchange.ts";
@@ -31,6 +31,7 @@ import { followCorePods, followProberFiles } from "./party-watch.ts";
 import { identityOf, type ProcessIdentity } from "./processes.ts";
 import type { Program } from "./program.ts";
 import { PublicNetwork } from "./public-network.ts";
+import { fillNamespace } from "./secrets-by-hand.ts";
 import { type DevnetState, readState, writeState } from "./state.ts";
 import type { DevnetdStatus } from "./status.ts";
 
@@ -198,6 +199,8 @@ export class Devnetd {
     this.#reached(`API server of party ${plane.party} serves`);
     await readdressNodes(this.#client(plane), this.#addresses.core(plane.party));
     this.#followParty(plane);
+    const { namespace } = readManifestFile(this.#config.manifestFile);
+    await fillNamespace(this.#client(plane), namespace, { signal: this.#watches.signal, log });
     const names = this.#names(plane);
     await Promise.all([
       this.#keep(controllerManagerProgram(plane)),

@@ -16,6 +16,7 @@ import { ServiceMonitor } from "../../components/kubernetes/service-monitor.ts";
 import { alertLimits, coreAlerts } from "../../components/zama-kms/core-alerts.ts";
 import { coreDashboard } from "../../components/zama-kms/core-dashboard.ts";
 import { Party } from "../../components/zama-kms/party.ts";
+import type { PartyArgs } from "../../components/zama-kms/party-args.ts";
 import { SecretsChoice } from "../../contract/core-guards.ts";
 import { onMockStack } from "../support/mocks.ts";
 import { exampleSettings } from "./example.ts";
@@ -288,9 +289,9 @@ describe("ExternalSecrets", () => {
 });
 
 describe("a party", () => {
-  const party = (config: object = {}) =>
+  const party = (config: object = {}, more: Pick<PartyArgs, "checkSecrets"> = {}) =>
     onMockStack(() => {
-      const settings = exampleSettings({}, config);
+      const settings = { ...exampleSettings({}, config), ...more };
       const { region, accountId, cluster } = settings.config;
       const made = new PartyCluster("eks", { region, accountId, cluster });
       return new Party("party-1", { ...settings, cluster: made });
@@ -314,6 +315,18 @@ describe("a party", () => {
     // Whether the core may go is settled before the nodes change.
     expect(stack.get("party-1-enclaves-nodegroup").dependsOn).toContain(stack.get("party-1-eviction-budget").urn);
     expect(customTypes(stack)).toEqual([]);
+  });
+
+  test("has its core's Secrets looked for, unless the core is withheld", async () => {
+    const asked: string[] = [];
+    const checkSecrets = (of: string) => {
+      asked.push(of);
+      return undefined;
+    };
+    await party({ core: "withheld" }, { checkSecrets });
+    expect(asked).toEqual([]);
+    await party({}, { checkSecrets });
+    expect(asked).toEqual(["core"]);
   });
 
   test("with both operators has monitor, alerts, dashboard and its Secrets; the core waits for the Secrets", async () => {

@@ -291,12 +291,17 @@ describe("ordinary tools against one party", () => {
     expect((await validateUntil((report) => report.verdict === "OK")).code).toBe(0);
   });
 
-  test("nodes too small for the enclave are refused before they are made", async () => {
+  test("nodes too small for the enclave, or with another processor, are refused before they are made", async () => {
     const file = join(folder, "stacks/Pulumi.party-2.yaml");
     const text = await readFile(file, "utf8");
-    await writeFile(file, text.replace("c7a.16xlarge", "c7a.8xlarge"));
-    const refused = await command("preview", "--party", "2");
-    expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/^INSTANCE_TYPE_TOO_SMALL {2}party 2/m) });
+    for (const [type, refusal] of [
+      ["c7a.8xlarge", /^INSTANCE_TYPE_TOO_SMALL {2}party 2/m],
+      ["c7g.4xlarge", /^INSTANCE_TYPE_UNFIT {2}party 2[\s\S]+c7g\.4xlarge in .*, which has no x86-64.*arm64\)/m],
+    ] as const) {
+      await writeFile(file, text.replace("c7a.16xlarge", type));
+      const refused = await command("preview", "--party", "2");
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(refusal) });
+    }
     await writeFile(file, text);
   });
 
@@ -336,5 +341,22 @@ describe("ordinary tools against one party", () => {
       expect(link.probe?.sourceSeenByPeer).toMatch(new RegExp(`^127\\.\\d+\\.0\\.${link.from}$`));
     await scale(1);
     expect((await validateUntil((report) => report.verdict === "OK")).code).toBe(0);
+  });
+
+  test("without the Secret that pulls its images the core's release is left as it is, and up says what to type", async () => {
+    const helm = async () => (await run("helm", ["-n", "kms-decentralized", "history", "kms-core"], env)).stdout;
+    const before = await helm();
+    const file = join(folder, "stacks/Pulumi.party-2.yaml");
+    const text = await readFile(file, "utf8");
+    await writeFile(file, text.replace("quorate:release: 0.13.20", "quorate:release: 0.13.10"));
+    await kubectl("-n", "kms-decentralized", "delete", "secret", "registry-credentials");
+    const refused = await command("up", "--party", "2", "--yes");
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/SECRETS_MISSING {2}party 2 .*: its core/),
+    });
+    expect(refused.stderr).toContain("create secret generic registry-credentials");
+    expect(await helm()).toBe(before);
+    await writeFile(file, text);
   });
 });

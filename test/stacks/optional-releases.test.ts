@@ -114,6 +114,19 @@ describe("Secrets of a release", () => {
     `);
   });
 
+  test("of the core are those that pull its images, where somebody is named who fills them", async () => {
+    const of = (secrets: object | undefined) => {
+      const { config, manifest } = exampleSettings({}, { secrets });
+      return neededSecrets("core", config, manifest);
+    };
+    const byHand = of({ byHand: ["registry-credentials"] });
+    expect(byHand).toEqual([{ name: "registry-credentials", keys: [".dockerconfigjson"] }]);
+    expect(of(undefined)).toEqual([]);
+    await expect(checkSecrets(async () => undefined, byHand, "core", place)).rejects.toThrow(
+      /^SECRETS_MISSING {2}party 1 \(devnet\): its core reads Secrets that are not there/,
+    );
+  });
+
   test("that the External Secrets operator should have filled are looked for there", async () => {
     const from = [{ name: "registry-credentials", remoteName: "r", form: "registry" }];
     const settings = exampleSettings({}, { secrets: { externalSecrets: { storeName: "aws", from } } });
@@ -126,7 +139,7 @@ describe("Secrets of a release", () => {
     const cluster = { server: "https://127.0.0.1:1", "certificate-authority-data": "" };
     const exec = { command: process.execPath, args: ["--eval", 'console.log(\'{"status":{"token":"t"}}\')'] };
     const kubeconfig = (user: object) => output(JSON.stringify({ clusters: [{ cluster }], users: [{ user }] }));
-    const asked = (user: object) => secretCheck(kubeconfig(user), place)("connector")({} as never);
+    const asked = (user: object) => secretCheck(kubeconfig(user), place)("connector")?.({} as never);
     await expect(asked({ exec })).rejects.toThrow("ECONNREFUSED");
     await expect(asked({ exec: { ...exec, args: ["--eval", "process.exit(3)"] } })).rejects.toThrow("Command failed");
   });
