@@ -4,7 +4,6 @@ import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
 import { awsFailure } from "../fleet/aws-failure.ts";
-import { clientOptions } from "../fleet/aws-profile.ts";
 import { type Caller, callerOf, writeKubeconfig } from "../fleet/cluster-access.ts";
 import { Fleet } from "../fleet/driver.ts";
 import { tokenSeconds } from "../fleet/eks-token.ts";
@@ -12,6 +11,7 @@ import { outputsMissing, readAllOutputs } from "../fleet/outputs.ts";
 import { partyStacks } from "../fleet/party-stacks.ts";
 import { runCommand } from "../runbooks/command.ts";
 import type { CommandOptions, CommandResult, PartyAccess } from "../runbooks/context.ts";
+import { clientOptions } from "../stacks/aws-profile.ts";
 import type { Session } from "./session.ts";
 import { terminal } from "./terminal.ts";
 

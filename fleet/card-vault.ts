@@ -2,9 +2,9 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3
 import { cardObjectName } from "../contract/party-card.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
 import { peerCertificateKey } from "../contract/signing-key-handle.ts";
+import { clientOptions } from "../stacks/aws-profile.ts";
 import { largestCard } from "../stacks/card-verification.ts";
 import { awsFailure } from "./aws-failure.ts";
-import { clientOptions } from "./aws-profile.ts";
 
 /** A text in the vault, and by what S3 tells it from the next one. */
 export interface StoredText {

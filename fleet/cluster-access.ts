@@ -6,8 +6,8 @@ import { fromNodeProviderChain } from "@aws-sdk/credential-providers";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
 import { exitCodes } from "../contract/verdict.ts";
+import { clientOptions, type Profile } from "../stacks/aws-profile.ts";
 import { awsFailure } from "./aws-failure.ts";
-import { clientOptions, type Profile } from "./aws-profile.ts";
 import { createEksToken, type EksToken } from "./eks-token.ts";
 
 /** A token for one cluster, made with the profile's own credentials. */

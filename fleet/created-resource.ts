@@ -1,4 +1,4 @@
-import { clientOptions, type Profile } from "./aws-profile.ts";
+import { clientOptions, type Profile } from "../stacks/aws-profile.ts";
 import type { StateResource } from "./checkpoint.ts";
 
 /** Where a party's resources are made, and what marks them as its own. */

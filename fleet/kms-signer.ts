@@ -2,8 +2,8 @@ import { createHash, createPublicKey } from "node:crypto";
 import { GetPublicKeyCommand, KMSClient, SignCommand } from "@aws-sdk/client-kms";
 import type { Arn } from "../contract/names.ts";
 import { CardHeader } from "../contract/party-card.ts";
+import { clientOptions, type Profile } from "../stacks/aws-profile.ts";
 import { awsFailure } from "./aws-failure.ts";
-import { clientOptions, type Profile } from "./aws-profile.ts";
 import type { CardSigner, PublicJwk } from "./card-signature.ts";
 
 /** A party's signing key in AWS KMS. The private half never leaves it. */

@@ -1,11 +1,11 @@
 import { parseArgs } from "node:util";
 import { exitCodes } from "../../contract/verdict.ts";
-import { clientOptions } from "../../fleet/aws-profile.ts";
 import { certificateSource } from "../../fleet/card-sources.ts";
 import { Fleet } from "../../fleet/driver.ts";
 import { readOutputs } from "../../fleet/outputs.ts";
 import { type CertificateReport, copyCertificates } from "../../fleet/peer-certificates.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
+import { clientOptions } from "../../stacks/aws-profile.ts";
 import { CardFiles } from "../../stacks/card-files.ts";
 import { cardsDocument, troubleLines } from "../cards-text.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
