@@ -1,7 +1,9 @@
 import { mkdtemp, open, readdir, readFile, rm } from "node:fs/promises";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { addressesOf } from "../../devnet/addresses.ts";
 import {
   DemoProcess,
   killEverythingOf,
@@ -12,7 +14,7 @@ import {
 } from "../support/demo-process.ts";
 import { createOperatorFolder } from "../support/operator-folder.ts";
 
-// One story: a demo is killed where it hurts, everything is killed, and the next demo is as good as the first. `npm run soak` tells it longer.
+// One story: a demo is killed where it hurts, everything is killed, and the next demo is as good as the first; so it can move. `npm run soak` tells it longer.
 const seed = Number(process.env.QUORATE_SEED ?? 3);
 const random = randomFrom(seed);
 const pause = async (seconds: number) => await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
@@ -74,6 +76,75 @@ test(`a demo that is killed while it starts, while engines work, and with the wh
   expect(demo, demo.stderr).toMatchObject({ code: 0, stdout: expect.stringContaining("12 of 12 links up") });
   expect(await locks()).toEqual([]);
 });
+
+/** What somebody meets who connects to an address where a core may be. */
+async function dial(host: string): Promise<string> {
+  const socket = net.connect({ host, port: 50_001 });
+  try {
+    return await new Promise((resolve) => {
+      const timer = setTimeout(() => resolve("silence"), 1_000);
+      const end = (text: string) => {
+        clearTimeout(timer);
+        resolve(text);
+      };
+      socket.once("connect", () => end("connected"));
+      socket.once("error", (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Validates until every link is up: Helm does not wait for cores whose certificates others bring. */
+async function proveEveryLink(): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const { code, stdout } = await runQuorate(folder, "validate");
+    if (code !== 0 && Date.now() < deadline) continue;
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("12 of 12 links up") });
+    return;
+  }
+}
+
+test("then the same four parties move to public addresses and back, with every link up; a stranger gets in neither way", async () => {
+  const { k } = JSON.parse((await runQuorate(folder, "devnet", "status", "--format", "json")).stdout) as { k: number };
+  const { internet, link } = addressesOf(k);
+  const parties = [1, 2, 3, 4];
+  const stranger = () => Promise.all(parties.map((party) => dial(internet(0, party))));
+  // What can be moved at all is moved at once: the whole network goes by one manifest.
+  const move = async (transport: string) => {
+    expect(await runQuorate(folder, "devnet", "up", "--transport", transport)).toMatchObject({ code: 0 });
+  };
+  const bringUp = async () => {
+    const up = await runQuorate(folder, "up", "--all", "--yes");
+    expect(up, up.stderr).toMatchObject({ code: 0, stdout: expect.stringContaining("4 of 4 parties changed") });
+  };
+  expect(await stranger()).toEqual(parties.map(() => "ECONNREFUSED"));
+
+  await move("kubeip");
+  const preview = await runQuorate(folder, "preview", "--party", "1");
+  expect(preview).toMatchObject({ code: 0 });
+  // The nodes, the ways to the peers, and their names; neither vaults nor keys.
+  expect(preview.stdout).toMatch(/replace +party-1-enclaves-nodegroup /);
+  for (const peer of [2, 3, 4]) {
+    expect(preview.stdout).toMatch(new RegExp(`replace +party-1-hosts-party-${peer} `));
+    expect(preview.stdout).toMatch(new RegExp(`delete +party-1-peers-party-${peer} +aws:ec2/vpcEndpoint:VpcEndpoint`));
+  }
+  expect(preview.stdout).not.toMatch(/aws:(s3|kms)\//);
+  await bringUp();
+  await proveEveryLink();
+  // Every firewall lets the peers in, and nobody else.
+  expect(await dial(internet(2, 1))).toBe("connected");
+  expect(await stranger()).toEqual(parties.map(() => "silence"));
+
+  await move("privatelink");
+  await bringUp();
+  await proveEveryLink();
+  // From the internet nobody gets in any more, peers neither: they come by their endpoints.
+  expect(await dial(link(2, 1))).toBe("connected");
+  expect(await dial(internet(2, 1))).toBe("ECONNREFUSED");
+  expect(await stranger()).toEqual(parties.map(() => "ECONNREFUSED"));
+}, 600_000);
 
 test("then `devnet down` leaves no process and no port behind", async () => {
   const { k } = JSON.parse((await runQuorate(folder, "devnet", "status", "--format", "json")).stdout) as { k: number };
