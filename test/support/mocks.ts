@@ -110,7 +110,10 @@ function record(resources: Registered[]): void {
   const monitor = settings.getMonitor() as unknown as {
     mocks: pulumi.runtime.Mocks;
     registerResource(request: RegisterRequest, answer: Answer): Promise<void>;
+    registerResourceHook(request: unknown, answer: (error: null, response: object) => void): void;
   };
+  // The SDK's mocks know no hooks: a program that has one would wait for ever. None is ever called.
+  monitor.registerResourceHook = (_request, answer) => answer(null, {});
   const register = monitor.registerResource.bind(monitor);
   const newResource = monitor.mocks.newResource.bind(monitor.mocks);
   const inputs = new Map<string, Record<string, unknown>>();
