@@ -1,5 +1,8 @@
 import type { ResourceRule } from "./rule.ts";
 
+/** Wider than what any one organisation has: two halves of the internet are all of it. */
+const widest = 8;
+
 export const apiServerClosed: ResourceRule = {
   id: "api-server-closed",
   severity: "mandatory",
@@ -12,7 +15,11 @@ export const apiServerClosed: ResourceRule = {
     const { endpointPublicAccess, publicAccessCidrs } = props.vpcConfig ?? {};
     if (endpointPublicAccess === false) return;
     const cidrs = (publicAccessCidrs ?? ["0.0.0.0/0"]) as string[];
-    if (cidrs.some((cidr) => cidr.endsWith("/0")))
-      tell({ field: "vpcConfig.publicAccessCidrs", found: cidrs.join(", "), expected: "ranges narrower than /0" });
+    if (cidrs.some((cidr) => Number(cidr.split("/")[1]) < widest))
+      tell({
+        field: "vpcConfig.publicAccessCidrs",
+        found: cidrs.join(", "),
+        expected: `ranges of /${widest} and narrower`,
+      });
   },
 };

@@ -9,9 +9,10 @@ export function besideEveryBucket(
   return (subjects, tell, each) => {
     const companions = ofType(subjects, ...types);
     each(ofType(subjects, "aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2"), (bucket) => {
-      const companion = companions.find((one) => refersTo(one, "bucket", bucket));
-      if (!companion) return tell(bucket, missing);
-      each([companion], () => {
+      // Of several the last one that is made counts, and nobody knows which that is.
+      const found = companions.filter((one) => refersTo(one, "bucket", bucket));
+      if (found.length === 0) return tell(bucket, missing);
+      each(found, (companion) => {
         const violation = problem(companion);
         if (violation) tell(companion, violation);
       });

@@ -1,12 +1,16 @@
 import { includes, ingressesOf, ingressTypes } from "./ingress-rules.ts";
 import type { ResourceRule } from "./rule.ts";
-import { openedPorts } from "./service-ports.ts";
+import { namedPorts, openedPorts } from "./service-ports.ts";
 
 /** The core's own clients; it has no TLS. */
 const grpcPort = 50_100;
 /** What runs pods from a template of its own. */
 const workloadTypes = ["DaemonSet", "Deployment", "StatefulSet"].map((kind) => `kubernetes:apps/v1:${kind}`);
-const balancerTypes = ["aws:lb/listener:Listener", "aws:lb/targetGroup:TargetGroup"];
+const balancerTypes = [
+  "aws:lb/listener:Listener",
+  "aws:lb/targetGroup:TargetGroup",
+  "aws:lb/targetGroupAttachment:TargetGroupAttachment",
+];
 
 export const grpcPortNeverExposed: ResourceRule = {
   id: "grpc-port-never-exposed",
@@ -22,6 +26,8 @@ export const grpcPortNeverExposed: ResourceRule = {
     if (subject.type === "kubernetes:core/v1:Service") {
       if (openedPorts(subject).includes(grpcPort))
         tell({ field: "spec.ports", found: `${grpcPort} by a ${subject.props.spec.type}`, expected: "a ClusterIP" });
+      for (const name of namedPorts(subject))
+        tell({ field: "spec.ports", found: `targetPort ${name}`, expected: "its number: a name may lead to any port" });
       return;
     }
     if (workloadTypes.includes(subject.type)) {

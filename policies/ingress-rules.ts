@@ -13,7 +13,7 @@ export interface Ingress {
   field: string;
   fromPort: number;
   toPort: number;
-  /** Address ranges; none where the source is a security group or a prefix list. */
+  /** Address ranges, and prefix lists, whose ranges nobody sees here; none where the source is a security group. */
   cidrs: string[];
 }
 
@@ -21,7 +21,10 @@ export interface Ingress {
 function ingress(field: string, rule: any): Ingress {
   const protocol = String(rule.ipProtocol ?? rule.protocol ?? "-1");
   const every = protocol === "-1" || protocol === "all";
-  const cidrs = [rule.cidrIpv4, rule.cidrIpv6, ...(rule.cidrBlocks ?? []), ...(rule.ipv6CidrBlocks ?? [])];
+  const cidrs = [
+    ...[rule.cidrIpv4, rule.cidrIpv6, ...(rule.cidrBlocks ?? []), ...(rule.ipv6CidrBlocks ?? [])],
+    ...[rule.prefixListId, ...(rule.prefixListIds ?? [])],
+  ];
   return {
     field,
     fromPort: every ? 0 : Number(rule.fromPort ?? 0),
@@ -40,11 +43,18 @@ export function ingressesOf({ type, props }: Subject): Ingress[] {
 export const includes = ({ fromPort, toPort }: Ingress, port: number) => fromPort <= port && port <= toPort;
 
 /** Whether the range is one address. */
-export const isOneAddress = (cidr: string) => /\/32$/.test(cidr) || /\/128$/.test(cidr);
+export const isOneAddress = (cidr: string) => (cidr.includes(":") ? /\/128$/ : /\/32$/).test(cidr);
 
-const privateRanges = /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd])/i;
+const privateRanges: readonly [start: RegExp, shortestPrefix: number][] = [
+  [/^10\./, 8],
+  [/^192\.168\./, 16],
+  [/^172\.(1[6-9]|2\d|3[01])\./, 12],
+  [/^100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./, 10],
+  [/^f[cd]/i, 7],
+];
 
-/** Whether the range is none of the internet's. */
-export const isPrivate = (cidr: string) => privateRanges.test(cidr);
+/** Whether the range is none of the internet's: 10.0.0.0/1 begins as one and is half of it. */
+export const isPrivate = (cidr: string) =>
+  privateRanges.some(([start, shortest]) => start.test(cidr) && Number(cidr.split("/")[1]) >= shortest);
 
 export const isEverywhere = (cidr: string) => cidr.endsWith("/0");

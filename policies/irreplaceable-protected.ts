@@ -4,6 +4,7 @@ const irreplaceable = [
   "aws:kms/key:Key",
   "aws:kms/externalKey:ExternalKey",
   "aws:kms/replicaKey:ReplicaKey",
+  "aws:kms/replicaExternalKey:ReplicaExternalKey",
   "aws:rds/instance:Instance",
   "aws:rds/cluster:Cluster",
   "aws:eks/cluster:Cluster",

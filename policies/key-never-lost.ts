@@ -22,6 +22,13 @@ export const keyNeverLost: ResourceRule = {
       tell({ field: "deletionWindowInDays", found: String(days), expected: `at least ${fewestDays}` });
     if (props.bypassPolicyLockoutSafetyCheck === true)
       tell({ field: "bypassPolicyLockoutSafetyCheck", found: "true", expected: "false" });
-    if (props.isEnabled === false) tell({ field: "isEnabled", found: "false", expected: "true" });
+    for (const field of ["isEnabled", "enabled"])
+      if (props[field] === false) tell({ field, found: "false", expected: "true" });
+    if (props.validTo !== undefined)
+      tell({
+        field: "validTo",
+        found: String(props.validTo),
+        expected: "nothing: KMS deletes the material on that day",
+      });
   },
 };

@@ -7,7 +7,13 @@ export const noSecretInState: ResourceRule = {
   why: "What a stack makes lies in its state, which more people can read than the secret.",
   source: "mpc-operator: secrets registry-credentials, connector-database, conduit, rpc, made by hand",
   fix: "name the secret in the stack file; Secrets Manager or ExternalSecrets fill it",
-  types: ["kubernetes:core/v1:Secret", "aws:secretsmanager/secretVersion:SecretVersion", "aws:ssm/parameter:Parameter"],
+  types: [
+    "kubernetes:core/v1:Secret",
+    "aws:secretsmanager/secretVersion:SecretVersion",
+    "aws:ssm/parameter:Parameter",
+    "aws:kms/externalKey:ExternalKey",
+    "aws:kms/replicaExternalKey:ReplicaExternalKey",
+  ],
   check({ type, props }, tell) {
     const fields = type === "aws:ssm/parameter:Parameter" && props.type !== "SecureString" ? [] : secretFields;
     for (const field of fields) {
@@ -18,4 +24,6 @@ export const noSecretInState: ResourceRule = {
   },
 };
 
-const secretFields = ["data", "stringData", "secretString", "secretBinary", "value"];
+const secretFields = [
+  ...["data", "stringData", "secretString", "secretStringWo", "secretBinary", "value", "valueWo", "keyMaterialBase64"],
+];

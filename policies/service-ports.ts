@@ -8,11 +8,21 @@ interface ServicePort {
 }
 
 /** What a Service opens to machines outside of its cluster; nothing where it is only a name, or for the inside. */
-export function openedPorts({ props }: Subject): number[] {
+export function openedPorts(subject: Subject): number[] {
+  return portsFromOutside(subject).flatMap(({ port, targetPort }) => [Number(port), Number(targetPort ?? port)]);
+}
+
+/** Ports of pods that the Service opens by name: which numbers they are, the pods say. */
+export function namedPorts(subject: Subject): string[] {
+  return portsFromOutside(subject)
+    .map(({ targetPort }) => String(targetPort ?? 0))
+    .filter((port) => !/^\d+$/.test(port));
+}
+
+function portsFromOutside({ props }: Subject): ServicePort[] {
   const spec = props.spec ?? {};
   const reaches = ["LoadBalancer", "NodePort"].includes(spec.type) || (spec.externalIPs ?? []).length > 0;
-  if (!reaches) return [];
-  return ((spec.ports ?? []) as ServicePort[]).flatMap(({ port, targetPort }) => [Number(port), Number(targetPort)]);
+  return reaches ? (spec.ports ?? []) : [];
 }
 
 /** Whether the Service's load balancer has private addresses only. */

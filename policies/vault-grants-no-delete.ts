@@ -6,9 +6,15 @@ const losing = [
   "s3:DeleteObjectVersion",
   "s3:DeleteBucket",
   "s3:PutBucketPolicy",
+  "s3:DeleteBucketPolicy",
+  "s3:PutBucketAcl",
+  "s3:PutBucketOwnershipControls",
+  "s3:PutBucketPublicAccessBlock",
   "s3:PutLifecycleConfiguration",
   "s3:PutBucketVersioning",
+  "s3:PutBucketObjectLockConfiguration",
   "s3:BypassGovernanceRetention",
+  "s3:ReplicateDelete",
 ];
 
 export const vaultGrantsNoDelete: ResourceRule = {

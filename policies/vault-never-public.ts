@@ -15,25 +15,27 @@ export const vaultNeverPublic: StackRule = {
     const blocks = ofType(subjects, "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock");
     let open: string | undefined;
     each(ofType(subjects, "aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2"), (bucket) => {
-      const block = blocks.find((each) => refersTo(each, "bucket", bucket));
-      if (!block)
+      const found = blocks.filter((each) => refersTo(each, "bucket", bucket));
+      if (found.length === 0)
         return tell(bucket, {
           field: "public access block",
           found: "none",
           expected: `a BucketPublicAccessBlock with ${flags.join(", ")}`,
         });
-      const off = flags.filter((flag) => block.props[flag] !== true);
+      // Of several the last one that is made counts, and nobody knows which that is.
+      const off = flags.filter((flag) => found.some((block) => block.props[flag] !== true));
       const mayBeOpen = open === undefined && typeChain(bucket).includes("quorate:aws:Vault") && !isClosed(bucket.name);
       if (off.length > 0 && off.every((flag) => policyFlags.includes(flag)) && mayBeOpen) {
         open = bucket.name;
         return;
       }
-      for (const flag of off)
-        tell(block, {
-          field: flag,
-          found: "false",
-          expected: open === undefined ? "true" : `true: the one public vault is ${open}`,
-        });
+      for (const block of found)
+        for (const flag of off.filter((flag) => block.props[flag] !== true))
+          tell(block, {
+            field: flag,
+            found: "false",
+            expected: open === undefined ? "true" : `true: the one public vault is ${open}`,
+          });
     });
   },
 };

@@ -407,7 +407,7 @@ export const cases: Record<string, Case> = {
       ingress(50_100, undefined),
       onNodes(50_001),
       service({ type: "ClusterIP", ports: [{ port: 50_100 }] }),
-      service({ type: "LoadBalancer", ports: [{ port: 50_001, targetPort: "peer" }] }, internal),
+      service({ type: "LoadBalancer", ports: [{ port: 50_001, targetPort: 50_001 }] }, internal),
     ],
   },
   "metrics-port-never-public": {
@@ -452,7 +452,7 @@ export const cases: Record<string, Case> = {
   },
   "api-server-closed": {
     refused: [cluster({ vpcConfig: { endpointPublicAccess: true } })],
-    says: ["it: vpcConfig.publicAccessCidrs | 0.0.0.0/0 | ranges narrower than /0"],
+    says: ["it: vpcConfig.publicAccessCidrs | 0.0.0.0/0 | ranges of /8 and narrower"],
     passes: [
       cluster({ vpcConfig: { endpointPublicAccess: false } }),
       cluster({ vpcConfig: { endpointPublicAccess: true, publicAccessCidrs: ["203.0.113.0/24"] } }),
