@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { parseDocument } from "yaml";
+import { readFile, stat } from "node:fs/promises";
+import { type Document, isScalar, parseDocument, type Scalar, visit, YAMLParseError } from "yaml";
 import { fileError } from "../contract/file-error.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { Source } from "../contract/parse.ts";
@@ -18,7 +18,7 @@ export async function readYamlFile({
   what,
   whenMissing,
 }: YamlFile): Promise<{ value: unknown; lineOf: NonNullable<Source["lineOf"]> }> {
-  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+  const text = await readRegular(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== "ENOENT") throw fileError(cause, path) ?? cause;
     throw new OperatorError(
       {
@@ -31,5 +31,44 @@ export async function readYamlFile({
       { cause },
     );
   });
-  return readYamlText(text, parseDocument, { path, code, what });
+  return readYamlText(text, parseAsEngine, { path, code, what });
+}
+
+/** Nobody writes into a pipe that lies there: reading it would wait for ever. */
+async function readRegular(path: string): Promise<string> {
+  if ((await stat(path)).isFIFO())
+    throw new OperatorError({
+      code: "FILE_UNUSABLE",
+      what: `${path} can not be used`,
+      found: "a pipe",
+      expected: "a file",
+      next: `move ${path} away`,
+    });
+  return await readFile(path, "utf8");
+}
+
+/** Parses, and refuses what the engine would read otherwise: by YAML 1.1, it merges `<<` and takes 010 for 8. */
+function parseAsEngine(text: string): Document.Parsed {
+  const document = parseDocument(text);
+  if (!/<<|\b0\d/.test(text)) return document;
+  const refuse = ({ range }: Scalar, message: string) => {
+    const start = range?.[0] ?? 0;
+    const error = new YAMLParseError([start, start], "UNEXPECTED_TOKEN", message);
+    error.linePos = [{ line: text.slice(0, start).split("\n").length, col: 1 }];
+    document.errors.push(error);
+  };
+  visit(document, {
+    Pair: (_, { key }) => {
+      if (isScalar(key) && key.value === "<<" && key.type === "PLAIN")
+        refuse(key, "a merge key, which YAML 1.2 does not have: write out what it stands for");
+    },
+    Scalar: (_, scalar) => {
+      if (typeof scalar.value === "number" && /^[-+]?0\d/.test(scalar.source ?? ""))
+        refuse(
+          scalar,
+          `${scalar.source}, which is ${scalar.value} to some readers and octal to others: quote it, or leave the zeros out`,
+        );
+    },
+  });
+  return document;
 }

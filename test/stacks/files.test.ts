@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -5,7 +6,7 @@ import { chartDigest } from "../../stacks/chart-digest.ts";
 import { listNetworks, readManifest } from "../../stacks/manifest-file.ts";
 import { settleParty } from "../../stacks/party-settings.ts";
 import { stacksDir } from "../../stacks/project.ts";
-import { parseStackConfig, readStackConfig } from "../../stacks/stack-file.ts";
+import { parseStackConfig, readStackConfig, readStackValues } from "../../stacks/stack-file.ts";
 import { hex, rawManifest, rawStackConfig, StacksDir } from "../support/network.ts";
 import { problemOf } from "../support/refusal.ts";
 
@@ -328,6 +329,36 @@ describe("a chart in a directory", () => {
     const { chart } = await settleParty(config, await readManifest(stacks.manifestPath), "Pulumi.party-1.yaml");
     expect(chart.ref).toMatch(/^oci:\/\/registry\.example\/kms-core@sha256:[0-9a-f]{64}$/);
   });
+});
+
+test.for([
+  [
+    "a merge key",
+    "shared: &shared\n  quorate:logs: { shipping: none }\nconfig:\n  <<: *shared\n",
+    "line 4: a merge key",
+  ],
+  ["a number that is octal to some", "config:\n  quorate:party: 010\n", "line 2: 010, which is 10"],
+] as const)("what the engine reads otherwise than we is refused: %s", async ([, text, found]) => {
+  await using stacks = await StacksDir.create();
+  const path = join(stacks.dir, "Pulumi.party-1.yaml");
+  await writeFile(path, text);
+  const problem = await problemOf(readStackConfig(path));
+  expect(problem).toMatchObject({ code: "STACK_UNREADABLE", found: expect.stringContaining(found) });
+});
+
+test("a date, a quoted number and a quoted `<<` are no riddle to anybody", async () => {
+  await using stacks = await StacksDir.create();
+  const path = join(stacks.dir, "Pulumi.party-1.yaml");
+  await writeFile(path, 'config:\n  quorate:a: 2026-03-04\n  quorate:b: "010"\n  quorate:c: { "<<": 0, d: 0.5 }\n');
+  const { values } = await readStackValues(path);
+  expect(values).toEqual({ a: "2026-03-04", b: "010", c: { "<<": 0, d: 0.5 } });
+});
+
+test("a pipe in the place of a stack file is refused, not waited for", async () => {
+  await using stacks = await StacksDir.create();
+  const path = join(stacks.dir, "Pulumi.party-9.yaml");
+  execFileSync("mkfifo", [path]);
+  expect(await problemOf(readStackConfig(path))).toMatchObject({ code: "FILE_UNUSABLE", found: "a pipe" });
 });
 
 test("the stacks directory is the named one, else the one beside the nearest Pulumi.yaml", () => {
