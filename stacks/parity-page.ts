@@ -12,7 +12,7 @@ const documents: Record<string, { title: string; page?: string }> = {
   manifest: { title: "manifest", page: "network-manifest.md" },
   output: { title: "outputs", page: "party-outputs.md" },
   card: { title: "card", page: "party-card.md" },
-  backup: { title: "backup account's stack file" },
+  backup: { title: "backup account's stack file", page: "backup-config.md" },
 };
 
 const Entries = z.record(z.string(), z.string());

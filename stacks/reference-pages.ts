@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { z } from "zod";
+import { BackupConfig } from "../contract/backup-config.ts";
 import { NetworkManifestShape } from "../contract/network-manifest.ts";
 import { PartyCard } from "../contract/party-card.ts";
 import { PartyOutputs } from "../contract/party-outputs.ts";
@@ -31,6 +32,13 @@ const pages: Record<string, Page> = {
     schema: StackConfig,
     source: "contract/stack-config.ts",
     example: "stacks/Pulumi.party-1.yaml",
+  },
+  "backup-config.md": {
+    title: "Stack configuration of a backup account",
+    intro: `What the account decides that holds one party's backups: \`Pulumi.<stack>.yaml\` with \`${projectName}:contract: backup/v1\`. Each key stands under \`config:\` and begins with \`${projectName}:\`, as in the example. Besides the constraints below: \`partyCluster\` or \`coreRole\` is there; \`replica.region\` is another than \`region\`. What is built from it: [backups](vaults-and-access.md#backups).`,
+    schema: BackupConfig,
+    source: "contract/backup-config.ts",
+    example: "docs/backup-config.example.yaml",
   },
   "network-manifest.md": {
     title: "Network manifest",
