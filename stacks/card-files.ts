@@ -73,7 +73,10 @@ export class CardFiles {
     if (pin === undefined) return undefined;
     const path = this.cardPath(partyId);
     const jws = await this.#pinned(path, pin);
-    return await openCard(jws, { ...this.expected(partyId, trust), source: path });
+    const card = await openCard(jws, { ...this.expected(partyId, trust), source: path });
+    if (card.card.sequence !== pin.sequence)
+      throw this.#notAsPinned(path, pin, `${card.digest}, sequence ${card.card.sequence}`);
+    return card;
   }
 
   /** Whose card it has to be, by what this party decided. */
@@ -138,10 +141,14 @@ export class CardFiles {
       if (text !== undefined && isText(text, pin)) return text.trim();
     }
     const found = await readIfThere(path);
-    throw new OperatorError({
+    throw this.#notAsPinned(path, pin, found === undefined ? "no such file" : textDigest(found.trim()));
+  }
+
+  #notAsPinned(path: string, pin: Pin, found: string): OperatorError {
+    return new OperatorError({
       code: "CARD_NOT_AS_PINNED",
       what: `${path} is not the card that was accepted`,
-      found: found === undefined ? "no such file" : textDigest(found.trim()),
+      found,
       expected: `${pin.digest}, sequence ${pin.sequence}, in ${this.pinsPath}`,
       next: `restore both files from your repository, or: npx quorate cards sync --network ${this.network}`,
       exitCode: exitCodes.refused,

@@ -111,6 +111,19 @@ test("a peer's public address is where its card says, unless the manifest names 
   );
 });
 
+test("a pin whose number is not its card's was written by hand: the program stops", async () => {
+  await using net = await network();
+  const pins = await net.files.readPins();
+  const sequence = pins.parties["2"]?.sequence ?? 0;
+  for (const other of [sequence + 1, sequence - 1]) {
+    const text = JSON.stringify(pins).replace(`"sequence":${sequence}`, `"sequence":${other}`);
+    await writeFile(net.files.pinsPath, text);
+    await expect(net.read()).rejects.toMatchObject({
+      problem: { code: "CARD_NOT_AS_PINNED", found: expect.stringContaining(`sequence ${sequence}`) },
+    });
+  }
+});
+
 test("the program reads the accepted card or stops: changed, exchanged, gone, or no longer trusted", async () => {
   await using net = await network();
   const path = net.files.cardPath(2);
