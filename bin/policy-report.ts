@@ -2,6 +2,7 @@ import { OperatorError } from "../contract/operator-error.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import type { Changes } from "../fleet/driver.ts";
 import type { PolicyFinding } from "../fleet/policy-violation.ts";
+import { renderTable, terminal } from "./terminal.ts";
 
 /** What the policies say of all parties, violations first. */
 export function policyFindings(changes: Changes[]): PolicyFinding[] {
@@ -16,24 +17,25 @@ export function isViolated(changes: Changes[]): boolean {
 }
 
 /**
- * A violation in four parts; an advice in one line for each rule, as 13 parties are mostly advised the same; and one line
- * for all that can not be told before an update.
+ * A violation in four parts; one advice for each rule, as 13 parties are mostly advised the same; and one
+ * entry for all that can not be told before an update. Wrapped where the terminal ends.
  */
-export function renderFindings(findings: PolicyFinding[]): string[] {
+export function renderFindings(findings: PolicyFinding[], columns = terminal.width): string[] {
   const of = (code: PolicyFinding["code"]) => findings.filter((finding) => finding.code === code);
   const byRule = (code: PolicyFinding["code"]) => Object.entries(Object.groupBy(of(code), ({ rule }) => rule));
   const unknown = byRule("POLICY_UNKNOWN").map(([rule, all = []]) => `${rule} (${all.length})`);
+  const wrapped = (code: PolicyFinding["code"], text: string) => renderTable([[code, text]], columns);
   return [
     ...of("POLICY_VIOLATED").map((finding) => violation(finding).render()),
-    ...byRule("POLICY_ADVICE").map(([rule, all = []]) => advice(rule, all)),
-    ...(unknown.length > 0 ? [`POLICY_UNKNOWN  told by \`up\`, not before: ${unknown.join(", ")}`] : []),
+    ...byRule("POLICY_ADVICE").map(([rule, all = []]) => wrapped("POLICY_ADVICE", advice(rule, all))),
+    ...(unknown.length > 0 ? [wrapped("POLICY_UNKNOWN", `told by \`up\`, not before: ${unknown.join(", ")}`)] : []),
   ];
 }
 
 function advice(rule: string, [first, ...others]: PolicyFinding[]): string {
   const parties = [...new Set([first, ...others].map((finding) => finding?.party))].join(", ");
   const more = others.length > 0 ? ` (and ${others.length} more)` : "";
-  return `POLICY_ADVICE  party ${parties}: ${rule}: ${first?.resource} ${first?.field}: ${first?.found}${more}`;
+  return `party ${parties}: ${rule}: ${first?.resource} ${first?.field}: ${first?.found}${more}`;
 }
 
 /** The same as items of a Markdown list. */

@@ -32,6 +32,15 @@ test("violations come first and in four parts, advice in one line for each rule,
   expect(markdownFindings(policyFindings(all))).toHaveLength(3);
 });
 
+test("advice is wrapped where the terminal ends, under itself", () => {
+  const said = changes(event(1, "said", "advisory", "may do whatever the account's IAM policies let it do"));
+  expect(renderFindings(policyFindings(said), 60).join("\n")).toMatchInlineSnapshot(`
+    "POLICY_ADVICE  party 1: said: key deletionWindowInDays: may
+                   do whatever the account's IAM policies let it
+                   do"
+  `);
+});
+
 test("what is only advised or not known refuses nothing", () => {
   expect(isViolated(changes(event(1, "said", "advisory"), event(1, "later", "advisory", "not known yet")))).toBe(false);
 });
