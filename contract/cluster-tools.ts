@@ -22,10 +22,10 @@ export const loadBalancerControllerChart: ArchivedChart = {
 };
 
 export const LoadBalancerController = z
-  .enum(["created", "absent"])
+  .enum(["created", "byHand", "absent"])
   .optional()
   .describe(
-    "The AWS load balancer controller, from its chart. Left out: created where `endpointService` is; nothing else needs it.",
+    "The AWS load balancer controller, from its chart; `byHand`: somebody else puts it into the cluster. Left out: created where `endpointService` is; nothing else needs it.",
   );
 
 export const PrometheusOperator = z

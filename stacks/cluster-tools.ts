@@ -50,7 +50,7 @@ function checkTools(config: StackConfig, source: string): void {
       code: "CLUSTER_LACKS",
       what: `${who}: nobody would make the load balancer of its endpoint service`,
       found: `quorate:cluster.create.loadBalancerController: absent in ${source}`,
-      expected: "created, as quorate:endpointService is",
+      expected: "created, as quorate:endpointService is; or byHand, where somebody else installs it",
       next: `remove quorate:cluster.create.loadBalancerController from ${source}`,
     });
   const isMade = "create" in config.cluster && config.cluster.create.prometheusOperator !== undefined;

@@ -5,6 +5,7 @@ import { PartyCluster } from "../components/aws/party-cluster.ts";
 import { Party } from "../components/zama-kms/party.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { clusterNameOf } from "../contract/stack-config.ts";
+import { balancerWait } from "./balancer-wait.ts";
 import { createClusterTools, settleClusterTools } from "./cluster-tools.ts";
 import { readBackupSettings, readPartySettings } from "./config.ts";
 import { checkExistingCluster } from "./existing-cluster.ts";
@@ -65,7 +66,12 @@ async function build(settings: PartySettings) {
   const monitoringKinds = createClusterTools(name, config, cluster, tools, inCluster);
   const { outputs } = new Party(
     name,
-    { ...settings, allocator, cluster, monitoringKinds, checkSecrets: secretCheck(access, settings) },
+    {
+      ...settings,
+      ...{ allocator, cluster, monitoringKinds },
+      checkSecrets: secretCheck(access, settings),
+      awaitBalancer: balancerWait({ profile: config.awsProfile, region: config.region }),
+    },
     { providers: [awsProvider, kubernetesProvider] },
   );
   return outputs;

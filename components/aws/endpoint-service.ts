@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { checkArgs } from "../check-args.ts";
+import { hooksOf } from "../hooks.ts";
 import { accountRootArn } from "./arn.ts";
 
 export interface EndpointServiceArgs {
@@ -9,15 +10,15 @@ export interface EndpointServiceArgs {
   loadBalancerTags: pulumi.Input<Record<string, string>>;
   /** Who may connect: the other parties' accounts, and the regions they connect from. Nobody, if there are none. */
   peers: readonly { accountId: string; region: string }[];
+  /** Waits until the load balancer is up, for AWS refuses the service before. @default nothing waits */
+  before?: pulumi.ResourceHookFunction | undefined;
 }
 
 /**
  * The PrivateLink endpoint service by which the peers reach this party's core. Creates: VPC endpoint service with its
  * allowed principals.
  *
- * Whoever is not among the peers is told that there is no such service. A service costs nothing by itself. AWS refuses
- * it while its load balancer comes up, for two or three minutes, and neither a lookup nor a hook of the engine can
- * wait for that: the next `up` then finishes.
+ * Whoever is not among the peers is told that there is no such service. A service costs nothing by itself.
  */
 export class EndpointService extends pulumi.ComponentResource {
   /** What the peers need to know. */
@@ -70,6 +71,6 @@ function createService(
       supportedRegions: regions,
       tags: { Name: name },
     },
-    { parent },
+    { parent, hooks: hooksOf(args.before) },
   );
 }

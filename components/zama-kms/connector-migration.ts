@@ -2,8 +2,8 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { registrySecret } from "../../contract/core-guards.ts";
 import type { ToolImage } from "../../contract/tool-image.ts";
+import { hooksOf } from "../hooks.ts";
 import { type ConnectorDatabaseAddress, databaseEnv, databaseUrl } from "./connector-values.ts";
-import { hooksOf } from "./release-hooks.ts";
 
 const migrationName = "kms-connector-db-migration";
 

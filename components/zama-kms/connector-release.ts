@@ -2,11 +2,11 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ConnectorAgreement } from "../../contract/optional-releases.ts";
 import { checkArgs } from "../check-args.ts";
+import { hooksOf } from "../hooks.ts";
 import { type ChartToInstall, unpinned } from "../pinned-chart.ts";
 import { connectorChartProblems } from "./connector-charts.ts";
 import { ConnectorMigration } from "./connector-migration.ts";
 import { type ConnectorSettings, connectorName, connectorValues } from "./connector-values.ts";
-import { hooksOf } from "./release-hooks.ts";
 
 export interface ConnectorReleaseArgs extends ConnectorSettings {
   namespace: pulumi.Input<string>;

@@ -3,9 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import type { NetworkManifest } from "../../contract/network-manifest.ts";
 import type { ToolImage } from "../../contract/tool-image.ts";
 import { checkArgs } from "../check-args.ts";
+import { hooksOf } from "../hooks.ts";
 import { type ChartToInstall, unpinned } from "../pinned-chart.ts";
 import { chartImage, coreName } from "./core-values.ts";
-import { hooksOf } from "./release-hooks.ts";
 
 /** Name of the Helm release, and of its pods' label `app`. */
 const coreClientName = "kms-core-client";

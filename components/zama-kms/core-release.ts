@@ -3,11 +3,11 @@ import * as pulumi from "@pulumi/pulumi";
 import type { NetworkManifest } from "../../contract/network-manifest.ts";
 import { partyHost } from "../../contract/network-manifest.ts";
 import { checkArgs } from "../check-args.ts";
+import { hooksOf } from "../hooks.ts";
 import { type ChartToInstall, unpinned } from "../pinned-chart.ts";
 import { chartProblems, chartVersion } from "./chart-versions.ts";
 import { startsAtOnce } from "./core-start.ts";
 import { type CoreSettings, coreName, coreValues, hostStem } from "./core-values.ts";
-import { hooksOf } from "./release-hooks.ts";
 
 export interface CoreReleaseArgs extends CoreSettings {
   namespace: pulumi.Input<string>;

@@ -2,9 +2,9 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { GatewayNodeAgreement } from "../../contract/optional-releases.ts";
 import { checkArgs } from "../check-args.ts";
+import { hooksOf } from "../hooks.ts";
 import { type ChartToInstall, unpinned } from "../pinned-chart.ts";
 import { type GatewayNodeSettings, gatewayNodeName, gatewayNodeValues } from "./gateway-node-values.ts";
-import { hooksOf } from "./release-hooks.ts";
 
 export interface GatewayNodeReleaseArgs extends GatewayNodeSettings {
   namespace: pulumi.Input<string>;

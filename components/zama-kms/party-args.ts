@@ -27,6 +27,8 @@ export interface PartyArgs {
   charts?: { connector?: ChartToInstall; gatewayNode?: ChartToInstall };
   /** What looks, before a release is made or changed, whether the Secrets are there that it reads. @default nothing */
   checkSecrets?: (of: SecretReader) => ResourceHookFunction | undefined;
+  /** What waits, before an endpoint service is made, until its load balancer is up. @default nothing */
+  awaitBalancer?: ResourceHookFunction;
   allocator: AllocatorSize;
   /** Of everything in AWS, and of the machines that node groups make. */
   tags: Readonly<Record<string, string>>;

@@ -143,7 +143,7 @@ function createEndpointService(parent: pulumi.Resource, name: string, args: Part
   );
   return new EndpointService(
     `${name}-endpoint`,
-    { region: config.region, loadBalancerTags: balancer.tags, peers: peersOf(args) },
+    { region: config.region, loadBalancerTags: balancer.tags, peers: peersOf(args), before: args.awaitBalancer },
     { parent },
   );
 }

@@ -2,6 +2,8 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import type { AwsAnswer, CloudContext } from "./aws-call.ts";
+import { balancerOf, settleBalancer, WantedBalancer } from "./load-balancers.ts";
+import { offersService } from "./providers/aws/endpoint-service.ts";
 import { publicWays } from "./public-ways.ts";
 import type { AccountStore } from "./store.ts";
 
@@ -33,6 +35,7 @@ export type DevnetEndpoint = z.infer<typeof DevnetEndpoint>;
  * Endpoints for the devnet itself, behind the bearer token of the config:
  * `GET /devnet/health`, `GET /devnet/accounts`, `GET /devnet/accounts/<id>/resources`, `GET /devnet/accounts/<id>/vpc-endpoints`,
  * `GET /devnet/accounts/<id>/public-ways`,
+ * `PUT /devnet/accounts/<id>/load-balancers` with what a controller asks for, `DELETE /devnet/accounts/<id>/load-balancers/<namespace>%2F<service>`,
  * `PUT /devnet/accounts/<id>/vpc-endpoints/<endpoint id>/state` with `{ "state": "rejected" }`.
  */
 export async function answerControl(
@@ -62,6 +65,10 @@ export async function answerControl(
       return json(200, { endpoints: account.list(endpointType).map(({ id }) => render(account, id, cloud)) });
     case "GET accounts/<id>/public-ways":
       return json(200, publicWays(account));
+    case "PUT accounts/<id>/load-balancers":
+      return await putBalancer(account, body, cloud);
+    case "DELETE accounts/<id>/load-balancers/<id>":
+      return await deleteBalancer(account, id ?? "");
     case "PUT accounts/<id>/vpc-endpoints/<id>/state":
       return putEndpointState(account, id ?? "", body, cloud);
     default:
@@ -87,6 +94,27 @@ async function putEndpointState(
   return json(200, render(account, id, cloud));
 }
 
+async function putBalancer(account: AccountStore, body: Buffer, cloud: CloudContext): Promise<AwsAnswer> {
+  const owner = cloud.config.accounts.find(({ accountId }) => accountId === account.accountId);
+  const wanted = WantedBalancer.safeParse(JSON.parse(body.toString("utf8")));
+  if (owner === undefined || !wanted.success) return json(400, { error: wanted.error?.message ?? "no such account" });
+  const { id, props } = await settleBalancer(account, owner, wanted.data, cloud.now().getTime());
+  return json(200, { arn: id, dnsName: props.dnsName });
+}
+
+async function deleteBalancer(account: AccountStore, service: string): Promise<AwsAnswer> {
+  const balancer = balancerOf(account, service);
+  if (balancer !== undefined) await account.delete(balancer.type, balancer.id);
+  return json(200, { deleted: balancer?.id ?? null });
+}
+
+/** Party that offers a service: one that the devnet was told of, or one that a stack has made. */
+function offeredBy(serviceName: string, { config, store }: CloudContext): number | null {
+  const made = () =>
+    config.accounts.find(({ accountId }) => offersService(store.account(accountId), serviceName))?.partyId;
+  return config.endpointServices[serviceName] ?? made() ?? null;
+}
+
 function render(account: AccountStore, id: string, cloud: CloudContext): DevnetEndpoint {
   const props = account.get(endpointType, id)?.props ?? {};
   const [entry] = (props.dnsEntries ?? []) as { dnsName?: string }[];
@@ -95,7 +123,7 @@ function render(account: AccountStore, id: string, cloud: CloudContext): DevnetE
     id,
     dnsName: entry?.dnsName ?? null,
     serviceName,
-    partyId: (serviceName !== null && cloud.config.endpointServices[serviceName]) || null,
+    partyId: serviceName === null ? null : offeredBy(serviceName, cloud),
     state: EndpointState.catch("available").parse(props.state),
   };
 }

@@ -7,6 +7,7 @@ import { answerControl } from "./control.ts";
 import type { Principal } from "./policy.ts";
 import { ec2 } from "./services/ec2.ts";
 import { eks } from "./services/eks.ts";
+import { elasticLoadBalancing } from "./services/elastic-load-balancing.ts";
 import { iam } from "./services/iam.ts";
 import { kms } from "./services/kms.ts";
 import { s3 } from "./services/s3.ts";
@@ -15,7 +16,10 @@ import { verifySignature } from "./signature.ts";
 import { reviewToken } from "./token-review.ts";
 
 /** By service name of the signature's credential scope. */
-const services: Record<string, AwsService> = { sts, s3, kms, ec2, eks, iam };
+const services: Record<string, AwsService> = {
+  ...{ sts, s3, kms, ec2, eks, iam },
+  elasticloadbalancing: elasticLoadBalancing,
+};
 
 const bodyLimitBytes = 64 * 1024 * 1024;
 

@@ -26,6 +26,7 @@ import { Exchange } from "./exchange.ts";
 import { Keeper } from "./keeper.ts";
 import { followKeyJobs, keyJobLabel } from "./key-job.ts";
 import type { NodeObject } from "./kubeip-agent.ts";
+import { followLoadBalancers } from "./load-balancers.ts";
 import { PartyCore } from "./party-core.ts";
 import { followCorePods, followProberFiles } from "./party-watch.ts";
 import { identityOf, type ProcessIdentity } from "./processes.ts";
@@ -227,6 +228,7 @@ export class Devnetd {
     const core = new PartyCore(options);
     this.#cores.set(plane.party, core);
     followCorePods(client, core, this.#watches.signal);
+    followLoadBalancers({ config: this.#config, party, client, log }, this.#watches.signal);
     this.#publicNetwork.follow(party, client, this.#watches.signal);
     // Where certificates are copied while the cores start, the first start makes the keys: one process fewer for each party.
     if (this.#config.exchange === false) followKeyJobs(options, this.#watches.signal);

@@ -1,9 +1,12 @@
 import * as aws from "@pulumi/aws";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { EndpointService, type EndpointServiceArgs, internalOnly } from "../../components/aws/endpoint-service.ts";
 import { PeerEndpoints } from "../../components/aws/peer-endpoints.ts";
 import { PeerLoadBalancer, type PeerLoadBalancerArgs } from "../../components/kubernetes/peer-load-balancer.ts";
 import type { CloudAccount } from "../../devnet/cloud/config.ts";
+import { settleBalancer } from "../../devnet/cloud/load-balancers.ts";
+import { balancerWait } from "../../stacks/balancer-wait.ts";
+import { overHttp } from "../cloud/support/over-http.ts";
 import { testAccount, testCloud } from "../cloud/support/providers-stack.ts";
 import { onMockStack, settled } from "../support/mocks.ts";
 
@@ -115,32 +118,24 @@ describe("an endpoint service", () => {
   });
 });
 
-/** Stands for what the load balancer controller in a party's cluster makes. */
-const balancerOf = ({ accountId, vpc }: CloudAccount, state: string) => {
-  const arn = `arn:aws:elasticloadbalancing:eu-west-1:${accountId}:loadbalancer/net/k8s-kms/0123456789abcdef`;
-  const tags = { "service.k8s.aws/stack": "kms-decentralized/mpc-node-1-peers" };
-  const props = { arn, name: "k8s-kms", internal: true, loadBalancerType: "network", state, tags };
-  return {
-    type: "aws:lb/loadBalancer:LoadBalancer",
-    id: arn,
-    props: { ...props, subnets: vpc.subnets.map(({ id }) => id), vpcId: vpc.vpcId },
-  };
-};
+/** What the load balancer controller in a party's cluster asks for. */
+const wanted = { service: "kms-decentralized/mpc-node-1-peers", clusterName: "kms", tags: {} };
 
 test("a peer connects to what a party offers, once its load balancer is up, and a stranger is told there is none", async () => {
   const [first, second, stranger] = [testAccount(1), testAccount(2), testAccount(3)] as const;
   await using cloud = await testCloud({ accounts: [first, second, stranger] });
   const providerOf = ({ profile }: CloudAccount) => new aws.Provider("party", { profile, region: "eu-west-1" });
   const store = cloud.store.account(first.accountId);
-  const { tags } = balancerOf(first, "").props;
+  const tags = { "service.k8s.aws/stack": wanted.service };
   const offering = await cloud.stack("offering", async () => {
     const admitted = [{ accountId: second.accountId, region: "eu-west-1" }];
     const args = { region: "eu-west-1", loadBalancerTags: tags, peers: admitted };
     return { serviceName: new EndpointService("s", args, { provider: providerOf(first) }).serviceName };
   });
-  await store.put(balancerOf(first, "provisioning"));
+  const minutesAhead = Date.now() + 180_000;
+  const balancer = await settleBalancer(store, first, wanted, minutesAhead);
   await expect(offering.up()).rejects.toThrow(/not in the active state/);
-  await store.put(balancerOf(first, "active"));
+  await store.put({ ...balancer, props: { ...balancer.props, activeAt: 0 } });
   const { outputs } = await offering.up();
   const serviceName = String(outputs.serviceName?.value);
   expect(serviceName).toMatch(/^com\.amazonaws\.vpce\.eu-west-1\.vpce-svc-[0-9a-f]{17}$/);
@@ -177,3 +172,27 @@ test("a peer connects to what a party offers, once its load balancer is up, and 
   // Nobody is cut off by mistake: AWS keeps a service that has connections.
   await expect(offering.destroy()).rejects.toThrow(/ExistingVpcEndpointConnections/);
 }, 180_000);
+
+test("an endpoint service waits until AWS takes its load balancer for active", async () => {
+  const account = testAccount(1);
+  const { profile, region } = account;
+  await using cloud = await testCloud({ accounts: [account] });
+  const http = await overHttp(cloud);
+  try {
+    const store = cloud.store.account(account.accountId);
+    const { id, type, props } = await settleBalancer(store, account, wanted, Date.now());
+    const args = { region, loadBalancerTags: { "service.k8s.aws/stack": wanted.service }, peers: [] };
+    const stack = await cloud.stack("waiting", async () => {
+      const provider = new aws.Provider("party", { profile, region });
+      const before = balancerWait({ profile, region });
+      return { serviceName: new EndpointService("s", { ...args, before }, { provider }).serviceName };
+    });
+    const activeAt = Date.now() + 4_000;
+    await store.put({ type, id, props: { ...props, activeAt } });
+    await stack.up();
+    expect(Date.now()).toBeGreaterThan(activeAt);
+  } finally {
+    vi.unstubAllEnvs();
+    await http.close();
+  }
+});

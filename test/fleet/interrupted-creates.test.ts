@@ -3,8 +3,6 @@ import { join } from "node:path";
 import * as aws from "@pulumi/aws";
 import * as random from "@pulumi/random";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { Credentials } from "../../devnet/cloud/credentials.ts";
-import { serveHttp } from "../../devnet/cloud/http.ts";
 import type { StackState, StateResource } from "../../fleet/checkpoint.ts";
 import { findCreated, type Place } from "../../fleet/created-resource.ts";
 import {
@@ -15,32 +13,18 @@ import {
   type StateExport,
 } from "../../fleet/interrupted-creates.ts";
 import { stateDesk } from "../../fleet/state-desk.ts";
-import { cloudConfig } from "../cloud/support/cloud.ts";
+import { overHttp } from "../cloud/support/over-http.ts";
 import { type TestCloud, testAccount, testCloud } from "../cloud/support/providers-stack.ts";
 
 const tags = { network: "TEST", party: "1", "managed-by": "quorate" };
 const { accountId, profile, region, vpc } = testAccount(1);
 const place: Place = { accountId, profile, region, tags };
 let cloud: TestCloud;
-let http: Awaited<ReturnType<typeof serveHttp>>;
+let http: Awaited<ReturnType<typeof overHttp>>;
 
 beforeAll(async () => {
   cloud = await testCloud();
-  const config = cloudConfig(cloud.dir, { accounts: cloud.accounts });
-  const now = () => new Date();
-  const credentials = new Credentials(cloud.dir, config.accounts, now);
-  const context = { store: cloud.store, config, credentials, now, isReady: () => true };
-  http = await serveHttp(context, { host: "127.0.0.1", port: 0 });
-  const { accessKeyId, secretAccessKey } = testAccount(1);
-  const file = join(cloud.dir, "credentials");
-  writeFileSync(
-    file,
-    `[${profile}]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`,
-    { mode: 0o600 },
-  );
-  vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", file);
-  vi.stubEnv("AWS_CONFIG_FILE", join(cloud.dir, "none"));
-  vi.stubEnv("AWS_ENDPOINT_URL", `http://127.0.0.1:${http.port}`);
+  http = await overHttp(cloud);
 });
 afterAll(async () => {
   vi.unstubAllEnvs();

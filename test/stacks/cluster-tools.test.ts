@@ -121,6 +121,10 @@ test("nothing is put into a cluster that exists", async () => {
   expect(stack.resources.map(({ name }) => name)).toEqual(["eks"]);
 });
 
+test("a controller that somebody else installs is neither fetched nor made", async () => {
+  expect(await tools({ endpointService: "created" }, { loadBalancerController: "byHand" })).toEqual(none);
+});
+
 test("half of what is needed is refused", async () => {
   await expect(tools({ endpointService: "created" }, { loadBalancerController: "absent" })).rejects.toMatchObject({
     problem: {

@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import { expect, test } from "vitest";
-import { hooksOf } from "../../components/zama-kms/release-hooks.ts";
+import { hooksOf } from "../../components/hooks.ts";
 import { testAccount, testCloud } from "../cloud/support/providers-stack.ts";
 
 test("what looks before a release stops the engine with its own words, makes nothing, and is not asked in a preview", async () => {

@@ -18,10 +18,10 @@ export async function createRehearsalFolder(folder: string): Promise<string> {
   const stackFile = parse(
     await readFile(fileURLToPath(new URL("../../stacks/Pulumi.party-1.yaml", import.meta.url)), "utf8"),
   );
-  const { endpointService: _made, ...party } = await mainnetParty();
   const config = {
-    ...party,
-    cluster: stackFile.config["quorate:cluster"],
+    ...(await mainnetParty()),
+    // A devnet does what the controller does, and its chart is not here.
+    cluster: { create: { ...stackFile.config["quorate:cluster"].create, loadBalancerController: "byHand" } },
     monitoring: { prometheusOperator: "absent" },
     secrets: { byHand: ["registry-credentials"] },
     pauser: { createNamespace: true },

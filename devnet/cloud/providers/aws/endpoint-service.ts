@@ -1,10 +1,10 @@
+import { balancerState, loadBalancerType } from "../../load-balancers.ts";
+import type { AccountStore } from "../../store.ts";
 import type { Properties } from "../property-values.ts";
 import { type AwsCaller, type AwsResource, awsError, hexId, list, text } from "./aws-resource.ts";
 
 const serviceType = "aws:ec2/vpcEndpointService:VpcEndpointService";
 const endpointType = "aws:ec2/vpcEndpoint:VpcEndpoint";
-/** What the load balancer controller of a cluster makes; Pulumi only looks it up. */
-export const loadBalancerType = "aws:lb/loadBalancer:LoadBalancer";
 
 /** Last part of an endpoint service's name: its id. */
 export const serviceLabel = (serviceName: string): string => serviceName.split(".").at(-1) ?? "";
@@ -66,7 +66,7 @@ function zonesOf(caller: AwsCaller, operation: string, inputs: Properties): stri
   const subnets = arns.flatMap((arn) => {
     const found = caller.store.get(loadBalancerType, arn);
     if (!found) throw refused("InvalidLoadBalancerArn.NotFound", `The load balancer '${arn}' does not exist`);
-    if (found.props.state === "provisioning")
+    if (balancerState(found, Date.now()) !== "active")
       throw refused("InvalidParameter", `The load balancer ${arn} is not in the active state`);
     return list<string>(found.props.subnets);
   });
@@ -108,5 +108,9 @@ export function openEndpointService(caller: AwsCaller, serviceName: string, serv
   }
   throw missing();
 }
+
+/** Whether an account has made this service. */
+export const offersService = (account: AccountStore, serviceName: string): boolean =>
+  account.list(serviceType).some(({ props }) => props.serviceName === serviceName);
 
 export const endpointServiceResources: { readonly [type: string]: AwsResource } = { [serviceType]: endpointService };

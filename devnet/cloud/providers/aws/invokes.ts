@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { operatorArn } from "../../credentials.ts";
+import { loadBalancerType } from "../../load-balancers.ts";
 import type { Properties } from "../property-values.ts";
 import { type AwsCaller, awsError, list, record, text } from "./aws-resource.ts";
 import { getElasticIp } from "./elastic-ip.ts";
-import { loadBalancerType } from "./endpoint-service.ts";
 import { instanceType } from "./instance-types.ts";
 import { renderPolicyDocument } from "./policy-document.ts";
 

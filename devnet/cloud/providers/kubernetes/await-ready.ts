@@ -63,10 +63,27 @@ const checks: { readonly [kind: string]: Check } = {
   },
 };
 
-/** `pulumi.com/waitFor: condition=Ready`: until the operator of a custom resource says so. */
-function awaitedCondition({ metadata }: KubeObject): Check | undefined {
-  const type = metadata.annotations?.["pulumi.com/waitFor"]?.replace(/^condition=/, "");
-  if (type === undefined) return undefined;
+/** `pulumi.com/waitFor`: until the controller of the object says so, by a condition or by any field. */
+function awaitedBy({ metadata }: KubeObject): Check | undefined {
+  const annotation = metadata.annotations?.["pulumi.com/waitFor"];
+  if (annotation === undefined) return undefined;
+  const [, condition] = /^condition=(\w+)$/.exec(annotation) ?? [];
+  if (condition !== undefined) return awaitedCondition(condition);
+  const [, path] = /^jsonpath=\{((?:\.\w+(?:\[\d+\])?)+)\}$/.exec(annotation) ?? [];
+  if (path !== undefined) return awaitedField(path);
+  throw new Error(`the simulated provider does not know pulumi.com/waitFor: ${annotation}`);
+}
+
+/** `.status.loadBalancer.ingress[0].hostname`: any value will do. */
+function awaitedField(path: string): Check {
+  const steps = path.match(/\w+/g) ?? [];
+  return (object) => {
+    const value = steps.reduce<unknown>((at, step) => (at as Record<string, unknown> | undefined)?.[step], object);
+    return value === undefined || value === null ? [`${path} is not set`] : [];
+  };
+}
+
+function awaitedCondition(type: string): Check {
   return ({ status }) => {
     const found = ((status?.conditions as Condition[] | undefined) ?? []).find((condition) => condition.type === type);
     if (found?.status === "True") return [];
@@ -83,7 +100,7 @@ export async function awaitReady(
   object: KubeObject,
   options: { timeoutSeconds: number; signal: AbortSignal },
 ): Promise<{ object: KubeObject; problems: string[] }> {
-  const check = awaitedCondition(object) ?? checks[kind.kind];
+  const check = awaitedBy(object) ?? checks[kind.kind];
   if (!check || isTrue(object, "pulumi.com/skipAwait")) return { object, problems: [] };
   const ofAnnotation = Number(object.metadata.annotations?.["pulumi.com/timeoutSeconds"] ?? 0);
   const seconds = options.timeoutSeconds || ofAnnotation;
