@@ -24,11 +24,11 @@ export function renderFindings(findings: PolicyFinding[], columns = terminal.wid
   const of = (code: PolicyFinding["code"]) => findings.filter((finding) => finding.code === code);
   const byRule = (code: PolicyFinding["code"]) => Object.entries(Object.groupBy(of(code), ({ rule }) => rule));
   const unknown = byRule("POLICY_UNKNOWN").map(([rule, all = []]) => `${rule} (${all.length})`);
-  const wrapped = (code: PolicyFinding["code"], text: string) => renderTable([[code, text]], columns);
+  const wrapped = (text: string) => renderTable([text.split(/ {2}(.*)/s).slice(0, 2)], columns);
   return [
     ...of("POLICY_VIOLATED").map((finding) => violation(finding).render()),
-    ...byRule("POLICY_ADVICE").map(([rule, all = []]) => wrapped("POLICY_ADVICE", advice(rule, all))),
-    ...(unknown.length > 0 ? [wrapped("POLICY_UNKNOWN", `told by \`up\`, not before: ${unknown.join(", ")}`)] : []),
+    ...byRule("POLICY_ADVICE").map(([rule, all = []]) => wrapped(`POLICY_ADVICE  ${advice(rule, all)}`)),
+    ...(unknown.length > 0 ? [wrapped(`POLICY_UNKNOWN  told by \`up\`, not before: ${unknown.join(", ")}`)] : []),
   ];
 }
 

@@ -77,7 +77,7 @@ describe("a manifest", () => {
   test("that is not there", async () => {
     await rm(manifest);
     expect(await refused("NETWORK_UNKNOWN", ["preview", "--party", "1", "--network", "devnet"])).toContain(manifest);
-    expect(await refused("MANIFEST_MISSING", ["devnet", "up"])).toContain(manifest);
+    expect(await refused("MANIFEST_MISSING", ["devnet", "up", "--network", "devnet"])).toContain(manifest);
   });
 
   test("one of several, and none is named", async () => {

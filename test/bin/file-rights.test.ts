@@ -20,11 +20,9 @@ afterEach(async () => {
 const refused = async (args: string[]) => await operator.refused("FILE_UNUSABLE", args);
 // A network that needs no devnet, so that its commands come as far as writing.
 const preview = ["preview", "--party", "1", "--network", "testnet"];
-const writers = [["use", "devnet"], preview, ["validate", "--network", "testnet"], ["devnet", "up"]];
-const readers = [
-  ["preview", "--party", "1", "--network", "devnet"],
-  ["devnet", "up"],
-];
+const devnetUp = ["devnet", "up", "--network", "devnet"];
+const writers = [["use", "devnet"], preview, ["validate", "--network", "testnet"], devnetUp];
+const readers = [["preview", "--party", "1", "--network", "devnet"], devnetUp];
 
 async function addTestnet(): Promise<void> {
   const stacks = join(operator.folder, "stacks");
@@ -66,7 +64,7 @@ describe("a .quorate", () => {
     await allRefused(readers, `move ${quorate} away`);
     await rm(quorate);
     await symlink(join(operator.folder, "nowhere"), quorate);
-    await allRefused([preview, ["devnet", "up"]], quorate);
+    await allRefused([preview, devnetUp], quorate);
     await rm(quorate);
     await symlink(".quorate", quorate);
     await allRefused([["use", "devnet"]], `remove ${quorate}`);

@@ -25,7 +25,7 @@ function declaredCodes(file: string, text: string): string[] {
   const visit = (node: ts.Node) => {
     if (ts.isObjectLiteralExpression(node)) codes.push(...codesOf(node));
     const start = ts.isStringLiteralLike(node) ? node.text : ts.isTemplateExpression(node) ? node.head.text : "";
-    const printed = /^([A-Z]+(?:_[A-Z]+)*) {2}\S/.exec(start)?.[1];
+    const printed = /^([A-Z]+(?:_[A-Z]+)*) {2}(?:\S|$)/.exec(start)?.[1];
     if (printed !== undefined && file.startsWith("bin/")) codes.push(printed);
     ts.forEachChild(node, visit);
   };
