@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fileError } from "../contract/file-error.ts";
@@ -62,11 +62,27 @@ export function lacksCheckpoint(stackName: string): boolean {
   return file !== undefined && !existsSync(file) && !existsSync(`${file}.gz`);
 }
 
+/** Names of all stacks that have a checkpoint; undefined where only the engine can tell. */
+export async function checkpointNames(): Promise<string[] | undefined> {
+  const folder = checkpointFolder();
+  if (folder === undefined) return undefined;
+  const files = await readdir(folder).catch((failure: NodeJS.ErrnoException) => {
+    if (failure.code === "ENOENT") return [];
+    throw fileError(failure, folder) ?? failure;
+  });
+  return [...new Set(files.flatMap((name) => /^(.+)\.json(?:\.gz)?$/.exec(name)?.[1] ?? []))];
+}
+
 function checkpointFile(stackName: string): string | undefined {
+  const folder = checkpointFolder();
+  return folder === undefined ? undefined : join(folder, `${stackName}.json`);
+}
+
+function checkpointFolder(): string | undefined {
   const backend = process.env.PULUMI_BACKEND_URL;
   if (!backend?.startsWith("file://")) return undefined;
   const folder = backend.startsWith("file:///")
     ? fileURLToPath(backend)
     : backend.slice("file://".length).split("?")[0];
-  return folder === undefined ? undefined : join(folder, ".pulumi", "stacks", projectName, `${stackName}.json`);
+  return folder === undefined ? undefined : join(folder, ".pulumi", "stacks", projectName);
 }

@@ -11,6 +11,7 @@ import { engineStop, interrupted } from "./interruption.ts";
 import type { PartyStack } from "./party-stacks.ts";
 import { type PolicyFinding, type PolicySource, policyFinding } from "./policy-violation.ts";
 import { breakLock, lockState, locksNamedIn, type StackLock } from "./stack-lock.ts";
+import { refuseTwin } from "./stack-twins.ts";
 import { stateDesk } from "./state-desk.ts";
 
 /** What an operator may want to see while the engine works. */
@@ -135,6 +136,7 @@ export class Fleet {
         }
       };
       const create = async () => {
+        await refuseTwin(stack, party);
         await stack.workspace.createStack(party.stackName);
         await file.takeOver();
       };

@@ -31,10 +31,34 @@ function lastWords(message: string): string {
   return /^\s*error: ([\s\S]+?)(?=\n\s*err\?: |$(?![\s\S]))/m.exec(message)?.[1] ?? message;
 }
 
+/** The engine's way of saying that a change would take a protected resource away; its own advice is to take the protection away. */
+const protection =
+  /resource "?(urn:pulumi:[^"\s]+)"?[^\n]*\s(?:[^\n]*marked for protection|cannot be deleted\s+because it is protected)/g;
+
+/** What can not be brought back is never deleted or replaced by a slip in a stack file. */
+function protectedError(said: string, party: PartyStack, cause: unknown): OperatorError | undefined {
+  const names = [...said.matchAll(protection)].map(([, urn = ""]) => urn.split("::").slice(-2).join(" "));
+  if (names.length === 0) return undefined;
+  const file = basename(party.configPath);
+  return new OperatorError(
+    {
+      code: "RESOURCE_PROTECTED",
+      what: `party ${party.partyId}: the change would delete or replace what can not be brought back`,
+      found: [...new Set(names)].join("\n"),
+      expected: "a change that leaves it where it is, under its name",
+      next: `take back what changed in ${file}: npx quorate preview --party ${party.partyId} shows it`,
+      exitCode: exitCodes.refused,
+    },
+    { cause },
+  );
+}
+
 /** A preview or an update that the engine ended, in its own words. */
 export function engineError(operation: string, party: PartyStack, errors: string[], cause: unknown): OperatorError {
   const own = errors.map((text) => text.replace(/^Running program '.*' failed with an unhandled exception:\n/, ""));
   const said = own.length > 0 ? own.join("\n") : lastWords(cause instanceof Error ? cause.message : String(cause));
+  const refused = protectedError(said, party, cause);
+  if (refused !== undefined) return refused;
   const known = advice.find(([words]) => words.test(said))?.[1];
   return new OperatorError(
     {

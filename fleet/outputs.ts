@@ -9,13 +9,23 @@ import { inWaves } from "./waves.ts";
 
 /** The outputs of one party's stack, checked against the contract. */
 export async function readOutputs(workDir: string, party: PartyStack): Promise<PartyOutputs> {
-  const raw = (await outputsFromFile(party)) ?? (await outputsFromEngine(workDir, party));
+  const raw = await rawOutputs(workDir, party);
   if (raw === undefined || Object.keys(raw).length === 0) throw outputsMissing([party]);
   return parse(PartyOutputs, raw, {
     code: "OUTPUTS_INVALID",
     what: `outputs of stack ${party.stackName} (party ${party.partyId}) do not fit the contract party/v1`,
     next: `npx quorate up --party ${party.partyId}`,
   });
+}
+
+/** The outputs of a stack, whatever they are; undefined where there are none. */
+export async function rawOutputs(
+  workDir: string,
+  stack: Pick<PartyStack, "partyId" | "stackName">,
+): Promise<Record<string, unknown> | undefined> {
+  const state = await readCheckpoint(stack.stackName);
+  if (state === undefined) return await outputsFromEngine(workDir, stack);
+  return state.resources?.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs;
 }
 
 /** The outputs of several parties' stacks, and the parties whose stacks have none. */
@@ -56,12 +66,10 @@ export function outputsMissing(parties: readonly PartyStack[], all = false): Ope
   });
 }
 
-async function outputsFromFile(party: PartyStack): Promise<Record<string, unknown> | undefined> {
-  const state = await readCheckpoint(party.stackName);
-  return state?.resources?.find((resource) => resource.type === "pulumi:pulumi:Stack")?.outputs;
-}
-
-async function outputsFromEngine(workDir: string, party: PartyStack): Promise<Record<string, unknown> | undefined> {
+async function outputsFromEngine(
+  workDir: string,
+  party: Pick<PartyStack, "partyId" | "stackName">,
+): Promise<Record<string, unknown> | undefined> {
   const args = ["stack", "output", "--json", "--stack", party.stackName, "--non-interactive"];
   try {
     const { stdout } = await promisify(execFile)("pulumi", args, {

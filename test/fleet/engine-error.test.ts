@@ -24,3 +24,19 @@ test.each([
   expect(problem.next).toContain(next);
   expect(problem.expected).toBeDefined();
 });
+
+test.each([
+  [
+    'resource "urn:pulumi:party-2::quorate::aws:kms/key:Key::party-2-key" cannot be deleted\nbecause it is protected. To unprotect the resource, either remove the `protect` flag',
+    "aws:kms/key:Key party-2-key",
+  ],
+  [
+    'unable to replace resource "urn:pulumi:party-2::quorate::aws:eks/cluster:Cluster::eks"\nas it is currently marked for protection. To unprotect the resource, remove the `protect` flag',
+    "aws:eks/cluster:Cluster eks",
+  ],
+])("nobody is advised to take a protection away", (said, found) => {
+  const { problem } = engineError("up", party, [said], new Error("code: 255"));
+  expect(problem).toMatchObject({ code: "RESOURCE_PROTECTED", found, exitCode: 3 });
+  expect(JSON.stringify(problem)).not.toMatch(/unprotect|`protect`/);
+  expect(problem.next).toContain("Pulumi.party-2.yaml");
+});
