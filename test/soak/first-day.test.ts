@@ -1,7 +1,8 @@
-import { access, mkdtemp, rm } from "node:fs/promises";
+import { access, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Document, parseDocument } from "yaml";
 import { killEverythingOf, randomFrom, runQuorate } from "../support/demo-process.ts";
 import { createOperatorFolder } from "../support/operator-folder.ts";
 import { createOwnFolder } from "../support/own-folder.ts";
@@ -19,6 +20,7 @@ let hub: string;
 beforeAll(async () => {
   base = await mkdtemp(join(tmpdir(), "quorate-first-day-"));
   hub = await createOperatorFolder(join(base, "hub"));
+  await offerByCards(join(hub, "stacks"));
   await good(hub, "devnet", "up", "--no-exchange");
   for (const id of parties) folders.set(id, await createOwnFolder(join(base, `operator-${id}`), hub, id));
 });
@@ -27,6 +29,23 @@ afterAll(async () => {
   killEverythingOf(base);
   await rm(base, { recursive: true, force: true });
 });
+
+/** Nobody knows anybody's endpoint service before: each stack makes its own, and its name travels with the card. */
+async function offerByCards(stacks: string): Promise<void> {
+  const edit = async (name: string, change: (document: Document) => void) => {
+    const document = parseDocument(await readFile(join(stacks, name), "utf8"));
+    change(document);
+    await writeFile(join(stacks, name), document.toString());
+  };
+  await edit("networks/devnet.yaml", (manifest) => {
+    for (const index of parties.keys()) manifest.deleteIn(["parties", index, "endpointServiceName"]);
+  });
+  for (const id of parties)
+    await edit(`Pulumi.party-${id}.yaml`, (file) => {
+      file.setIn(["config", "quorate:endpointService"], "created");
+      file.setIn(["config", "quorate:cluster", "create", "loadBalancerController"], "byHand");
+    });
+}
 
 test(`four parties from nothing, in any order, get to a green network by cards alone (seed ${seed})`, async () => {
   const order = shuffled(parties);
