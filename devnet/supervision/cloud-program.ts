@@ -133,3 +133,21 @@ async function askHealth(k: number, token: string): Promise<void> {
   await answer.body?.cancel();
   if (answer.status !== 200) throw new Error(`the cloud answers ${answer.status}`);
 }
+
+/** What the devnet itself asks the cloud about one account, or has it do there. Throws where it does not answer well. */
+export async function askCloud(
+  { k, token }: Pick<DevnetdConfig, "k" | "token">,
+  accountId: string,
+  path: string,
+  { method = "GET", body }: { method?: string; body?: object } = {},
+): Promise<unknown> {
+  const answer = await fetch(`${cloudUrl(k)}/devnet/accounts/${accountId}/${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}` },
+    body: body === undefined ? null : JSON.stringify(body),
+    signal: AbortSignal.timeout(2_000),
+  });
+  if (!answer.ok)
+    throw new Error(`the cloud answers ${answer.status} to ${method} ${path} of ${accountId}: ${await answer.text()}`);
+  return await answer.json();
+}

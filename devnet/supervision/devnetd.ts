@@ -20,7 +20,7 @@ import { type DnsServer, serveDns } from "../network/dns.ts";
 import { Links } from "../network/links.ts";
 import { PartyNames, type VpcEndpoint } from "../network/party-names.ts";
 import { oidcIssuer, type PartyTopology, readManifestFile } from "../topology.ts";
-import { cloudProgram, cloudUrl, readCloudPorts, tokenReviewUrl } from "./cloud-program.ts";
+import { askCloud, cloudProgram, readCloudPorts, tokenReviewUrl } from "./cloud-program.ts";
 import type { DevnetdConfig } from "./config.ts";
 import { Exchange } from "./exchange.ts";
 import { Keeper } from "./keeper.ts";
@@ -260,12 +260,8 @@ export class Devnetd {
   }
 
   async #listEndpoints(accountId: string): Promise<VpcEndpoint[]> {
-    const answer = await fetch(`${cloudUrl(this.#config.k)}/devnet/accounts/${accountId}/vpc-endpoints`, {
-      headers: { authorization: `Bearer ${this.#config.token}` },
-      signal: AbortSignal.timeout(2_000),
-    });
-    if (!answer.ok) throw new Error(`the cloud answers ${answer.status} for the VPC endpoints of ${accountId}`);
-    return ((await answer.json()) as { endpoints: VpcEndpoint[] }).endpoints;
+    const answer = await askCloud(this.#config, accountId, "vpc-endpoints");
+    return (answer as { endpoints: VpcEndpoint[] }).endpoints;
   }
 
   async #keep(program: Program): Promise<void> {

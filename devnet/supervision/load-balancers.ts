@@ -1,6 +1,6 @@
 import type { KubeClient, KubeObject } from "../clusters/kube-client.ts";
 import type { PartyTopology } from "../topology.ts";
-import { cloudUrl } from "./cloud-program.ts";
+import { askCloud } from "./cloud-program.ts";
 import type { DevnetdConfig } from "./config.ts";
 
 /** What the controller looks for in a Service. */
@@ -25,6 +25,7 @@ interface Cluster {
  * its name into the Service, and takes it away with the Service.
  */
 export function followLoadBalancers(cluster: Cluster, signal: AbortSignal): void {
+  const { config, party } = cluster;
   const known = new Set<string>();
   const settle = (service: ServiceObject) => {
     if (service.spec.type !== "LoadBalancer" || service.spec.loadBalancerClass !== ourClass) return;
@@ -33,7 +34,9 @@ export function followLoadBalancers(cluster: Cluster, signal: AbortSignal): void
   };
   const remove = (key: string) => {
     if (known.delete(key))
-      void untilDone(cluster, `load balancer of ${key}`, signal, () => removeBalancer(cluster, key));
+      void untilDone(cluster, `load balancer of ${key}`, signal, async () => {
+        await askCloud(config, party.accountId, `load-balancers/${encodeURIComponent(key)}`, { method: "DELETE" });
+      });
   };
   cluster.client.watch<ServiceObject>(
     "/api/v1/services",
@@ -56,11 +59,13 @@ async function settleService(cluster: Cluster, service: ServiceObject, signal: A
   const key = keyOf(service);
   if (service.metadata.deletionTimestamp !== undefined) return;
   await untilDone(cluster, `load balancer of ${key}`, signal, async () => {
-    const { dnsName } = (await ask(cluster, "PUT", "load-balancers", {
+    const body = {
       service: key,
       clusterName: cluster.party.cluster.name,
       tags: tagsOf(service.metadata.annotations?.[tagsAnnotation] ?? ""),
-    })) as { dnsName: string };
+    };
+    const made = await askCloud(cluster.config, cluster.party.accountId, "load-balancers", { method: "PUT", body });
+    const { dnsName } = made as { dnsName: string };
     if (service.status?.loadBalancer?.ingress?.[0]?.hostname === dnsName) return;
     const { namespace, name, uid } = service.metadata;
     await cluster.client.mergePatch(`/api/v1/namespaces/${namespace}/services/${name}/status`, {
@@ -68,10 +73,6 @@ async function settleService(cluster: Cluster, service: ServiceObject, signal: A
       status: { loadBalancer: { ingress: [{ hostname: dnsName }] } },
     });
   });
-}
-
-async function removeBalancer(cluster: Cluster, key: string): Promise<void> {
-  await ask(cluster, "DELETE", `load-balancers/${encodeURIComponent(key)}`);
 }
 
 /** The cloud may not serve yet, or be restarting; a Service that is gone or was made again needs nothing of this. */
@@ -87,17 +88,6 @@ async function untilDone({ log }: Cluster, what: string, signal: AbortSignal, ac
       await new Promise((resolve) => setTimeout(resolve, againMs));
     }
   }
-}
-
-async function ask({ config, party }: Cluster, method: string, path: string, body?: object): Promise<unknown> {
-  const answer = await fetch(`${cloudUrl(config.k)}/devnet/accounts/${party.accountId}/${path}`, {
-    method,
-    headers: { authorization: `Bearer ${config.token}` },
-    body: body === undefined ? null : JSON.stringify(body),
-    signal: AbortSignal.timeout(5_000),
-  });
-  if (!answer.ok) throw new Error(`the cloud answers ${answer.status} to ${method} ${path}: ${await answer.text()}`);
-  return await answer.json();
 }
 
 /** `mpc-node=node-1,environment=devnet`, as the controller reads it. */

@@ -3,7 +3,7 @@ import type { KubeClient } from "../clusters/kube-client.ts";
 import type { PublicWayState } from "../network/links.ts";
 import { strangerAddress } from "../public-address.ts";
 import type { PartyTopology } from "../topology.ts";
-import { cloudUrl } from "./cloud-program.ts";
+import { askCloud, cloudUrl } from "./cloud-program.ts";
 import type { DevnetdConfig } from "./config.ts";
 import { instanceOf, type NodeObject, runKubeIpAgent } from "./kubeip-agent.ts";
 import { isRunning, type PodObject } from "./pod-object.ts";
@@ -111,16 +111,7 @@ export class PublicNetwork {
       side.done.add(work);
       this.#log(`party ${side.party.id}: ${pod.spec.nodeName} has address ${address}`);
     }
-    side.ways = await this.#askCloud(side.party.accountId);
-  }
-
-  async #askCloud(accountId: string): Promise<PublicWays> {
-    const answer = await fetch(`${cloudUrl(this.#config.k)}/devnet/accounts/${accountId}/public-ways`, {
-      headers: { authorization: `Bearer ${this.#config.token}` },
-      signal: AbortSignal.timeout(2_000),
-    });
-    if (!answer.ok) throw new Error(`the cloud answers ${answer.status} for the addresses of ${accountId}`);
-    return (await answer.json()) as PublicWays;
+    side.ways = (await askCloud(this.#config, side.party.accountId, "public-ways")) as PublicWays;
   }
 }
 

@@ -13,27 +13,12 @@ import { strangerAddress } from "../../devnet/public-address.ts";
 import { type NodeObject, reportAddress } from "../../devnet/supervision/kubeip-agent.ts";
 import { isAdmitted } from "../../devnet/supervision/public-network.ts";
 import { accountOf, clients, operatorKeys, startCloud } from "../cloud/support/cloud.ts";
+import { dial as dialAny } from "../support/dial.ts";
 
 const port = 50_001;
 const addresses = addressesOf(100 + (process.pid % 90));
 
-/** What somebody meets who connects: a connection, the error's code, or `silence`. */
-async function dial(host: string): Promise<string> {
-  const socket = net.connect({ host, port });
-  try {
-    return await new Promise((resolve) => {
-      const timer = setTimeout(() => resolve("silence"), 500);
-      const end = (text: string) => {
-        clearTimeout(timer);
-        resolve(text);
-      };
-      socket.once("connect", () => end("connected"));
-      socket.once("error", (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
-    });
-  } finally {
-    socket.destroy();
-  }
-}
+const dial = async (host: string) => await dialAny(host, port, 500);
 
 test("a peer gets through to a public address, a stranger meets silence, and without a machine nobody is there", async () => {
   const core = net.createServer((socket) => socket.on("error", () => {}));

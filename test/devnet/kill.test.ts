@@ -1,5 +1,4 @@
 import { mkdtemp, open, readdir, readFile, rm } from "node:fs/promises";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -12,6 +11,7 @@ import {
   randomFrom,
   runQuorate,
 } from "../support/demo-process.ts";
+import { dial } from "../support/dial.ts";
 import { createOperatorFolder } from "../support/operator-folder.ts";
 
 // One story: a demo is killed where it hurts, everything is killed, and the next demo is as good as the first; so it can move. `npm run soak` tells it longer.
@@ -77,24 +77,6 @@ test(`a demo that is killed while it starts, while engines work, and with the wh
   expect(await locks()).toEqual([]);
 });
 
-/** What somebody meets who connects to an address where a core may be. */
-async function dial(host: string): Promise<string> {
-  const socket = net.connect({ host, port: 50_001 });
-  try {
-    return await new Promise((resolve) => {
-      const timer = setTimeout(() => resolve("silence"), 1_000);
-      const end = (text: string) => {
-        clearTimeout(timer);
-        resolve(text);
-      };
-      socket.once("connect", () => end("connected"));
-      socket.once("error", (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
-    });
-  } finally {
-    socket.destroy();
-  }
-}
-
 /** Validates until every link is up: Helm does not wait for cores whose certificates others bring. */
 async function proveEveryLink(): Promise<void> {
   const deadline = Date.now() + 60_000;
@@ -110,7 +92,7 @@ test("then the same four parties move to public addresses and back, with every l
   const { k } = JSON.parse((await runQuorate(folder, "devnet", "status", "--format", "json")).stdout) as { k: number };
   const { internet, link } = addressesOf(k);
   const parties = [1, 2, 3, 4];
-  const stranger = () => Promise.all(parties.map((party) => dial(internet(0, party))));
+  const stranger = () => Promise.all(parties.map((party) => dial(internet(0, party), 50_001)));
   // What can be moved at all is moved at once: the whole network goes by one manifest.
   const move = async (transport: string) => {
     expect(await runQuorate(folder, "devnet", "up", "--transport", transport)).toMatchObject({ code: 0 });
@@ -134,15 +116,15 @@ test("then the same four parties move to public addresses and back, with every l
   await bringUp();
   await proveEveryLink();
   // Every firewall lets the peers in, and nobody else.
-  expect(await dial(internet(2, 1))).toBe("connected");
+  expect(await dial(internet(2, 1), 50_001)).toBe("connected");
   expect(await stranger()).toEqual(parties.map(() => "silence"));
 
   await move("privatelink");
   await bringUp();
   await proveEveryLink();
   // From the internet nobody gets in any more, peers neither: they come by their endpoints.
-  expect(await dial(link(2, 1))).toBe("connected");
-  expect(await dial(internet(2, 1))).toBe("ECONNREFUSED");
+  expect(await dial(link(2, 1), 50_001)).toBe("connected");
+  expect(await dial(internet(2, 1), 50_001)).toBe("ECONNREFUSED");
   expect(await stranger()).toEqual(parties.map(() => "ECONNREFUSED"));
 }, 600_000);
 

@@ -1,21 +1,8 @@
 import { requireAccess } from "../access.ts";
-import { type AwsService, callerAccount } from "../aws-call.ts";
+import { callerAccount } from "../aws-call.ts";
 import { AwsError } from "../aws-error.ts";
 import { balancerState, loadBalancerType } from "../load-balancers.ts";
-import { renderXml } from "../xml.ts";
-import { type QueryAction, renderQueryError, runQueryAction, xmlAnswer } from "./query-protocol.ts";
-
-const namespace = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
-
-/** Elastic Load Balancing, version 2: what there is, and whether it is up. */
-export const elasticLoadBalancing: AwsService = {
-  async handle(call, cloud) {
-    const { action, result } = await runQueryAction("elasticloadbalancing", actions, call, cloud);
-    const content = { [`${action}Result`]: result, ResponseMetadata: { RequestId: call.requestId } };
-    return xmlAnswer(200, renderXml(`${action}Response`, content, namespace));
-  },
-  renderError: (error, call) => renderQueryError(namespace, error, call),
-};
+import { type QueryAction, queryService } from "./query-protocol.ts";
 
 const actions: Record<string, QueryAction> = {
   DescribeLoadBalancers(parameters, call, cloud) {
@@ -46,3 +33,10 @@ const actions: Record<string, QueryAction> = {
     };
   },
 };
+
+/** Elastic Load Balancing, version 2: what there is, and whether it is up. */
+export const elasticLoadBalancing = queryService(
+  "elasticloadbalancing",
+  "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
+  actions,
+);

@@ -1,21 +1,9 @@
 import { requireAccess } from "../access.ts";
-import { type AwsCall, type AwsService, type CloudContext, callerAccount } from "../aws-call.ts";
+import { type AwsCall, type CloudContext, callerAccount } from "../aws-call.ts";
 import { AwsError } from "../aws-error.ts";
 import type { AccountStore, StoredResource } from "../store.ts";
-import { renderXml, type Xml } from "../xml.ts";
-import { type QueryAction, renderQueryError, runQueryAction, xmlAnswer } from "./query-protocol.ts";
-
-const namespace = "https://iam.amazonaws.com/doc/2010-05-08/";
-
-/** Identity and Access Management, query protocol: the reading calls. */
-export const iam: AwsService = {
-  async handle(call, cloud) {
-    const { action, result } = await runQueryAction("iam", actions, call, cloud);
-    const content = { [`${action}Result`]: result, ResponseMetadata: { RequestId: call.requestId } };
-    return xmlAnswer(200, renderXml(`${action}Response`, content, namespace));
-  },
-  renderError: (error, call) => renderQueryError(namespace, error, call),
-};
+import type { Xml } from "../xml.ts";
+import { type QueryAction, queryService } from "./query-protocol.ts";
 
 const actions: Record<string, QueryAction> = {
   GetRole(parameters, call, cloud) {
@@ -69,6 +57,9 @@ const actions: Record<string, QueryAction> = {
     return { PolicyVersion: { Document, VersionId: version, IsDefaultVersion: true } };
   },
 };
+
+/** Identity and Access Management, query protocol: the reading calls. */
+export const iam = queryService("iam", "https://iam.amazonaws.com/doc/2010-05-08/", actions);
 
 function requireRole(account: AccountStore, name: string): StoredResource {
   const role = account.get("aws:iam/role:Role", name);

@@ -1,4 +1,4 @@
-import type { AwsAnswer, AwsCall, CloudContext } from "../aws-call.ts";
+import type { AwsAnswer, AwsCall, AwsService, CloudContext } from "../aws-call.ts";
 import { AwsError, notSimulated } from "../aws-error.ts";
 import { renderXml, type Xml } from "../xml.ts";
 
@@ -48,8 +48,19 @@ export async function runQueryAction(
   return { action, result: await run(parameters, call, cloud) };
 }
 
-/** Error of STS and IAM. */
-export function renderQueryError(namespace: string, error: AwsError, call: Pick<AwsCall, "requestId">): AwsAnswer {
+/** A service whose answers and errors have the envelope of STS and IAM. */
+export function queryService(name: string, namespace: string, actions: Record<string, QueryAction>): AwsService {
+  return {
+    async handle(call, cloud) {
+      const { action, result } = await runQueryAction(name, actions, call, cloud);
+      const content = { [`${action}Result`]: result, ResponseMetadata: { RequestId: call.requestId } };
+      return xmlAnswer(200, renderXml(`${action}Response`, content, namespace));
+    },
+    renderError: (error, call) => renderQueryError(namespace, error, call),
+  };
+}
+
+function renderQueryError(namespace: string, error: AwsError, call: Pick<AwsCall, "requestId">): AwsAnswer {
   const fault = { Type: error.status < 500 ? "Sender" : "Receiver", Code: error.code, Message: error.message };
   return xmlAnswer(error.status, renderXml("ErrorResponse", { Error: fault, RequestId: call.requestId }, namespace));
 }

@@ -1,32 +1,18 @@
 import { readPolicy, requireAccess } from "../access.ts";
-import type { AwsCall, AwsService, CloudContext } from "../aws-call.ts";
+import type { AwsCall, CloudContext } from "../aws-call.ts";
 import { AwsError } from "../aws-error.ts";
 import type { Principal } from "../policy.ts";
 import type { StoredResource } from "../store.ts";
 import { verifyServiceAccountToken } from "../web-identity.ts";
-import { renderXml, type Xml } from "../xml.ts";
-import { type QueryParameters, renderQueryError, runQueryAction, xmlAnswer } from "./query-protocol.ts";
-
-const namespace = "https://sts.amazonaws.com/doc/2011-06-15/";
+import type { Xml } from "../xml.ts";
+import { type QueryParameters, queryService } from "./query-protocol.ts";
 
 /** Security Token Service, query protocol. */
-export const sts: AwsService = {
-  async handle(call, cloud) {
-    const { action, result } = await runQueryAction(
-      "sts",
-      {
-        GetCallerIdentity: (_parameters, { principal }) => callerIdentity(principal),
-        AssumeRole: assumeRole,
-        AssumeRoleWithWebIdentity: assumeRoleWithWebIdentity,
-      },
-      call,
-      cloud,
-    );
-    const content = { [`${action}Result`]: result, ResponseMetadata: { RequestId: call.requestId } };
-    return xmlAnswer(200, renderXml(`${action}Response`, content, namespace));
-  },
-  renderError: (error, call) => renderQueryError(namespace, error, call),
-};
+export const sts = queryService("sts", "https://sts.amazonaws.com/doc/2011-06-15/", {
+  GetCallerIdentity: (_parameters, { principal }) => callerIdentity(principal),
+  AssumeRole: assumeRole,
+  AssumeRoleWithWebIdentity: assumeRoleWithWebIdentity,
+});
 
 /** What `GetCallerIdentity` says; needs no permission. */
 export function callerIdentity(principal: Principal): { Arn: string; UserId: string; Account: string } {
