@@ -66,6 +66,12 @@ export const PublicUrl = z
     message: "an https address without user, query, fragment or slash at the end",
   });
 
+/** The key that signed a document, as the document itself names it. */
+export const SigningKey = z.strictObject({
+  id: Arn.describe("The KMS key that signed it."),
+  fingerprint: Digest.describe("SHA-256 of its public JWK (RFC 7638), by which peers pin it."),
+});
+
 /** What the other parties need to know of one party, signed by its key. Nothing in it is secret. */
 export const PartyCard = z
   .strictObject({
@@ -99,12 +105,7 @@ export const PartyCard = z
       })
       .nullable()
       .describe("What the party runs; null while the core is withheld, or held back for its peers' certificates."),
-    signingKey: z
-      .strictObject({
-        id: Arn.describe("The KMS key that signed the card."),
-        fingerprint: Digest.describe("SHA-256 of its public JWK (RFC 7638), by which peers pin it."),
-      })
-      .describe("The key that signed the card."),
+    signingKey: SigningKey.describe("The key that signed the card."),
   })
   .superRefine((card, context) => {
     const lifeMs = Date.parse(card.expiresAt) - Date.parse(card.issuedAt);
@@ -117,18 +118,23 @@ export const PartyCard = z
   });
 export type PartyCard = z.infer<typeof PartyCard>;
 
-/** Header of a signed card. Nothing else may be in it: a reader that ignored a word would read another card. */
-export const CardHeader = z.strictObject({
-  alg: z.literal("ES256"),
-  typ: z.literal("quorate-card+jws"),
-  kid: Digest,
-  jwk: z.strictObject({
-    kty: z.literal("EC"),
-    crv: z.literal("P-256"),
-    x: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
-    y: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
-  }),
+/** The public half of a party's signing key. */
+export const PublicJwk = z.strictObject({
+  kty: z.literal("EC"),
+  crv: z.literal("P-256"),
+  x: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  y: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
 });
+export type PublicJwk = z.infer<typeof PublicJwk>;
+
+/**
+ * Header of what a party signs; `typ` tells one kind of document from the others. Nothing else may be in it: a reader that ignored a word
+ * would read another document.
+ */
+export const signedHeader = <T extends string>(typ: T) =>
+  z.strictObject({ alg: z.literal("ES256"), typ: z.literal(typ), kid: Digest, jwk: PublicJwk });
+
+export const CardHeader = signedHeader("quorate-card+jws");
 export type CardHeader = z.infer<typeof CardHeader>;
 
 /** Name of a party's card in its public vault, below the vault's prefix. */

@@ -5,9 +5,11 @@ import { OperatorError } from "../contract/operator-error.ts";
 import { type CardEndpoint, certificateSha256, type PartyCard } from "../contract/party-card.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
 import { exitCodes } from "../contract/verdict.ts";
-import { keyFingerprint, openCard, type VerifiedCard } from "../stacks/card-verification.ts";
-import { type CardContent, type CardSigner, signCard } from "./card-signature.ts";
+import { openCard, type VerifiedCard } from "../stacks/card-verification.ts";
+import { keyFingerprint } from "../stacks/signed-document.ts";
+import { type CardContent, signCard } from "./card-signature.ts";
 import { CardVault, type StoredText } from "./card-vault.ts";
+import type { DocumentSigner } from "./document-signature.ts";
 import { KmsSigner } from "./kms-signer.ts";
 
 /** How long peers accept a card. Long enough for a party that changes nothing in a quarter, short enough to forget one that is gone. */
@@ -28,7 +30,7 @@ export interface PublishOptions {
   now?: Date;
   /** Left out: the party's own in AWS. */
   vault?: Pick<CardVault, "readCard" | "writeCard" | "readCaCertificate" | "cardUrl">;
-  signer?: CardSigner;
+  signer?: DocumentSigner;
 }
 
 /** Signs what a party's stack exports as its card, and puts it into the party's public vault, unless it is there already. */

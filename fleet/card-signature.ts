@@ -1,61 +1,14 @@
-import { canonicalJson } from "../contract/manifest-digest.ts";
-import type { Arn } from "../contract/names.ts";
 import type { CardHeader, PartyCard } from "../contract/party-card.ts";
-import { keyFingerprint, openCard, type VerifiedCard } from "../stacks/card-verification.ts";
-
-export type PublicJwk = CardHeader["jwk"];
-
-/** A party's key, wherever it lies: it gives its public half, and signs. */
-export interface CardSigner {
-  /** The key's name. */
-  id: Arn;
-  publicJwk(): Promise<PublicJwk>;
-  /** ECDSA over the message's SHA-256, in DER as AWS KMS gives it. */
-  sign(message: Uint8Array): Promise<Uint8Array>;
-}
+import { openCard, type VerifiedCard } from "../stacks/card-verification.ts";
+import { type DocumentSigner, signDocument } from "./document-signature.ts";
 
 /** Everything in a card but the key, which is the signer's to say. */
 export type CardContent = Omit<PartyCard, "signingKey">;
 
 /** Signs a card, and opens it again as a peer would: what peers would refuse is never published. */
-export async function signCard(content: CardContent, signer: CardSigner): Promise<VerifiedCard> {
-  const jwk = await signer.publicJwk();
-  const fingerprint = keyFingerprint(jwk);
-  const card = { ...content, signingKey: { id: signer.id, fingerprint } };
-  const header: CardHeader = { alg: "ES256", typ: "quorate-card+jws", kid: fingerprint, jwk };
-  const signed = [header, card].map((part) => Buffer.from(canonicalJson(part)).toString("base64url")).join(".");
-  const signature = await signer.sign(Buffer.from(signed));
-  const jws = `${signed}.${Buffer.from(rawSignature(signature)).toString("base64url")}`;
+export async function signCard(content: CardContent, signer: DocumentSigner): Promise<VerifiedCard> {
+  const typ: CardHeader["typ"] = "quorate-card+jws";
+  const { jws, fingerprint } = await signDocument(typ, content, signer);
   const { network, partyId } = content;
   return await openCard(jws, { network, partyId, fingerprint, source: "the signer" });
-}
-
-const coordinateBytes = 32;
-
-/** The two numbers of an ECDSA signature side by side, as JWS has them, out of DER. */
-export function rawSignature(der: Uint8Array): Uint8Array {
-  const numbers = readSequence(der);
-  const raw = new Uint8Array(2 * coordinateBytes);
-  for (const [index, number] of numbers.entries()) {
-    const digits = number[0] === 0 ? number.subarray(1) : number;
-    if (digits.length > coordinateBytes) throw new Error("a number of the signature is too large for P-256");
-    raw.set(digits, (index + 1) * coordinateBytes - digits.length);
-  }
-  return raw;
-}
-
-/** SEQUENCE of two INTEGERs, each shorter than 128 bytes, and nothing after it. */
-function readSequence(der: Uint8Array): [Uint8Array, Uint8Array] {
-  const [body, rest] = readElement(der, 0x30);
-  const [r, afterR] = readElement(body, 0x02);
-  const [s, afterS] = readElement(afterR, 0x02);
-  if (rest.length > 0 || afterS.length > 0) throw new Error("bytes after the signature");
-  return [r, s];
-}
-
-function readElement(bytes: Uint8Array, tag: number): [content: Uint8Array, rest: Uint8Array] {
-  const length = bytes[1] ?? 0x80;
-  if (bytes[0] !== tag || length > 0x7f || length === 0 || bytes.length < 2 + length)
-    throw new Error("the signature is not ECDSA's DER");
-  return [bytes.subarray(2, 2 + length), bytes.subarray(2 + length)];
 }

@@ -1,13 +1,13 @@
 import { createHash, createPublicKey } from "node:crypto";
 import { GetPublicKeyCommand, KMSClient, SignCommand } from "@aws-sdk/client-kms";
 import type { Arn } from "../contract/names.ts";
-import { CardHeader } from "../contract/party-card.ts";
+import { PublicJwk } from "../contract/party-card.ts";
 import { clientOptions, type Profile } from "../stacks/aws-profile.ts";
 import { awsFailure } from "./aws-failure.ts";
-import type { CardSigner, PublicJwk } from "./card-signature.ts";
+import type { DocumentSigner } from "./document-signature.ts";
 
 /** A party's signing key in AWS KMS. The private half never leaves it. */
-export class KmsSigner implements CardSigner {
+export class KmsSigner implements DocumentSigner {
   readonly id: Arn;
   readonly #owner: Profile & { partyId: number; accountId: string };
   #client: Promise<KMSClient> | undefined;
@@ -22,11 +22,11 @@ export class KmsSigner implements CardSigner {
       client.send(new GetPublicKeyCommand({ KeyId: this.id })),
     );
     const key = createPublicKey({ key: Buffer.from(PublicKey ?? []), format: "der", type: "spki" });
-    return CardHeader.shape.jwk.parse(key.export({ format: "jwk" }));
+    return PublicJwk.parse(key.export({ format: "jwk" }));
   }
 
   async sign(message: Uint8Array): Promise<Uint8Array> {
-    // KMS takes no more than 4096 bytes of a message, and a card may be longer.
+    // KMS takes no more than 4096 bytes of a message, and a document may be longer.
     const digest = createHash("sha256").update(message).digest();
     const { Signature } = await this.#ask("kms:Sign", (client) =>
       client.send(

@@ -6,7 +6,8 @@ import { fileError } from "../contract/file-error.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { parse } from "../contract/parse.ts";
 import { exitCodes } from "../contract/verdict.ts";
-import { type ExpectedCard, openCard, textDigest, type VerifiedCard } from "./card-verification.ts";
+import { type ExpectedCard, openCard, type VerifiedCard } from "./card-verification.ts";
+import { textDigest } from "./signed-document.ts";
 import { readIfThere, replaceFile, syncFolder, writeThrough } from "./text-file.ts";
 import { readYamlFile } from "./yaml-file.ts";
 

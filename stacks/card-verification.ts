@@ -1,17 +1,20 @@
-import { createHash } from "node:crypto";
-import { compactVerify, importJWK, type JWK } from "jose";
-import { z } from "zod";
 import { canonicalJson } from "../contract/manifest-digest.ts";
-import { Digest } from "../contract/names.ts";
+import type { Digest } from "../contract/names.ts";
 import type { NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError, type Problem } from "../contract/operator-error.ts";
 import { CardHeader, PartyCard } from "../contract/party-card.ts";
 import { exitCodes } from "../contract/verdict.ts";
+import {
+  clockSkewMinutes,
+  keyFingerprint,
+  readHeader,
+  readPayload,
+  signedPayload,
+  textDigest,
+} from "./signed-document.ts";
 
 /** Far above what a card takes: a certificate and some names. */
 export const largestCard = 64 * 1024;
-/** How far the clocks of two parties may be apart. */
-export const clockSkewMinutes = 5;
 
 /** A card whose signature was verified against the key that its party is known by. */
 export interface VerifiedCard {
@@ -50,20 +53,19 @@ export async function openCard(text: string, expected: ExpectedCard): Promise<Ve
       next: `ask party ${partyId} what it published there`,
     });
   const jws = text.trim();
-  const header = readHeader(jws, expected);
+  const header = headerOf(jws, expected);
   const fingerprint = keyFingerprint(header.jwk);
   requireKey(fingerprint, expected);
-  const payload = await signedPayload(jws, header).catch((cause: unknown) => {
+  const payload = await signedPayload(jws, header.jwk);
+  if (payload === undefined)
     throw refuse({
       code: "CARD_TAMPERED",
       what: "its card is not what was signed",
       found: `a signature that does not fit, from ${source}`,
       expected: `a card as the key ${fingerprint} signed it`,
       next: `fetch it again; if it stays so, ask party ${partyId} to publish its card again: others may have written to its vault`,
-      cause,
     });
-  });
-  const card = readPayload(payload, expected);
+  const card = cardOf(payload, expected);
   if (card.signingKey.fingerprint !== fingerprint || header.kid !== fingerprint)
     throw refuse({
       code: "CARD_INVALID",
@@ -191,28 +193,11 @@ export function checkAgainstManifest(
   });
 }
 
-/** By what a key is known: SHA-256 of its public JWK in the form of RFC 7638. */
-export function keyFingerprint({ crv, kty, x, y }: JWK): Digest {
-  return textDigest(JSON.stringify({ crv, kty, x, y }));
-}
-
-export function textDigest(text: string): Digest {
-  return Digest.parse(`sha256:${createHash("sha256").update(text).digest("hex")}`);
-}
-
-/** An invalid point of the curve fails here as a wrong signature does. */
-async function signedPayload(jws: string, { jwk }: CardHeader): Promise<Uint8Array> {
-  const { payload } = await compactVerify(jws, await importJWK(jwk, "ES256"), { algorithms: ["ES256"] });
-  return payload;
-}
-
-/** Header of a JWS as it stands there, before anything about it is known. */
-function readHeader(jws: string, expected: ExpectedCard): CardHeader {
-  const parts = jws.split(".");
-  const isWhole = parts.length === 3 && parts.every((part) => /^[A-Za-z0-9_-]*$/.test(part));
+function headerOf(jws: string, expected: ExpectedCard): CardHeader {
+  const header = readHeader(jws, CardHeader);
   const refuse = refusal(expected);
   const next = `fetch it again; if it stays so, ask party ${expected.partyId} to publish its card again`;
-  if (!isWhole)
+  if (header === undefined)
     throw refuse({
       code: "CARD_UNREADABLE",
       what: "what was found is not a card, or not all of one",
@@ -220,13 +205,11 @@ function readHeader(jws: string, expected: ExpectedCard): CardHeader {
       expected: "a JWS in compact form: three parts in base64url",
       next,
     });
-  const value = json(Buffer.from(parts[0] ?? "", "base64url").toString("utf8"));
-  const header = CardHeader.safeParse(value);
-  if (header.success) return header.data;
+  if ("value" in header) return header.value;
   throw refuse({
     code: "CARD_TAMPERED",
     what: "its card is not signed as cards are",
-    found: `${z.prettifyError(header.error)}\nfrom ${expected.source}`,
+    found: `${header.fault}\nfrom ${expected.source}`,
     expected: "alg ES256, and nothing in the header but alg, typ, kid and jwk",
     next,
   });
@@ -254,26 +237,16 @@ function requireKey(found: Digest, expected: ExpectedCard): void {
   });
 }
 
-function readPayload(payload: Uint8Array, expected: ExpectedCard): PartyCard {
-  const value = json(Buffer.from(payload).toString("utf8"));
-  const card = PartyCard.safeParse(value);
-  // Another spelling of the same JSON could say something else to another reader: a key given twice, for one.
-  if (card.success && Buffer.from(canonicalJson(value)).equals(payload)) return card.data;
+function cardOf(payload: Uint8Array, expected: ExpectedCard): PartyCard {
+  const card = readPayload(payload, PartyCard);
+  if ("value" in card) return card.value;
   throw refusal(expected)({
     code: "CARD_INVALID",
     what: "its card breaks the contract card/v1",
-    found: `${card.success ? "JSON that is not in canonical form" : z.prettifyError(card.error)}\nfrom ${expected.source}`,
+    found: `${card.fault}\nfrom ${expected.source}`,
     expected: "values that fit the contract",
     next: `have party ${expected.partyId} publish its card again, with the same version of this program`,
   });
-}
-
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** A signature can be written in more than one way; what was signed counts. */
@@ -288,9 +261,10 @@ function differences(a: PartyCard, b: PartyCard): string {
 
 /** A card is refused for safety, whatever the reason. */
 function refusal({ partyId, network }: { partyId: number; network: string }) {
-  return ({ cause, ...problem }: Problem & { cause?: unknown }) =>
-    new OperatorError(
-      { ...problem, what: `party ${partyId} (${network}): ${problem.what}`, exitCode: exitCodes.refused },
-      { cause },
-    );
+  return (problem: Problem) =>
+    new OperatorError({
+      ...problem,
+      what: `party ${partyId} (${network}): ${problem.what}`,
+      exitCode: exitCodes.refused,
+    });
 }

@@ -5,16 +5,17 @@ import { canonicalJson } from "../../contract/manifest-digest.ts";
 import { NetworkManifest } from "../../contract/network-manifest.ts";
 import { OperatorError } from "../../contract/operator-error.ts";
 import type { PartyCard } from "../../contract/party-card.ts";
-import { rawSignature, signCard } from "../../fleet/card-signature.ts";
+import { signCard } from "../../fleet/card-signature.ts";
+import { rawSignature } from "../../fleet/document-signature.ts";
 import {
   checkNews,
-  clockSkewMinutes,
   type ExpectedCard,
   type KnownCard,
   largestCard,
   openCard,
   type VerifiedCard,
 } from "../../stacks/card-verification.ts";
+import { clockSkewMinutes } from "../../stacks/signed-document.ts";
 import { caCertificate, cardContent, dayMs, digestOf, LocalKey, minuteMs } from "../support/cards.ts";
 import { rawManifest } from "../support/network.ts";
 
@@ -141,7 +142,7 @@ test("other algorithms, none and the public key as a shared secret are refused",
 
 test("a point that is not on the curve is refused, also where it is the trusted one", async () => {
   const jwk = { ...key.jwk, x: "A".repeat(43) };
-  const { keyFingerprint } = await import("../../stacks/card-verification.ts");
+  const { keyFingerprint } = await import("../../stacks/signed-document.ts");
   const kid = keyFingerprint(jwk);
   const forged = key.forge({ ...key.header, kid, jwk }, canonicalJson((await signed()).card));
   expect(await refusal(() => openCard(forged, { ...expected, fingerprint: kid }))).toBe("CARD_TAMPERED");

@@ -2,14 +2,15 @@ import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { Arn, Digest } from "../../contract/names.ts";
 import { CardHeader, certificateSha256, PartyCard } from "../../contract/party-card.ts";
-import type { CardContent, CardSigner } from "../../fleet/card-signature.ts";
-import { keyFingerprint } from "../../stacks/card-verification.ts";
+import type { CardContent } from "../../fleet/card-signature.ts";
+import type { DocumentSigner } from "../../fleet/document-signature.ts";
+import { keyFingerprint } from "../../stacks/signed-document.ts";
 import { hex } from "./network.ts";
 
 export const digestOf = (digit: string): Digest => Digest.parse(`sha256:${hex(64, digit)}`);
 
 /** A party's signing key as it lies in KMS, on this machine. */
-export class LocalKey implements CardSigner {
+export class LocalKey implements DocumentSigner {
   readonly id = Arn.parse("arn:aws:kms:eu-west-1:100000000002:key/11111111-2222-3333-4444-555555555555");
   readonly #privateKey: KeyObject;
   readonly jwk: CardHeader["jwk"];

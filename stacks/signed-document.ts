@@ -1,0 +1,58 @@
+import { createHash } from "node:crypto";
+import { compactVerify, importJWK, type JWK } from "jose";
+import { z } from "zod";
+import { canonicalJson } from "../contract/manifest-digest.ts";
+import { Digest } from "../contract/names.ts";
+import type { PublicJwk } from "../contract/party-card.ts";
+
+/** How far the clocks of two parties may be apart. */
+export const clockSkewMinutes = 5;
+
+/** What a reader of a document goes on with, or why there is nothing to go on with. */
+export type Read<T> = { value: T } | { fault: string };
+
+/** Header of a JWS as it stands there, before anything about it is known; undefined where the text is none, or not all of one. */
+export function readHeader<H extends z.ZodType>(jws: string, schema: H): Read<z.output<H>> | undefined {
+  const parts = jws.split(".");
+  const isWhole = parts.length === 3 && parts.every((part) => /^[A-Za-z0-9_-]*$/.test(part));
+  if (!isWhole) return undefined;
+  const header = schema.safeParse(json(Buffer.from(parts[0] ?? "", "base64url").toString("utf8")));
+  return header.success ? { value: header.data } : { fault: z.prettifyError(header.error) };
+}
+
+/** What the key signed; undefined where it signed something else. An invalid point of the curve is as a wrong signature. */
+export async function signedPayload(jws: string, jwk: PublicJwk): Promise<Uint8Array | undefined> {
+  try {
+    const { payload } = await compactVerify(jws, await importJWK(jwk, "ES256"), { algorithms: ["ES256"] });
+    return payload;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Another spelling of the same JSON could say something else to another reader: a key given twice, for one. */
+export function readPayload<P extends z.ZodType>(payload: Uint8Array, schema: P): Read<z.output<P>> {
+  const value = json(Buffer.from(payload).toString("utf8"));
+  const read = schema.safeParse(value);
+  if (!read.success) return { fault: z.prettifyError(read.error) };
+  return Buffer.from(canonicalJson(value)).equals(payload)
+    ? { value: read.data }
+    : { fault: "JSON that is not in canonical form" };
+}
+
+/** By what a key is known: SHA-256 of its public JWK in the form of RFC 7638. */
+export function keyFingerprint({ crv, kty, x, y }: JWK): Digest {
+  return textDigest(JSON.stringify({ crv, kty, x, y }));
+}
+
+export function textDigest(text: string): Digest {
+  return Digest.parse(`sha256:${createHash("sha256").update(text).digest("hex")}`);
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
