@@ -1,16 +1,17 @@
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import * as aws from "@pulumi/aws";
 import * as eks from "@pulumi/eks";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { AudienceAccess } from "../../components/kubernetes/audience-access.ts";
 import { type Audience, audiences, groupOf } from "../../components/kubernetes/audience-rights.ts";
-import { KubeClient } from "../../devnet/cloud/providers/kubernetes/kube-client.ts";
+import { KubeClient, KubeError } from "../../devnet/cloud/providers/kubernetes/kube-client.ts";
 import { readKubeconfig } from "../../devnet/cloud/providers/kubernetes/kubeconfig.ts";
 import {
   adminKubeconfigPath,
@@ -28,6 +29,8 @@ import { devnetFiles } from "../../devnet/files.ts";
 import { Keeper } from "../../devnet/supervision/keeper.ts";
 import { toolPath } from "../../devnet/tool-path.ts";
 import { type TestCloud, testAccount, testCloud } from "../cloud/support/providers-stack.ts";
+import { operatorDefinitions } from "../support/operator-definitions.ts";
+import { type KubernetesObject, partyObjects } from "../support/party-objects.ts";
 
 /** A devnet number of its own, so that a devnet on the same machine is left alone. */
 const k = 253;
@@ -292,6 +295,50 @@ describe("ways in", () => {
     for (const pod of pods) await client.request("DELETE", `/api/v1/namespaces/place/pods/${pod}?gracePeriodSeconds=0`);
     await stack.destroy();
   }, 120_000);
+});
+
+describe("objects that operators read", () => {
+  const place = "operators";
+  let plurals: Map<string, string>;
+
+  beforeAll(async () => {
+    const definitions = await operatorDefinitions();
+    const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    for (const body of definitions) await client.request("POST", path, { body });
+    await client.request("POST", "/api/v1/namespaces", { body: { metadata: { name: place } } });
+    plurals = new Map(definitions.map(({ spec: { group, names } }) => [`${group} ${names.kind}`, names.plural]));
+  });
+
+  const pluralOf = ({ apiVersion, kind }: KubernetesObject) => plurals.get(`${apiVersion.split("/")[0]} ${kind}`);
+
+  /** What the API server says of an object, held against the definition of its kind; nothing is made. */
+  async function refusal(object: KubernetesObject): Promise<string | undefined> {
+    const path = `/apis/${object.apiVersion}/namespaces/${place}/${pluralOf(object)}?dryRun=All&fieldValidation=Strict`;
+    const body = { ...object, metadata: { ...object.metadata, namespace: place } };
+    for (const deadline = Date.now() + 20_000; ; )
+      try {
+        await client.request("POST", path, { body });
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof KubeError)) throw error;
+        // A kind takes a moment until its path is there.
+        if (error.status !== 404 || Date.now() > deadline) return error.message;
+        await setTimeout(100);
+      }
+  }
+
+  test("fit the operators' own definitions, as a party's components make them", async () => {
+    const warn = vi.spyOn(pulumi.log, "warn").mockResolvedValue();
+    const objects = (await partyObjects()).filter(pluralOf);
+    warn.mockRestore();
+    for (const object of objects) expect([object, await refusal(object)]).toEqual([object, undefined]);
+    const kinds = new Set(objects.map(({ kind }) => kind));
+    expect([...kinds].sort()).toEqual(["ExternalSecret", "PrometheusRule", "ServiceMonitor"]);
+
+    const monitor = objects.find(({ kind }) => kind === "ServiceMonitor") as KubernetesObject;
+    const misspelt = { ...monitor, spec: { ...monitor.spec, joblabel: "app" } };
+    expect(await refusal(misspelt)).toMatch(/unknown field "spec.joblabel"/);
+  });
 });
 
 describe("a party's cluster", () => {

@@ -35,7 +35,10 @@ export const everything = {
   secrets: {
     externalSecrets: {
       storeName: "aws",
-      from: [{ name: "registry-credentials", remoteName: "kms/registry", form: "registry" }],
+      from: [
+        { name: "registry-credentials", remoteName: "kms/registry", form: "registry" },
+        { name: "log-sink", remoteName: "kms/log-sink", form: "fields" },
+      ],
     },
   },
 };
