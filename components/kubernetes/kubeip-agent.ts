@@ -14,6 +14,12 @@ export const kubeIpAccount = { namespace, name: agentName } as const;
 /** On a node until its public address is there: nothing of the party runs on it before. */
 export const addressTaint = { key: "kubeip.com/not-ready", value: "true" } as const;
 
+/**
+ * On nodes that are to have a public address, from their start. While a network moves, machines of both transports are there, and an agent would give the
+ * address to whichever has it not.
+ */
+export const addressLabel = { key: "quorate.dev/transport", value: "kubeip" } as const;
+
 export interface KubeIpAgentArgs {
   /** Label and taint of the enclave nodes; both have the value `true`. */
   nodeKey: string;
@@ -25,7 +31,7 @@ export interface KubeIpAgentArgs {
 }
 
 /**
- * Gives every enclave node one of the party's public addresses, and frees the node for the core once it is there.
+ * Gives every enclave node with the label one of the party's public addresses, and frees the node for the core once it is there.
  * Creates: service account with its rights, DaemonSet in kube-system.
  *
  * @see https://github.com/doitintl/kubeip
@@ -112,7 +118,7 @@ function createDaemonSet(
           metadata: { labels },
           spec: {
             serviceAccountName: agentName,
-            nodeSelector: { [args.nodeKey]: "true" },
+            nodeSelector: { [args.nodeKey]: "true", [addressLabel.key]: addressLabel.value },
             tolerations: [
               { key: args.nodeKey, operator: "Equal", value: "true", effect: "NoSchedule" },
               { key: addressTaint.key, operator: "Exists", effect: "NoSchedule" },

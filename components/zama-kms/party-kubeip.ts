@@ -8,7 +8,7 @@ import { PartyRole } from "../aws/party-role.ts";
 import { PeerFirewall } from "../aws/peer-firewall.ts";
 import { publicSubnets } from "../aws/public-subnets.ts";
 import { checkArgs } from "../check-args.ts";
-import { addressTaint, KubeIpAgent, kubeIpAccount } from "../kubernetes/kubeip-agent.ts";
+import { addressLabel, addressTaint, KubeIpAgent, kubeIpAccount } from "../kubernetes/kubeip-agent.ts";
 import { PeerGate } from "../kubernetes/peer-gate.ts";
 import type { PartyArgs } from "./party-args.ts";
 import { partyRoleNames } from "./party-role-names.ts";
@@ -22,6 +22,7 @@ export interface KubeIpParts {
     subnetIds: pulumi.Output<string[]>;
     securityGroupIds: pulumi.Output<string>[];
     taints: readonly EnclaveTaint[];
+    labels: Readonly<Record<string, string>>;
   };
 }
 
@@ -95,6 +96,7 @@ export function createKubeIp(parent: pulumi.Resource, name: string, args: PartyA
       subnetIds: publicSubnets(publicSubnetIds, { parent }),
       securityGroupIds: [firewall.securityGroupId],
       taints: [{ ...addressTaint, effect: "NoSchedule" }],
+      labels: { [addressLabel.key]: addressLabel.value },
     },
   };
 }

@@ -51,6 +51,7 @@ export function createNodes(
         environment: environmentLabels[manifest.environment],
         ...nodes.labels,
         "party-id": String(party.id),
+        ...kubeip?.nodes.labels,
       },
       tags: args.tags,
       after,

@@ -11,6 +11,10 @@ export interface NodeObject extends KubeObject {
 /** A node's machine, as EC2 knows it. */
 export const instanceOf = (node: NodeObject) => node.spec?.providerID?.split("/").at(-1) ?? "";
 
+/** Whether the machine has the labels that the pod asks for. A pod names its node, and a machine without them may have come under that name meanwhile. */
+export const isChosenBy = ({ spec: { nodeSelector = {} } }: PodObject, { metadata: { labels } }: NodeObject) =>
+  Object.entries(nodeSelector).every(([key, value]) => labels?.[key] === value);
+
 /**
  * Does what KubeIP's agent does in its pod: gives the node one of the reserved addresses, by the pod's own role, waits
  * until the node reports it, and takes the taint away. Gives the address.

@@ -8,7 +8,13 @@ interface Container {
 }
 
 export interface PodObject extends KubeObject {
-  spec: { serviceAccountName?: string; nodeName?: string; containers: Container[]; initContainers?: Container[] };
+  spec: {
+    serviceAccountName?: string;
+    nodeName?: string;
+    nodeSelector?: Record<string, string>;
+    containers: Container[];
+    initContainers?: Container[];
+  };
   status?: {
     phase?: string;
     conditions?: { type: string; status: string; reason?: string; message?: string }[];

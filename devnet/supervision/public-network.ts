@@ -5,7 +5,7 @@ import { strangerAddress } from "../public-address.ts";
 import type { PartyTopology } from "../topology.ts";
 import { askCloud, cloudUrl } from "./cloud-program.ts";
 import type { DevnetdConfig } from "./config.ts";
-import { instanceOf, type NodeObject, runKubeIpAgent } from "./kubeip-agent.ts";
+import { instanceOf, isChosenBy, type NodeObject, runKubeIpAgent } from "./kubeip-agent.ts";
 import { isRunning, type PodObject } from "./pod-object.ts";
 
 const pauseMs = 500;
@@ -104,7 +104,7 @@ export class PublicNetwork {
     const cloud = { endpoint: cloudUrl(this.#config.k), region: side.party.region };
     for (const pod of side.agents.values()) {
       const node = [...side.nodes.values()].find(({ metadata }) => metadata.name === pod.spec.nodeName);
-      if (node === undefined || !isRunning(pod)) continue;
+      if (node === undefined || !isRunning(pod) || !isChosenBy(pod, node)) continue;
       const work = `${pod.metadata.uid} ${instanceOf(node)}`;
       if (side.done.has(work)) continue;
       const address = await runKubeIpAgent(side.client, pod, cloud);

@@ -114,6 +114,19 @@ test("another transport shows what moves: the ways to peers and the nodes' place
   expect(kept(after)).toEqual(kept(before));
 });
 
+test("KubeIP's agent comes to nodes of its own transport alone: while a network moves, those of the other are there too", async () => {
+  const [other, own] = [await party(exampleSettings()), await party(addressed())];
+  const { nodeSelector } = own.get("party-1-agent-daemonset").inputs.spec.template.spec;
+  const labels = (stack: typeof own) => stack.get("party-1-enclaves-nodegroup").inputs.labels;
+  expect(labels(own)).toMatchObject(nodeSelector);
+  expect(labels(other)).not.toMatchObject(nodeSelector);
+  // A label of one's own can not make a node something else.
+  const renamed = addressed();
+  const nodes = renamed.config.enclaveNodes;
+  renamed.config.enclaveNodes = { ...nodes, labels: { "quorate.dev/transport": "none" } };
+  expect(labels(await party(renamed))).toMatchObject(nodeSelector);
+});
+
 test("a party without a place for its nodes is refused", async () => {
   const settings = addressed();
   delete settings.config.kubeip;

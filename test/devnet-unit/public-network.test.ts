@@ -10,7 +10,7 @@ import { KubeError } from "../../devnet/clusters/kube-client.ts";
 import { Links, type PublicWayState } from "../../devnet/network/links.ts";
 import { lookUp, type Zone } from "../../devnet/network/zone.ts";
 import { strangerAddress } from "../../devnet/public-address.ts";
-import { type NodeObject, reportAddress } from "../../devnet/supervision/kubeip-agent.ts";
+import { isChosenBy, type NodeObject, reportAddress } from "../../devnet/supervision/kubeip-agent.ts";
 import { isAdmitted } from "../../devnet/supervision/public-network.ts";
 import { accountOf, clients, operatorKeys, startCloud } from "../cloud/support/cloud.ts";
 import { dial as dialAny } from "../support/dial.ts";
@@ -211,6 +211,18 @@ test("a machine that an agent gives an address keeps those that its kubelet tell
     { type: "ExternalIP", address: "203.0.113.3" },
   ]);
   expect(server.node.spec?.taints).toEqual([]);
+});
+
+test("an agent does nothing on a machine that its DaemonSet would not choose, under whatever name it came", () => {
+  const nodeSelector = { enclave: "true", transport: "kubeip" };
+  const pod = { metadata: { name: "agent" }, spec: { nodeName: "machine", nodeSelector, containers: [] } };
+  const machine = (labels?: Record<string, string>): NodeObject => ({
+    metadata: { name: "machine", ...(labels && { labels }) },
+  });
+  expect(isChosenBy(pod, machine({ ...nodeSelector, zone: "a" }))).toBe(true);
+  expect(isChosenBy(pod, machine({ enclave: "true" }))).toBe(false);
+  expect(isChosenBy(pod, machine({ ...nodeSelector, transport: "privatelink" }))).toBe(false);
+  expect(isChosenBy(pod, machine())).toBe(false);
 });
 
 test("an agent touches no other machine of the same name, and no taint that came meanwhile", async () => {
