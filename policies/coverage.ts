@@ -77,7 +77,14 @@ export const coverage: Readonly<Record<string, readonly Covered[]>> = {
     { fact: "force_destroy on both vaults", rules: ["vault-never-emptied", "irreplaceable-protected"] },
     {
       fact: "no encryption, lifecycle or TLS-only statement on the vaults",
-      rules: ["vault-encrypted", "vault-lifecycle", "vault-tls-only", "vault-keeps-versions"],
+      rules: [
+        "vault-encrypted",
+        "vault-lifecycle",
+        "vault-tls-only",
+        "vault-keeps-versions",
+        "vault-one-owner",
+        "no-acls",
+      ],
     },
     {
       fact: "no record of who used vaults and keys",

@@ -23,6 +23,7 @@ import { keyRootNeverDecrypts } from "./key-root-never-decrypts.ts";
 import { loadBalancersInternal } from "./load-balancers-internal.ts";
 import { metricsPortNeverPublic } from "./metrics-port-never-public.ts";
 import { networkPolicyEnforced } from "./network-policy-enforced.ts";
+import { noAcls } from "./no-acls.ts";
 import { noIngressFromEverywhere } from "./no-ingress-from-everywhere.ts";
 import { noSecretInState } from "./no-secret-in-state.ts";
 import { noSpotOnMainnet } from "./no-spot-on-mainnet.ts";
@@ -45,6 +46,7 @@ import { vaultKeepsVersions } from "./vault-keeps-versions.ts";
 import { vaultLifecycle } from "./vault-lifecycle.ts";
 import { vaultNeverEmptied } from "./vault-never-emptied.ts";
 import { vaultNeverPublic } from "./vault-never-public.ts";
+import { vaultOneOwner } from "./vault-one-owner.ts";
 import { vaultTlsOnly } from "./vault-tls-only.ts";
 import { volumesEncrypted } from "./volumes-encrypted.ts";
 
@@ -56,6 +58,8 @@ export const rulesByArea: Readonly<Record<string, readonly Rule[]>> = {
   Vaults: [
     vaultNeverPublic,
     publicVaultReadOnly,
+    vaultOneOwner,
+    noAcls,
     vaultKeepsVersions,
     vaultEncrypted,
     vaultTlsOnly,

@@ -198,6 +198,22 @@ export const cases: Record<string, Case> = {
       ),
     ],
   },
+  "vault-one-owner": {
+    refused: [bucket(), beside("BucketOwnershipControls", { rule: { objectOwnership: "ObjectWriter" } })],
+    says: ["beside: rule.objectOwnership | ObjectWriter | BucketOwnerEnforced"],
+    passes: [bucket(), beside("BucketOwnershipControls", { rule: { objectOwnership: "BucketOwnerEnforced" } })],
+  },
+  "no-acls": {
+    refused: [
+      beside("BucketAcl", { acl: "public-read" }),
+      beside("BucketObjectv2", { key: "k", acl: "authenticated-read" }),
+    ],
+    says: [
+      "beside: acl | public-read | none: policies alone say who comes in",
+      "beside: acl | authenticated-read | none: policies alone say who comes in",
+    ],
+    passes: [bucket(), beside("BucketObjectv2", { key: "k" })],
+  },
   "vault-keeps-versions": {
     refused: [bucket(), beside("BucketVersioning", { versioningConfiguration: { status: "Suspended" } })],
     says: ["beside: versioningConfiguration.status | Suspended | Enabled"],

@@ -67,6 +67,7 @@ test("the engine asks every rule, of what is there and of what is not, and ends 
     "POLICY_VIOLATED vault-lifecycle vault",
     "POLICY_VIOLATED vault-never-emptied vault",
     "POLICY_VIOLATED vault-never-public vault",
+    "POLICY_VIOLATED vault-one-owner vault",
     "POLICY_VIOLATED vault-tls-only vault",
   ]);
   expect(findings.find(({ rule }) => rule === "vault-never-emptied")).toEqual({
