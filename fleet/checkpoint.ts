@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fileError } from "../contract/file-error.ts";
 import { OperatorError } from "../contract/operator-error.ts";
@@ -81,8 +81,9 @@ function checkpointFile(stackName: string): string | undefined {
 function checkpointFolder(): string | undefined {
   const backend = process.env.PULUMI_BACKEND_URL;
   if (!backend?.startsWith("file://")) return undefined;
-  const folder = backend.startsWith("file:///")
-    ? fileURLToPath(backend)
-    : backend.slice("file://".length).split("?")[0];
-  return folder === undefined ? undefined : join(folder, ".pulumi", "stacks", projectName);
+  const [folder = ""] = backend.startsWith("file:///")
+    ? [fileURLToPath(backend)]
+    : backend.slice("file://".length).split("?");
+  // `~`, and what is relative, the engine reads in its own way.
+  return isAbsolute(folder) ? join(folder, ".pulumi", "stacks", projectName) : undefined;
 }

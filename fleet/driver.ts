@@ -57,6 +57,15 @@ export interface FleetOptions {
   ready?(): Promise<void>;
 }
 
+/** What a stack's state is settled with. */
+interface Settling {
+  configFile: string;
+  listen(event: EngineEvent): void;
+  tell(message: string): void;
+  /** Throws where the party has another stack; asks all of them once, however often it is called. */
+  refuseTwinOnce(): Promise<void>;
+}
+
 /** All that the engine says of itself where policies refuse a stack. */
 const failed = /^(preview|update) failed\s*$/;
 
@@ -116,6 +125,11 @@ export class Fleet {
       if (event.policyEvent) policies.push(policyFinding(party.partyId, event.policyEvent));
       if (event.summaryEvent) counts = event.summaryEvent.resourceChanges as OpMap;
     };
+    let twins: Promise<void> | undefined;
+    const refuseTwinOnce = async () => {
+      twins ??= refuseTwin(stack, party);
+      await twins;
+    };
     try {
       const act = async () => {
         const options = {
@@ -126,7 +140,7 @@ export class Fleet {
           policyPacks: this.#options.policies ? [this.#options.policies.pack] : [],
           signal: stop.signal,
         };
-        await this.#settleInterrupted(operation, stack, party, { configFile: file.path, listen, tell });
+        await this.#settleInterrupted(operation, stack, party, { configFile: file.path, listen, tell, refuseTwinOnce });
         this.#options.signal?.throwIfAborted();
         try {
           if (operation === "preview") await stack.preview(options);
@@ -136,7 +150,7 @@ export class Fleet {
         }
       };
       const create = async () => {
-        await refuseTwin(stack, party);
+        await refuseTwinOnce();
         await stack.workspace.createStack(party.stackName);
         await file.takeOver();
       };
@@ -186,10 +200,12 @@ export class Fleet {
     operation: "preview" | "up",
     stack: Stack,
     party: PartyStack,
-    { configFile, listen, tell }: { configFile: string; listen(event: EngineEvent): void; tell(message: string): void },
+    { configFile, listen, tell, refuseTwinOnce }: Settling,
   ): Promise<void> {
     const desk = stateDesk(stack, { configFile, onEvent: listen });
     const state = (await readCheckpoint(party.stackName)) ?? (await desk.export()).deployment;
+    // A stack that is there may be empty still: each preview of a new name leaves one behind.
+    if ((state.resources ?? []).length === 0) await refuseTwinOnce();
     if (!isInterrupted(state)) return;
     if (operation === "preview") {
       const count = interruptedCreates(state).length;

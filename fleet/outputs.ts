@@ -19,7 +19,7 @@ export async function readOutputs(workDir: string, party: PartyStack): Promise<P
 }
 
 /** The outputs of a stack, whatever they are; undefined where there are none. */
-export async function rawOutputs(
+async function rawOutputs(
   workDir: string,
   stack: Pick<PartyStack, "partyId" | "stackName">,
 ): Promise<Record<string, unknown> | undefined> {

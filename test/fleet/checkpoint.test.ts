@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { OperatorError } from "../../contract/operator-error.ts";
-import { readCheckpoint } from "../../fleet/checkpoint.ts";
+import { checkpointNames, lacksCheckpoint, readCheckpoint } from "../../fleet/checkpoint.ts";
 import { projectName } from "../../stacks/project.ts";
 
 let folder: string;
@@ -38,3 +38,13 @@ test("a state that can not be read is not one that is not there", async () => {
   await mkdir(file);
   expect((await problem()).problem.code).toBe("FILE_UNUSABLE");
 });
+
+test.each(["file://~", "file://./states", "s3://states"])(
+  "what lies where only the engine knows is not taken for nothing: %s",
+  async (backend) => {
+    vi.stubEnv("PULUMI_BACKEND_URL", backend);
+    expect(await readCheckpoint("party-1")).toBeUndefined();
+    expect(await checkpointNames()).toBeUndefined();
+    expect(lacksCheckpoint("party-1")).toBe(false);
+  },
+);
