@@ -2,6 +2,8 @@
 export interface LastDeployment {
   /** Where the party's objects lie in its vaults; undefined before the first update. */
   prefixes: { public: string; private: string } | undefined;
+  /** Whose its keys and buckets are, and where; undefined as long as it has none. */
+  place?: { party: string | undefined; accountId: string; region: string } | undefined;
   /** The core, unless it is absent, withheld or held back. */
   core: { imageDigest: string | undefined; peerCertificates: string | undefined } | undefined;
 }

@@ -32,6 +32,25 @@ const Release = z.object({
   }),
 });
 
+/** A provider's settings lie in a state as text, JSON where they have parts. */
+const fromText = z.string().transform((text, context) => {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    context.addIssue("not JSON");
+    return z.NEVER;
+  }
+});
+
+const Provider = z.object({
+  region: z.string(),
+  allowedAccountIds: fromText.pipe(z.tuple([z.string()])),
+  defaultTags: fromText.pipe(z.object({ tags: z.object({ party: z.string().optional() }) })).optional(),
+});
+
+/** What nothing makes again as it was. */
+const irreplaceable: readonly string[] = ["aws:kms/key:Key", "aws:s3/bucket:Bucket"];
+
 /**
  * Reads the running stack's own state, from whatever backend it lies in. Not its outputs: those are written at the end of an update only, and one
  * that failed after it had made the core would be forgotten.
@@ -73,7 +92,15 @@ export function lastDeploymentOf(resources: readonly unknown[]): LastDeployment 
     found.flatMap((resource) => (resource.type === type ? (shape.safeParse(resource.outputs).data ?? []) : []))[0];
   const data = outputsOf("kubernetes:core/v1:ConfigMap", ConfigMap)?.data;
   const values = outputsOf("kubernetes:helm.sh/v3:Release", Release)?.values;
+  const provider = found.some(({ type }) => irreplaceable.includes(type))
+    ? outputsOf("pulumi:providers:aws", Provider)
+    : undefined;
   return {
+    place: provider && {
+      party: provider.defaultTags?.tags.party,
+      accountId: provider.allowedAccountIds[0],
+      region: provider.region,
+    },
     prefixes: data && {
       public: data.KMS_CORE__PUBLIC_VAULT__STORAGE__S3__PREFIX,
       private: data.KMS_CORE__PRIVATE_VAULT__STORAGE__S3__PREFIX,

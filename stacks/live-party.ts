@@ -19,8 +19,32 @@ interface Settled {
 
 /** Throws where a change would take from a party that lives what it lives on: the place of its objects, or the key to them. */
 export function checkLiveParty(settled: Settled, last: LastDeployment, files: Files): void {
+  checkPlace(settled, last, files);
   checkPrefixes(settled, last, files);
   checkRunningRelease(settled, last, files);
+}
+
+/** Its keys and vaults stay where they are: elsewhere the engine would make others, or look for these and take them for lost. */
+function checkPlace({ config, manifest }: Settled, { place }: LastDeployment, { source, manifestPath }: Files): void {
+  if (place === undefined) return;
+  const party = String(config.party);
+  const moved = (
+    [
+      ["party", party, place.party ?? party],
+      ["accountId", config.accountId, place.accountId],
+      ["region", config.region, place.region],
+    ] as const
+  ).find(([, now, before]) => now !== before);
+  if (moved === undefined) return;
+  const [field, now, before] = moved;
+  throw new OperatorError({
+    code: "LIVE_PARTY_MOVED",
+    what: `party ${place.party ?? party} (${manifest.network}): its keys and vaults are in use, and can not become another party's, nor move to another account or region`,
+    found: `quorate:${field}: ${now} in ${source}`,
+    expected: `${field}: ${before}, as when they were made`,
+    next: `put quorate:${field}: ${before} back into ${source}, and have the party's entry in ${manifestPath} say the same; another party gets a stack file of its own`,
+    exitCode: exitCodes.refused,
+  });
 }
 
 /** KMS Core looks for everything below its prefix, and nothing moves there what lies below the old one: it would begin anew, as a stranger. */

@@ -33,6 +33,7 @@ async function cards(...ids: (number | { of: number })[]): Promise<Map<number, P
 
 const running = (peerCertificates?: string): LastDeployment => ({
   prefixes: { public: "PUB-p1", private: "PRV-p1" },
+  place: { party: "1", accountId: "100000000001", region: "eu-west-1" },
   core: { imageDigest: digestOf("2"), peerCertificates },
 });
 
@@ -138,6 +139,38 @@ describe("a party that lives", () => {
   };
   const check = (change: object, last: LastDeployment, trusted = manifest) =>
     problemOf(() => checkLiveParty({ config: config(change), manifest: trusted, release: newer }, last, files));
+
+  test.each([
+    ["party", 2],
+    ["accountId", "100000000002"],
+    ["region", "eu-central-1"],
+  ])("keeps its %s, also where the manifest has another", (field, value) => {
+    expect(check({ [field]: value }, neverDeployed)).toBeUndefined();
+    expect(
+      check(
+        { [field]: value, ...(field === "party" && { vaults: { publicPrefix: "PUB-p1", privatePrefix: "PRV-p1" } }) },
+        running(),
+      ),
+    ).toMatchObject({
+      code: "LIVE_PARTY_MOVED",
+      found: `quorate:${field}: ${value} in Pulumi.party-1.yaml`,
+      expected: `${field}: ${Object(running().place)[field]}, as when they were made`,
+      exitCode: 3,
+    });
+  });
+
+  test("is where its provider worked, once it has a key or a vault", () => {
+    const provider = {
+      type: "pulumi:providers:aws",
+      outputs: {
+        region: "eu-west-1",
+        allowedAccountIds: '["100000000001"]',
+        defaultTags: '{"tags":{"network":"devnet","party":"1"}}',
+      },
+    };
+    expect(lastDeploymentOf([provider]).place).toBeUndefined();
+    expect(lastDeploymentOf([provider, { type: "aws:kms/key:Key" }]).place).toEqual(running().place);
+  });
 
   test("keeps the prefixes of its vaults, also where the field is only left out", () => {
     expect(check({}, running())).toBeUndefined();
