@@ -28,6 +28,8 @@ export interface Published {
 export interface PublishOptions {
   manifestDigest: Digest;
   now?: Date;
+  /** Ends the calls to AWS early: a card is published whole or not at all. */
+  signal?: AbortSignal;
   /** Left out: the party's own in AWS. */
   vault?: Pick<CardVault, "readCard" | "writeCard" | "readCaCertificate" | "cardUrl">;
   signer?: DocumentSigner;
@@ -35,9 +37,9 @@ export interface PublishOptions {
 
 /** Signs what a party's stack exports as its card, and puts it into the party's public vault, unless it is there already. */
 export async function publishCard(outputs: PartyOutputs, options: PublishOptions): Promise<Published> {
-  const { manifestDigest, now = new Date(), vault = new CardVault(outputs) } = options;
+  const { manifestDigest, now = new Date(), signal, vault = new CardVault(outputs, signal) } = options;
   requireSameManifest(outputs, manifestDigest);
-  const signer = options.signer ?? kmsSigner(outputs);
+  const signer = options.signer ?? kmsSigner(outputs, signal);
   const fingerprint = keyFingerprint(await signer.publicJwk());
   const said = sayings(outputs, certificateOf(outputs, await vault.readCaCertificate()));
   for (let round = 0; ; round++) {
@@ -53,9 +55,9 @@ export async function publishCard(outputs: PartyOutputs, options: PublishOptions
 }
 
 /** The party's key in its own account. A stack that was built before there were cards has none. */
-export function kmsSigner(outputs: PartyOutputs): KmsSigner {
+export function kmsSigner(outputs: PartyOutputs, signal?: AbortSignal): KmsSigner {
   const { signingKeyArn, partyId, awsProfile: profile, region, accountId } = outputs;
-  if (signingKeyArn !== undefined) return new KmsSigner(signingKeyArn, { partyId, profile, region, accountId });
+  if (signingKeyArn !== undefined) return new KmsSigner(signingKeyArn, { partyId, profile, region, accountId }, signal);
   throw new OperatorError({
     code: "CARD_KEY_MISSING",
     what: `party ${partyId}: there is no key to sign its card with`,

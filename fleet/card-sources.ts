@@ -23,7 +23,11 @@ const patienceMs = 10_000;
  * Each party's public vault, over HTTPS, asked as anybody may ask: at the address that was decided with its key, else where its manifest says.
  * `endpoint` is where the AWS configuration sends S3's calls, if it sends them elsewhere.
  */
-export function vaultSource(endpoint: string | undefined, parties: readonly ManifestParty[] = []): CardSource {
+export function vaultSource(
+  endpoint: string | undefined,
+  parties: readonly ManifestParty[] = [],
+  signal?: AbortSignal,
+): CardSource {
   return async (partyId, trusted) => {
     if (trusted === undefined) return undefined;
     const party = parties.find(({ id }) => id === partyId);
@@ -31,6 +35,7 @@ export function vaultSource(endpoint: string | undefined, parties: readonly Mani
     if (url === undefined) return undefined;
     const text = await fetchPublic(url, {
       endpoint,
+      signal,
       accept: "application/jose",
       code: "CARD_UNREACHABLE",
       what: `party ${partyId}: its card can not be fetched`,
@@ -52,6 +57,8 @@ export function certificateSource(endpoint: string | undefined): (url: string) =
 
 interface Asked {
   endpoint: string | undefined;
+  /** Ends the wait early. */
+  signal?: AbortSignal | undefined;
   accept: string;
   /** Of the error, where nothing comes. */
   code: string;
@@ -59,11 +66,13 @@ interface Asked {
 }
 
 /** A public object's text; undefined where there is none. */
-async function fetchPublic(url: string, { endpoint, accept, code, what }: Asked): Promise<string | undefined> {
+async function fetchPublic(url: string, asked: Asked): Promise<string | undefined> {
+  const { endpoint, accept, code, what } = asked;
+  const patience = AbortSignal.timeout(patienceMs);
   try {
     const response = await fetch(atEndpoint(url, endpoint), {
       redirect: "error",
-      signal: AbortSignal.timeout(patienceMs),
+      signal: asked.signal ? AbortSignal.any([patience, asked.signal]) : patience,
       headers: { accept },
     });
     if (response.status === 404) return undefined;

@@ -15,10 +15,13 @@ export interface StoredText {
 /** A party's own public vault, as its operator reads and writes it. */
 export class CardVault {
   readonly #outputs: PartyOutputs;
+  readonly #calls: { abortSignal?: AbortSignal };
   #client: Promise<S3Client> | undefined;
 
-  constructor(outputs: PartyOutputs) {
+  /** `signal` ends the calls early: what S3 got by then it has whole or not at all. */
+  constructor(outputs: PartyOutputs, signal?: AbortSignal) {
     this.#outputs = outputs;
+    this.#calls = signal ? { abortSignal: signal } : {};
   }
 
   /** Name of the object that holds the party's card. */
@@ -50,7 +53,7 @@ export class CardVault {
     const object = { Bucket: this.#outputs.publicVault.bucketName, Key, Body: pem };
     try {
       const client = await this.#connect();
-      await client.send(new PutObjectCommand({ ...object, ContentType: "application/x-pem-file" }));
+      await client.send(new PutObjectCommand({ ...object, ContentType: "application/x-pem-file" }), this.#calls);
     } catch (failure) {
       throw this.#failure("s3:PutObject", Key, failure);
     }
@@ -62,7 +65,8 @@ export class CardVault {
     const object = { Bucket: this.#outputs.publicVault.bucketName, Key: this.cardKey, Body: jws };
     try {
       const client = await this.#connect();
-      await client.send(new PutObjectCommand({ ...object, ...condition, ContentType: "application/jose" }));
+      const put = new PutObjectCommand({ ...object, ...condition, ContentType: "application/jose" });
+      await client.send(put, this.#calls);
       return true;
     } catch (failure) {
       // The second is what S3 says when the other write is still under way.
@@ -73,13 +77,10 @@ export class CardVault {
   }
 
   async #read(key: string): Promise<StoredText | undefined> {
+    const get = new GetObjectCommand({ Bucket: this.#outputs.publicVault.bucketName, Key: key });
     try {
       const client = await this.#connect();
-      const {
-        Body,
-        ETag = "",
-        ContentLength = 0,
-      } = await client.send(new GetObjectCommand({ Bucket: this.#outputs.publicVault.bucketName, Key: key }));
+      const { Body, ETag = "", ContentLength = 0 } = await client.send(get, this.#calls);
       // Whatever is as large as that is neither a card nor a certificate.
       if (ContentLength > largestCard) return { text: "", etag: ETag };
       return { text: (await Body?.transformToString()) ?? "", etag: ETag };

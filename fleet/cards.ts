@@ -5,6 +5,7 @@ import { OperatorError, type Problem } from "../contract/operator-error.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import type { CardFiles } from "../stacks/card-files.ts";
 import { checkNews, type KnownCard, openCard, type VerifiedCard } from "../stacks/card-verification.ts";
+import { readIfThere } from "../stacks/text-file.ts";
 import type { CardSource, FoundCard } from "./card-sources.ts";
 import { inWaves } from "./waves.ts";
 
@@ -26,6 +27,8 @@ export interface SyncOptions {
   partyIds: readonly number[];
   source: CardSource;
   now?: Date;
+  /** Stops it before anything is taken over; a taking over that has begun is finished. */
+  signal?: AbortSignal;
 }
 
 /** Fetches the parties' cards, verifies each, and takes over those that are good, all at once. One party's trouble is nobody else's. */
@@ -36,11 +39,13 @@ export async function syncCards(options: SyncOptions): Promise<CardReport[]> {
   const reports = await inWaves(partyIds, 4, async (partyId) => {
     const trusted = entryOf(trust?.parties ?? {}, partyId);
     return await judge(partyId, options, async () => {
+      options.signal?.throwIfAborted();
       const found = await source(partyId, trusted);
       if (found === undefined) throw trusted === undefined ? untrusted(partyId, options) : missing(partyId, options);
       return found;
     });
   });
+  options.signal?.throwIfAborted();
   await takeOver(files, reports);
   return reports;
 }
@@ -48,7 +53,7 @@ export async function syncCards(options: SyncOptions): Promise<CardReport[]> {
 /** Verifies cards that came by hand, and takes over those that are good. */
 export async function importCards(
   cards: readonly { partyId: number; found: FoundCard }[],
-  options: Omit<SyncOptions, "partyIds" | "source">,
+  options: Omit<SyncOptions, "partyIds" | "source" | "signal">,
 ): Promise<CardReport[]> {
   await options.files.settle();
   const reports: CardReport[] = [];
@@ -61,7 +66,7 @@ export async function importCards(
 }
 
 /** The cards that are in force, and what is wrong with each by now. */
-export async function listCards(options: Omit<SyncOptions, "source">): Promise<CardReport[]> {
+export async function listCards(options: Omit<SyncOptions, "source" | "signal">): Promise<CardReport[]> {
   const { files, manifest, manifestDigest, partyIds, now = new Date() } = options;
   const [trust, pins] = [await files.readTrust(), await files.readPins()];
   return await inWaves(partyIds, 4, async (partyId): Promise<CardReport> => {
@@ -90,11 +95,13 @@ export function claimedParty(text: string): number | undefined {
   }
 }
 
-type Rules = Omit<SyncOptions, "partyIds" | "source">;
+type Rules = Omit<SyncOptions, "partyIds" | "source" | "signal">;
 
 async function judge(partyId: number, options: Rules, find: () => Promise<FoundCard>): Promise<CardReport> {
   const { files, manifest, manifestDigest, now = new Date() } = options;
   const [trust, pins] = [await files.readTrust(), await files.readPins()];
+  // Whatever lies where the card will lie has to be one that can be replaced, before the pins name another.
+  await readIfThere(files.cardPath(partyId));
   const before = await files.readCard(partyId, trust, pins).catch((failure: unknown) => {
     // A card that was changed or lost here, or whose key was replaced: its number still counts.
     if (failure instanceof OperatorError) return undefined;

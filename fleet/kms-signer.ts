@@ -10,16 +10,19 @@ import type { DocumentSigner } from "./document-signature.ts";
 export class KmsSigner implements DocumentSigner {
   readonly id: Arn;
   readonly #owner: Profile & { partyId: number; accountId: string };
+  readonly #calls: { abortSignal?: AbortSignal };
   #client: Promise<KMSClient> | undefined;
 
-  constructor(id: Arn, owner: Profile & { partyId: number; accountId: string }) {
+  /** `signal` ends the calls early. */
+  constructor(id: Arn, owner: Profile & { partyId: number; accountId: string }, signal?: AbortSignal) {
     this.id = id;
     this.#owner = owner;
+    this.#calls = signal ? { abortSignal: signal } : {};
   }
 
   async publicJwk(): Promise<PublicJwk> {
     const { PublicKey } = await this.#ask("kms:GetPublicKey", (client) =>
-      client.send(new GetPublicKeyCommand({ KeyId: this.id })),
+      client.send(new GetPublicKeyCommand({ KeyId: this.id }), this.#calls),
     );
     const key = createPublicKey({ key: Buffer.from(PublicKey ?? []), format: "der", type: "spki" });
     return PublicJwk.parse(key.export({ format: "jwk" }));
@@ -31,6 +34,7 @@ export class KmsSigner implements DocumentSigner {
     const { Signature } = await this.#ask("kms:Sign", (client) =>
       client.send(
         new SignCommand({ KeyId: this.id, Message: digest, MessageType: "DIGEST", SigningAlgorithm: "ECDSA_SHA_256" }),
+        this.#calls,
       ),
     );
     return Signature ?? new Uint8Array();

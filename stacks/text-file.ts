@@ -1,16 +1,37 @@
 import { randomBytes } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileError } from "../contract/file-error.ts";
+import { OperatorError } from "../contract/operator-error.ts";
 
 /** A file's text; undefined where there is no such file. Throws the OperatorError of `fileError` where it can not be read. */
 export async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, "utf8");
+    return await readRegular(path);
   } catch (failure) {
     if ((failure as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw fileError(failure, path) ?? failure;
   }
+}
+
+/** A file's text. Nobody writes into a pipe that lies in its place: reading it would wait for ever. */
+export async function readRegular(path: string): Promise<string> {
+  const about = await stat(path);
+  if (about.isFile()) return await readFile(path, "utf8");
+  throw new OperatorError({
+    code: "FILE_UNUSABLE",
+    what: `${path} can not be used`,
+    found: kindOf(about),
+    expected: "a file",
+    next: `move ${path} away`,
+  });
+}
+
+function kindOf(about: Stats): string {
+  if (about.isFIFO()) return "a pipe";
+  if (about.isSocket()) return "a socket";
+  return about.isDirectory() ? "a folder" : "a device";
 }
 
 /** All of a file or nothing of it, whoever reads it or is killed meanwhile. On disk when it resolves. */

@@ -1,9 +1,9 @@
-import { readFile, stat } from "node:fs/promises";
 import { type Document, isScalar, parseDocument, type Scalar, visit, YAMLParseError } from "yaml";
 import { fileError } from "../contract/file-error.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { Source } from "../contract/parse.ts";
 import { readYamlText, type YamlSource } from "../contract/yaml-text.ts";
+import { readRegular } from "./text-file.ts";
 
 /** What one of our YAML files is, and what helps where it is missing. */
 export interface YamlFile extends YamlSource {
@@ -32,19 +32,6 @@ export async function readYamlFile({
     );
   });
   return readYamlText(text, parseAsEngine, { path, code, what });
-}
-
-/** Nobody writes into a pipe that lies there: reading it would wait for ever. */
-async function readRegular(path: string): Promise<string> {
-  if ((await stat(path)).isFIFO())
-    throw new OperatorError({
-      code: "FILE_UNUSABLE",
-      what: `${path} can not be used`,
-      found: "a pipe",
-      expected: "a file",
-      next: `move ${path} away`,
-    });
-  return await readFile(path, "utf8");
 }
 
 /** Parses, and refuses what the engine would read otherwise: by YAML 1.1, it merges `<<` and takes 010 for 8. */

@@ -19,6 +19,7 @@ import { readIfThere, replaceFile } from "../../stacks/text-file.ts";
 import { cardsDocument, exitCodeOf, publishedText, renderCards, renderOneCard, summaryOf } from "../cards-text.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
 import { openSession, type Session } from "../session.ts";
+import { stoppable } from "../stoppable.ts";
 import { colours, terminal } from "../terminal.ts";
 import { chooseFormat } from "./stacks.ts";
 
@@ -79,14 +80,20 @@ async function sync(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { ...common, from: { type: "string" } } });
   const { session, format, files } = await open(values);
   const stacks = await stacksHere(session);
-  const source =
-    values.from === undefined
-      ? vaultSource(await endpointOf(stacks), session.manifest.parties)
-      : folderSource(await folder(values.from), session.network);
+  const endpoint = values.from === undefined ? await endpointOf(stacks) : undefined;
+  const from = values.from === undefined ? undefined : folderSource(await folder(values.from), session.network);
   if (values.from === undefined && (await files.readTrust()) === undefined) throw nobodyTrusted(files);
   terminal.progress(values.from === undefined ? "fetching the peers' cards" : `reading cards in ${values.from}`);
   const partyIds = peersOf(session, stacks);
-  const reports = await syncCards({ ...session, files, partyIds, source });
+  const work = {
+    what: `fetching the cards of network ${session.network}`,
+    expected: "the card of every peer; none was taken over",
+    next: `npx quorate cards sync --network ${session.network}`,
+  };
+  const reports = await stoppable(work, async (signal) => {
+    const source = from ?? vaultSource(endpoint, session.manifest.parties, signal);
+    return await syncCards({ ...session, files, partyIds, source, signal });
+  });
   terminal.print(renderCards(session, "sync", reports, format));
   return exitCodeOf(reports);
 }

@@ -1,10 +1,14 @@
 import "reflect-metadata";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { cards } from "../../bin/commands/cards.ts";
-import { AccountId } from "../../contract/names.ts";
+import { AccountId, PartyId } from "../../contract/names.ts";
+import type { OperatorError } from "../../contract/operator-error.ts";
 import type { PartyCard } from "../../contract/party-card.ts";
 import { StackConfig } from "../../contract/stack-config.ts";
 import { signCard } from "../../fleet/card-signature.ts";
@@ -109,4 +113,50 @@ test("a rotated CA certificate comes with the next sync, and the next update bri
   expect(second.peers.cards.get(2)?.caCertificate?.pem).toBe(rotated.pem);
   expect(second.start.peerCertificates).not.toBe(first.start.peerCertificates);
   expect(second.notes).toEqual([expect.stringContaining("the core restarts, to read the CA certificate of party 2")]);
+});
+
+describe.each([
+  ["a pipe", async (path: string) => execFileSync("mkfifo", [path])],
+  ["a socket", async (path: string) => await once(createServer().listen(path).unref(), "listening")],
+  ["a folder", async (path: string) => await mkdir(path)],
+] as [string, (path: string) => Promise<unknown>][])("%s", (kind, make) => {
+  test.each(["trust.yaml", "pins.json", "party-2.jws", "party-2.jws.new"])(
+    "in the place of %s is refused, not waited for, and nothing is taken over",
+    async (name) => {
+      await run("trust", "2", key.fingerprint);
+      await sync(await signed({ sequence: 20 }));
+      const dir = join(folder, "stacks", "cards", "devnet");
+      const kept = join(folder, "kept");
+      await cp(dir, kept, { recursive: true });
+      await rm(join(dir, name), { force: true });
+      await make(join(dir, name));
+      try {
+        const refused = await sync(await signed({ sequence: 21 })).catch((failure: OperatorError) => failure.problem);
+        expect(refused).toMatchObject({ code: "FILE_UNUSABLE", found: kind, next: `move ${join(dir, name)} away` });
+        expect(await readdir(dir)).toEqual([...new Set([...(await readdir(kept)), name])].sort());
+        if (name !== "pins.json") expect(await pins()).toBe(await readFile(join(kept, "pins.json"), "utf8"));
+      } finally {
+        await rm(dir, { recursive: true });
+        await rename(kept, dir);
+      }
+    },
+  );
+
+  test("in the place of a card that was never accepted is refused before the pins name it", async () => {
+    const other = new LocalKey();
+    await run("trust", "4", other.fingerprint, "--replace");
+    const path = join(folder, "stacks", "cards", "devnet", "party-4.jws");
+    await make(path);
+    const before = await pins();
+    const content = { partyId: PartyId.parse(4), accountId: AccountId.parse("100000000004") };
+    await writeFile(join(inbox, "party-4.jws"), await signed({ sequence: 1, ...content }, other));
+    try {
+      const refused = await run("sync", "--from", inbox).catch((failure: OperatorError) => failure.problem);
+      expect(refused).toMatchObject({ code: "FILE_UNUSABLE", found: kind, next: `move ${path} away` });
+      expect(await pins()).toBe(before);
+    } finally {
+      await rm(join(inbox, "party-4.jws"));
+      await rm(path, { recursive: true });
+    }
+  });
 });
