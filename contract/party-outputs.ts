@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AccountId, Arn, Digest, NetworkName, PartyId, Port, Region } from "./names.ts";
 import { Transport } from "./network-manifest.ts";
+import { optionalReleases } from "./optional-releases.ts";
 import { TrustedRelease } from "./trusted-release.ts";
 
 const Bucket = z.strictObject({
@@ -52,6 +53,17 @@ export const ZamaKmsPartyOutputs = z.strictObject({
     .min(1)
     .optional()
     .describe("Peers for whose CA certificates the core is held back. Left out: it is not."),
+  heldForSecrets: z
+    .array(
+      z.strictObject({
+        release: z.enum(["core", ...optionalReleases]).describe("What is held back."),
+        secrets: z.array(z.string()).min(1).describe("Names of the Secrets that are missing, or lack keys."),
+        commands: z.array(z.string()).min(1).describe("What makes them, one command for each."),
+      }),
+    )
+    .min(1)
+    .optional()
+    .describe("Releases that wait for Secrets that people make. Left out: none does."),
   workload: z
     .strictObject({
       statefulSet: z.string().describe("StatefulSet of the core."),

@@ -16,6 +16,14 @@ export interface NeededSecret {
 /** A release that reads Secrets. */
 export type SecretReader = "core" | OptionalRelease;
 
+/** A release that is not made yet, because people have not made its Secrets. */
+export interface HeldRelease {
+  release: SecretReader;
+  secrets: readonly string[];
+  /** What to type, one for each of them. */
+  commands: readonly string[];
+}
+
 type Asking = Pick<StackConfig, "connector" | "coreClient" | "gatewayNode" | "connectorDatabase" | "secrets">;
 type Agreed = Pick<NetworkManifest, "connector" | "gatewayNode">;
 

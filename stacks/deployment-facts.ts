@@ -6,6 +6,8 @@ export interface LastDeployment {
   place?: { party: string | undefined; accountId: string; region: string } | undefined;
   /** The core, unless it is absent, withheld or held back. */
   core: { imageDigest: string | undefined; peerCertificates: string | undefined } | undefined;
+  /** Names of all Helm releases that the stack made. @default none */
+  releases?: readonly string[];
 }
 
 /** Of a stack that was never brought up. */

@@ -32,6 +32,8 @@ const Release = z.object({
   }),
 });
 
+const NamedRelease = z.object({ name: z.string() });
+
 /** A provider's settings lie in a state as text, JSON where they have parts. */
 const fromText = z.string().transform((text, context) => {
   try {
@@ -88,9 +90,11 @@ async function ask(token: string, args: Record<string, string>): Promise<{ outpu
 /** The same of resources as the engine hands them over. */
 export function lastDeploymentOf(resources: readonly unknown[]): LastDeployment {
   const found = resources.flatMap((resource) => Resource.safeParse(resource).data ?? []);
-  const outputsOf = <T>(type: string, shape: z.ZodType<T>) =>
-    found.flatMap((resource) => (resource.type === type ? (shape.safeParse(resource.outputs).data ?? []) : []))[0];
+  const allOutputsOf = <T>(type: string, shape: z.ZodType<T>) =>
+    found.flatMap((resource) => (resource.type === type ? (shape.safeParse(resource.outputs).data ?? []) : []));
+  const outputsOf = <T>(type: string, shape: z.ZodType<T>) => allOutputsOf(type, shape)[0];
   const data = outputsOf("kubernetes:core/v1:ConfigMap", ConfigMap)?.data;
+  const releases = allOutputsOf("kubernetes:helm.sh/v3:Release", NamedRelease).map(({ name }) => name);
   const values = outputsOf("kubernetes:helm.sh/v3:Release", Release)?.values;
   const provider = found.some(({ type }) => irreplaceable.includes(type))
     ? outputsOf("pulumi:providers:aws", Provider)
@@ -109,5 +113,6 @@ export function lastDeploymentOf(resources: readonly unknown[]): LastDeployment 
       imageDigest: /@(sha256:[0-9a-f]{64})$/.exec(values.kmsCore.image.tag)?.[1],
       peerCertificates: values.podAnnotations?.[peerCertificatesAnnotation],
     },
+    ...(releases.length > 0 && { releases }),
   };
 }

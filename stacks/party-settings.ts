@@ -38,7 +38,9 @@ export interface PartySettings {
   peerCards: ReadonlyMap<number, PartyCard>;
   /** Whether the core starts, or waits for peers' certificates. */
   coreStart: CoreStart;
-  /** What is to be said about them before an update. */
+  /** Names of the Helm releases that are there already. */
+  releasedBefore: readonly string[];
+  /** What is to be said about the peers before an update. */
   peerNotes: readonly string[];
   party: ManifestParty;
   release: TrustedRelease;
@@ -79,6 +81,7 @@ export async function settleParty(
     source,
     peerCards: peers.cards,
     coreStart,
+    releasedBefore: last.releases ?? [],
     peerNotes: [...peers.notes, ...notes],
     party,
     release,

@@ -9,29 +9,30 @@ import { balancerWait } from "./balancer-wait.ts";
 import { createClusterTools, settleClusterTools } from "./cluster-tools.ts";
 import { readBackupSettings, readPartySettings } from "./config.ts";
 import { checkExistingCluster } from "./existing-cluster.ts";
+import { settleHeldReleases } from "./held-releases.ts";
 import { kubeconfig } from "./kubeconfig.ts";
 import { settleAllocator } from "./node-allocator.ts";
 import type { PartySettings } from "./party-settings.ts";
 import { checkPublicSubnets } from "./public-subnets.ts";
-import { secretCheck } from "./secret-check.ts";
+import { type AskCluster, openCluster, secretCheck } from "./secret-check.ts";
 
 /**
  * Builds one party, as the stack's configuration and its network's manifest say, and exports the party outputs; or, where
  * the configuration is a backup account's, what lies there.
  */
-export async function program(): Promise<Record<string, unknown>> {
+export async function program(ask: AskCluster = openCluster): Promise<Record<string, unknown>> {
   try {
     const backup = await readBackupSettings();
     if (backup !== undefined) return (await import("./backup-program.ts")).buildBackup(backup);
     const settings = await readPartySettings();
     for (const note of [...settings.peerNotes, ...settings.nodeNotes]) void pulumi.log.warn(note);
-    return { ...(await build(settings)) };
+    return { ...(await build(settings, ask)) };
   } catch (failure) {
     throw forOperator(failure);
   }
 }
 
-async function build(settings: PartySettings) {
+async function build(settings: PartySettings, ask: AskCluster) {
   const { config, party, tags } = settings;
   const name = `party-${party.id}`;
   const awsProvider = new aws.Provider("aws", {
@@ -64,11 +65,13 @@ async function build(settings: PartySettings) {
   const tools = await settleClusterTools(config, settings.source);
   const inCluster = { providers: [awsProvider, kubernetesProvider] };
   const monitoringKinds = createClusterTools(name, config, cluster, tools, inCluster);
+  const { held, notes } = await settleHeldReleases(settings, access, ask);
+  for (const note of notes) void pulumi.log.warn(note);
   const { outputs } = new Party(
     name,
     {
       ...settings,
-      ...{ allocator, cluster, monitoringKinds },
+      ...{ allocator, cluster, monitoringKinds, held },
       checkSecrets: secretCheck(access, settings),
       awaitBalancer: balancerWait({ profile: config.awsProfile, region: config.region }),
     },

@@ -32,33 +32,53 @@ export function secretCheck(kubeconfig: pulumi.Output<string>, place: Place) {
 /** Names of a Secret's keys, or undefined where there is no such Secret. */
 export type KeysOf = (namespace: string, name: string) => Promise<string[] | undefined>;
 
+/** Opens the way to a cluster, by the text of its kubeconfig. */
+export type AskCluster = (kubeconfig: string) => Promise<KeysOf>;
+
 /** Throws what an operator has to do where one of the Secrets, or one of its keys, is not there. */
 export async function checkSecrets(
   keysOf: KeysOf,
   needed: readonly NeededSecret[],
   of: SecretReader,
-  { config, manifest: { namespace } }: Place,
+  place: Place,
 ): Promise<void> {
+  const missing = await missingSecrets(keysOf, needed, place.manifest.namespace);
+  if (missing.length === 0) return;
+  const failure = secretsMissing(missing, of, place);
+  // Of a hook the engine prints the message alone.
+  throw new Error(failure.render(), { cause: failure });
+}
+
+/** Those of the Secrets that are not there, or not with all of their keys. */
+export async function missingSecrets(
+  keysOf: KeysOf,
+  needed: readonly NeededSecret[],
+  namespace: string,
+): Promise<Lacking[]> {
   const answers = await Promise.all(
     needed.map(async (secret) => lacking(secret, await keysOf(namespace, secret.name))),
   );
-  const missing = answers.filter((secret) => secret !== undefined);
-  const [first] = missing;
-  if (first === undefined) return;
-  const failure = new OperatorError({
+  return answers.filter((secret) => secret !== undefined);
+}
+
+/** What an operator has to do where Secrets of a release are missing. */
+export function secretsMissing(
+  missing: readonly Lacking[],
+  of: SecretReader,
+  { config, manifest: { namespace } }: Place,
+): OperatorError {
+  return new OperatorError({
     code: "SECRETS_MISSING",
     what: `party ${config.party} (${config.network}): ${of === "core" ? "its core" : `quorate:${of}`} reads Secrets that are not there, so its pods would not start`,
     found: missing
       .map(({ secret: { name }, absent }) => `${name}: ${absent ? `no key ${absent.join(", ")}` : "no such Secret"}`)
       .join("; "),
     expected: missing.map(({ secret }) => describeSecret(secret)).join("; "),
-    next: `${fill(first, config, namespace)}; then npx quorate up --party ${config.party}`,
+    next: `${missing.map((secret) => makeSecret(secret, config, namespace)).join("; ")}; then npx quorate up --party ${config.party}`,
   });
-  // Of a hook the engine prints the message alone.
-  throw new Error(failure.render(), { cause: failure });
 }
 
-interface Lacking {
+export interface Lacking {
   secret: NeededSecret;
   /** Keys; left out where there is no such Secret. */
   absent?: string[];
@@ -72,7 +92,11 @@ function lacking(secret: NeededSecret, there: string[] | undefined): Lacking | u
 }
 
 /** What to type. From files: what is on a command line, other people on the machine can read. */
-function fill({ secret: { name, keys }, absent }: Lacking, { secrets }: Place["config"], namespace: string): string {
+export function makeSecret(
+  { secret: { name, keys }, absent }: Lacking,
+  { secrets }: Place["config"],
+  namespace: string,
+): string {
   const kubectl = `kubectl --namespace ${namespace}`;
   if (secrets !== undefined && "externalSecrets" in secrets)
     return `${kubectl} describe externalsecret ${name}, and correct what it is filled from`;
@@ -87,7 +111,7 @@ interface Kubeconfig {
 }
 
 /** As the Kubernetes provider reaches it: by the same kubeconfig, and the token command in it. */
-async function openCluster(kubeconfig: string): Promise<KeysOf> {
+export const openCluster: AskCluster = async (kubeconfig) => {
   const { clusters, users } = JSON.parse(kubeconfig) as Kubeconfig;
   const { server, "certificate-authority-data": authority } = clusters[0].cluster;
   const { command, args } = users[0].user.exec;
@@ -104,7 +128,7 @@ async function openCluster(kubeconfig: string): Promise<KeysOf> {
     if (status === 200) return Object.keys((JSON.parse(body) as { data?: object }).data ?? {});
     throw new Error(`the cluster did not say whether Secret ${name} is there: status ${status} from ${url.href}`);
   };
-}
+};
 
 async function get(url: URL, options: object): Promise<{ status: number | undefined; body: string }> {
   return await new Promise((resolve, reject) => {
@@ -120,8 +144,8 @@ async function get(url: URL, options: object): Promise<{ status: number | undefi
   });
 }
 
-/** Of something that is deployed: a hook runs when all that it is made of is known. */
-async function known<T>(output: pulumi.Output<T>): Promise<T> {
+/** Of something that is deployed, or is being deployed; in a preview it may never be known. */
+export async function known<T>(output: pulumi.Output<T>): Promise<T> {
   return await new Promise((resolve) => {
     output.apply(resolve);
   });

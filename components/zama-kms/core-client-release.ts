@@ -8,7 +8,7 @@ import { type ChartToInstall, unpinned } from "../pinned-chart.ts";
 import { chartImage, coreName } from "./core-values.ts";
 
 /** Name of the Helm release, and of its pods' label `app`. */
-const coreClientName = "kms-core-client";
+export const coreClientName = "kms-core-client";
 
 /** Labels of its pod, as the chart gives them. */
 export const coreClientPods = { app: coreClientName };

@@ -2,7 +2,7 @@ import type { Resource, ResourceHookFunction } from "@pulumi/pulumi";
 import type { Digest } from "../../contract/names.ts";
 import type { ManifestParty, NetworkManifest } from "../../contract/network-manifest.ts";
 import type { PartyCard } from "../../contract/party-card.ts";
-import type { SecretReader } from "../../contract/release-secrets.ts";
+import type { HeldRelease, SecretReader } from "../../contract/release-secrets.ts";
 import type { StackConfig } from "../../contract/stack-config.ts";
 import type { TrustedRelease } from "../../contract/trusted-release.ts";
 import type { AllocatorSize } from "../aws/enclave-allocator.ts";
@@ -27,6 +27,8 @@ export interface PartyArgs {
   charts?: { connector?: ChartToInstall; gatewayNode?: ChartToInstall };
   /** What looks, before a release is made or changed, whether the Secrets are there that it reads. @default nothing */
   checkSecrets?: (of: SecretReader) => ResourceHookFunction | undefined;
+  /** Releases that are not made, because people have yet to make their Secrets. @default none */
+  held?: readonly HeldRelease[];
   /** What waits, before an endpoint service is made, until its load balancer is up. @default nothing */
   awaitBalancer?: ResourceHookFunction;
   allocator: AllocatorSize;
@@ -38,3 +40,7 @@ export interface PartyArgs {
   /** Text of `prober.mjs`. */
   proberSource: string;
 }
+
+/** Whether a release is not made yet, because people have not made its Secrets. */
+export const isHeld = ({ held = [] }: Pick<PartyArgs, "held">, of: SecretReader) =>
+  held.some(({ release }) => release === of);

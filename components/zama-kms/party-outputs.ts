@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Arn } from "../../contract/names.ts";
 import { type NetworkManifest, partyHost } from "../../contract/network-manifest.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
+import type { HeldRelease } from "../../contract/release-secrets.ts";
 import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
 import type { EnclaveNodegroup } from "../aws/enclave-nodegroup.ts";
 import type { PartyRole } from "../aws/party-role.ts";
@@ -67,6 +68,7 @@ export function partyOutputs(args: PartyArgs, parts: PartyParts): Outputs<PartyO
       ...(config.core === "released" && args.coreStart.heldFor.length > 0
         ? { coreHeldFor: [...args.coreStart.heldFor] }
         : {}),
+      ...(args.held?.length ? { heldForSecrets: args.held.map(writable) } : {}),
       backupVault: backup
         ? {
             accountId: backup.accountId,
@@ -106,8 +108,16 @@ function absentWays({ manifest }: PartyArgs, { endpointServiceName }: PartyParts
   };
 }
 
-function absentRelease({ config, coreStart }: PartyArgs): { release?: string } {
+const writable = ({ release, secrets, commands }: HeldRelease) => ({
+  release,
+  secrets: [...secrets],
+  commands: [...commands],
+});
+
+function absentRelease({ config, coreStart, held = [] }: PartyArgs): { release?: string } {
   if (config.core === "withheld") return { release: "the core is withheld: quorate:core in the stack file" };
+  const core = held.find(({ release }) => release === "core");
+  if (core) return { release: `the core is held back until its Secrets are there: ${core.secrets.join(", ")}` };
   if (coreStart.heldFor.length === 0) return {};
   return {
     release: `the core is held back until the CA certificates of its peers are there: ${coreStart.heldFor.join(", ")}`,

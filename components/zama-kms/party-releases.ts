@@ -10,7 +10,7 @@ import { CoreClientRelease } from "./core-client-release.ts";
 import { coreObjects } from "./core-release.ts";
 import { GatewayNodeRelease } from "./gateway-node-release.ts";
 import { gatewayNodeUrl } from "./gateway-node-values.ts";
-import type { PartyArgs } from "./party-args.ts";
+import { isHeld, type PartyArgs } from "./party-args.ts";
 import { createConnectorTraffic, createCoreClientTraffic, createGatewayNodeTraffic } from "./release-traffic.ts";
 
 /** What an optional release is built upon. */
@@ -31,7 +31,7 @@ export function createOptionalReleases(parent: pulumi.Resource, name: string, ar
 
 function createConnector(parent: pulumi.Resource, name: string, args: PartyArgs, ground: ReleaseGround) {
   const { config, manifest, party, charts } = args;
-  if (config.connector === undefined) return;
+  if (config.connector === undefined || isHeld(args, "connector")) return;
   const agreed = agreedOn(manifest.connector, "connector");
   const { place } = ground;
   const secret = createDatabaseSecret(parent, name, args, ground);
@@ -56,7 +56,7 @@ function createConnector(parent: pulumi.Resource, name: string, args: PartyArgs,
 
 function createGatewayNode(parent: pulumi.Resource, name: string, args: PartyArgs, ground: ReleaseGround) {
   const { config, manifest, charts } = args;
-  if (config.gatewayNode === undefined) return;
+  if (config.gatewayNode === undefined || isHeld(args, "gatewayNode")) return;
   const agreed = agreedOn(manifest.gatewayNode, "gatewayNode");
   const { storageGib = agreed.storageGib, storageClass, nodeLabel } = config.gatewayNode;
   const { namespace } = ground.place;
@@ -73,7 +73,7 @@ function createGatewayNode(parent: pulumi.Resource, name: string, args: PartyArg
 
 function createCoreClient(parent: pulumi.Resource, name: string, args: PartyArgs, ground: ReleaseGround) {
   const { config, manifest, party, chart } = args;
-  if (config.coreClient === undefined) return;
+  if (config.coreClient === undefined || isHeld(args, "coreClient")) return;
   const { place, publicVault } = ground;
   new CoreClientRelease(
     `${name}-core-client`,

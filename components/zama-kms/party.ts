@@ -10,7 +10,7 @@ import type { Outputs } from "../outputs.ts";
 import { createPeerCertificates, createSigningKey } from "./card-parts.ts";
 import { createCoreBudget, createCoreGuards } from "./core-guards.ts";
 import { CoreRelease } from "./core-release.ts";
-import type { PartyArgs } from "./party-args.ts";
+import { isHeld, type PartyArgs } from "./party-args.ts";
 import { createDatabase } from "./party-database.ts";
 import { type PartyKey, settlePartyKey, settleTxSenderKey } from "./party-keys.ts";
 import { createPeerGate } from "./party-kubeip.ts";
@@ -52,7 +52,7 @@ export class Party extends pulumi.ComponentResource {
     const certificates = createPeerCertificates(this, name, args, vaults.public.bucketName);
     const guards = createCoreGuards(this, name, args, place);
     const core =
-      args.config.core === "released"
+      args.config.core === "released" && !isHeld(args, "core")
         ? createCore(this, name, args, vaults, key, place, [nodegroup, prober, certificates, ...guards])
         : undefined;
     const zones = zoneIds(links.kubeip?.nodes.subnetIds ?? args.cluster.privateSubnetIds, { parent: this });

@@ -24,6 +24,7 @@ export function exampleSettings(
     source: "Pulumi.party-1.yaml",
     peerCards: new Map(),
     coreStart: startsAtOnce,
+    releasedBefore: [],
     peerNotes: [],
     party,
     release,

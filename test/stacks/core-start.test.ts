@@ -106,10 +106,15 @@ test("what the engine keeps of a release tells whether the core runs, of which i
   const other = { type: "kubernetes:core/v1:ConfigMap", outputs: { metadata: { name: "other" }, data: {} } };
   const prefixes = { public: "PUB-p1", private: "PRV-p1" };
   expect(lastDeploymentOf([])).toEqual(neverDeployed);
-  expect(lastDeploymentOf([other, release(false), map, "?"])).toEqual({ prefixes, core: undefined });
+  expect(lastDeploymentOf([other, release(false), map, "?"])).toEqual({
+    prefixes,
+    core: undefined,
+    releases: ["kms-core"],
+  });
   expect(lastDeploymentOf([release(true, { podAnnotations: { "quorate.dev/peer-certificates": "p2:a" } })])).toEqual({
     prefixes: undefined,
     core: { imageDigest: digestOf("2"), peerCertificates: "p2:a" },
+    releases: ["kms-core"],
   });
   // What the program itself gives to Helm is what is read back.
   const [agreed] = manifest.trustedReleases;

@@ -39,6 +39,7 @@ test("a program reads what its own stack was before, also where an update broke 
     {
       prefixes: { public: "PUB-p1", private: "PRV-p1" },
       core: { imageDigest: undefined, peerCertificates: undefined },
+      releases: ["kms-core"],
     },
   ]);
 });

@@ -104,13 +104,13 @@ describe("Secrets of a release", () => {
     expect(asked).toEqual(needed.map(({ name }) => `kms-decentralized/${name}`));
   });
 
-  test("that are missing, and missing keys, are told with the command that makes the first", async () => {
+  test("that are missing, and missing keys, are told with the commands that make them", async () => {
     const { conduit: _conduit, ...others } = all;
     expect((await check({ ...others, rpc: ["ethereum-rpc-url"] })).failure).toMatchInlineSnapshot(`
       "SECRETS_MISSING  party 1 (devnet): quorate:connector reads Secrets that are not there, so its pods would not start
         found     rpc: no key polygon-rpc-url; conduit: no such Secret
         expected  rpc with ethereum-rpc-url, polygon-rpc-url; conduit with conduit-rpc-http-url
-        next      kubectl --namespace kms-decentralized delete secret rpc; kubectl --namespace kms-decentralized create secret generic rpc --from-file=ethereum-rpc-url=<file> --from-file=polygon-rpc-url=<file>; then npx quorate up --party 1"
+        next      kubectl --namespace kms-decentralized delete secret rpc; kubectl --namespace kms-decentralized create secret generic rpc --from-file=ethereum-rpc-url=<file> --from-file=polygon-rpc-url=<file>; kubectl --namespace kms-decentralized create secret generic conduit --from-file=conduit-rpc-http-url=<file>; then npx quorate up --party 1"
     `);
   });
 
