@@ -13,6 +13,7 @@ import { settleParty } from "../../stacks/party-settings.ts";
 import { readPeerCards } from "../../stacks/peer-cards.ts";
 import { manifestPath } from "../../stacks/project.ts";
 import { changeList, changeRows, countText } from "../changes-text.ts";
+import { EngineWarnings } from "../engine-warnings.ts";
 import { nextAfterUp } from "../next-after-up.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
 import { isViolated, markdownFindings, policyFindings, renderFindings } from "../policy-report.ts";
@@ -40,7 +41,8 @@ export async function up(args: string[]): Promise<number> {
   const session = await openSession({ network: values.network });
   const format = chooseFormat(values.format, ["table", "json"]);
   const parties = await chooseParties(session, values);
-  const planned = await runFleet(session, parties, "preview");
+  const warnings = new EngineWarnings();
+  const planned = await runFleet(session, parties, "preview", warnings);
   if (planned.every((party) => !hasChanges(party))) {
     return await endUp(session, parties, planned, { format, verbose: values.verbose });
   }
@@ -55,7 +57,7 @@ export async function up(args: string[]): Promise<number> {
     );
     await confirm(session);
   }
-  const changes = await runFleet(session, parties, "up");
+  const changes = await runFleet(session, parties, "up", warnings);
   return await endUp(session, parties, changes, { format, verbose: values.verbose });
 }
 
@@ -99,6 +101,7 @@ export async function runFleet(
   session: Session,
   parties: PartyStack[],
   operation: "preview" | "up",
+  warnings = new EngineWarnings(),
 ): Promise<Changes[]> {
   await checkParties(session, parties);
   // Fleet asks too; here before the first word about an engine.
@@ -126,8 +129,10 @@ export async function runFleet(
       seen.add(`${party.partyId} ${event.urn}`);
       if (process.stderr.isTTY) show();
     } else if (event.severity === "warning") {
+      const text = warnings.text(party.partyId, event.message);
+      if (text === undefined) return;
       terminal.endProgress();
-      process.stderr.write(`party ${party.partyId}: ${printable(event.message)}\n`);
+      process.stderr.write(`${text}\n`);
     }
   };
   show();
