@@ -39,7 +39,8 @@ const single: { readonly [name: string]: Omit<InstanceType, "name"> } = {
   "t3.medium": { vcpus: 2, memoryMib: 4096, threadsPerCore: 2, enclaves: false, architecture: "x86_64", maxPods: 17 },
   "t3.large": { vcpus: 2, memoryMib: 8192, threadsPerCore: 2, enclaves: false, architecture: "x86_64", maxPods: 35 },
   "t3.xlarge": { vcpus: 4, memoryMib: 16384, threadsPerCore: 2, enclaves: false, architecture: "x86_64", maxPods: 58 },
-  // Enclaves of a processor that no image of a core is for. @see https://docs.aws.amazon.com/ec2/latest/instancetypes/co.html
+  // Enclaves of a processor that no image of a core is for. Interfaces (8, of 30 addresses) as in karpenter-provider-aws 1.15.1, zz_generated.vpclimits.go;
+  // processors and memory as in the Kubernetes cluster autoscaler's ec2_instance_types.go. @see https://docs.aws.amazon.com/ec2/latest/instancetypes/co.html
   "c7g.4xlarge": {
     vcpus: 16,
     memoryMib: 32768,
