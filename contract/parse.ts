@@ -18,7 +18,9 @@ export interface Source {
 export function parse<T extends z.ZodType>(schema: T, value: unknown, source: Source): z.infer<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issues = result.error.issues.map((issue) => ({ ...issue, message: explain(issue, schema, source) }));
+  const issues = result.error.issues
+    .flatMap(meantIssues)
+    .map((issue) => ({ ...issue, message: explain(issue, schema, source) }));
   throw new OperatorError({
     code: source.code,
     what: source.what,
@@ -26,6 +28,23 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown, source: So
     expected: "values that fit the contract",
     next: source.next,
   });
+}
+
+/**
+ * Of a choice among several shapes, what is wrong with the one that is meant: the only one that has all the keys that are there, and none of whose
+ * fixed words is another. Where that is none, or more than one, the choice itself.
+ */
+function meantIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const meant = issue.errors.filter((issues) => !issues.some(isOfAnother));
+  const [only] = meant;
+  if (only === undefined || meant.length > 1) return [issue];
+  return only.flatMap((inner) => meantIssues({ ...inner, path: [...issue.path, ...inner.path] } as z.core.$ZodIssue));
+}
+
+/** Whether a problem says that a value was meant for another shape. */
+function isOfAnother({ code, path }: z.core.$ZodIssue): boolean {
+  return path.length === 0 || (path.length === 1 && code === "invalid_value");
 }
 
 /** What zod says, and what it leaves out: on which line that is, and which key a mistyped one may stand for. */

@@ -5,6 +5,9 @@ import { type YamlDocument, yamlLines } from "./yaml-lines.ts";
 /** Far above what a thousand parties take; reading takes seconds for each megabyte. */
 const largestFile = 2_000_000;
 
+/** What YAML does not allow, and what stands for bytes that were none of UTF-8. */
+const notText = /(?![\t\n\r\u0085])[\p{Cc}\ufffd]/u;
+
 /** What one of our YAML files is, for the errors about it. */
 export interface YamlSource {
   path: string;
@@ -34,6 +37,7 @@ export function readYamlText(
       expected: `at most ${largestFile}`,
       next: `see what was written to ${path}`,
     });
+  refuseUnreadable(text, { path, code, what });
   const document = parseDocument(text);
   const problem = document.errors[0];
   if (problem) {
@@ -61,4 +65,19 @@ export function readYamlText(
       { cause },
     );
   }
+}
+
+/** Refuses what is not text: a byte that was no UTF-8 is U+FFFD by now, in a name or an address, and no one would see it until it is used. */
+function refuseUnreadable(text: string, { path, code, what }: YamlSource): void {
+  const stranger = notText.exec(text);
+  if (stranger === null) return;
+  const line = text.slice(0, stranger.index).split("\n").length;
+  const point = `U+${(stranger[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
+  throw new OperatorError({
+    code: `${code}_UNREADABLE`,
+    what: `the ${what} ${path} is not a text file in UTF-8`,
+    found: `line ${line}: ${point === "U+FFFD" ? "a byte that is not UTF-8" : `the control character ${point}`}`,
+    expected: "UTF-8, without control characters",
+    next: `save ${path} as UTF-8, and see what stands in line ${line}`,
+  });
 }

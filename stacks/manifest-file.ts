@@ -4,7 +4,7 @@ import { manifestDigest } from "../contract/manifest-digest.ts";
 import type { Digest } from "../contract/names.ts";
 import { type ManifestParty, NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
-import { parse } from "../contract/parse.ts";
+import { parse, type Source } from "../contract/parse.ts";
 import { requireFilledIn } from "./open-places.ts";
 import { readYamlFile } from "./yaml-file.ts";
 
@@ -36,6 +36,12 @@ export async function readManifest(path: string): Promise<ManifestFile> {
     what: "network manifest",
     whenMissing: `name a network that has a file, or add ${path}`,
   });
+  const manifest = parseManifest(value, path, lineOf);
+  return { manifest, digest: manifestDigest(manifest), path };
+}
+
+/** Checks the value of one network manifest. */
+export function parseManifest(value: unknown, path: string, lineOf?: Source["lineOf"]): NetworkManifest {
   requireFilledIn(value, {
     code: "MANIFEST_UNFINISHED",
     what: `the network manifest ${path}`,
@@ -46,7 +52,7 @@ export async function readManifest(path: string): Promise<ManifestFile> {
     code: "MANIFEST_INVALID",
     what: `the network manifest ${path} breaks its contract`,
     next: `correct the fields named above in ${path}`,
-    lineOf,
+    ...(lineOf && { lineOf }),
   });
   if (manifest.network !== basename(path, ".yaml"))
     throw new OperatorError({
@@ -56,7 +62,7 @@ export async function readManifest(path: string): Promise<ManifestFile> {
       expected: `network: ${basename(path, ".yaml")}`,
       next: `rename the file, or correct the field network in ${path}`,
     });
-  return { manifest, digest: manifestDigest(manifest), path };
+  return manifest;
 }
 
 /** Names of the networks that have a manifest under `dir` (a stacks directory), sorted. Files are not read. */

@@ -354,6 +354,32 @@ test("a date, a quoted number and a quoted `<<` are no riddle to anybody", async
   expect(values).toEqual({ a: "2026-03-04", b: "010", c: { "<<": 0, d: 0.5 } });
 });
 
+test.each([
+  ["a NUL", Buffer.from("name: par\0ty\n"), "line 2: the control character U+0000"],
+  ["a colour", Buffer.from("name: \u001b[31mred\n"), "line 2: the control character U+001B"],
+  ["Latin-1", Buffer.from("name: M\u00fcller\n", "latin1"), "line 2: a byte that is not UTF-8"],
+  ["UTF-16", Buffer.from("\ufeffname: party\n", "utf16le"), "line 2: a byte that is not UTF-8"],
+])(
+  "a file with %s in it is refused, with the line: half a name would be taken for a whole one",
+  async (_, bytes, found) => {
+    await using stacks = await StacksDir.create();
+    await writeFile(stacks.manifestPath, Buffer.concat([Buffer.from("# \n"), bytes]));
+    expect(await problemOf(readManifest(stacks.manifestPath))).toMatchObject({
+      code: "MANIFEST_UNREADABLE",
+      found: expect.stringContaining(found),
+      next: expect.stringContaining(stacks.manifestPath),
+    });
+  },
+);
+
+test("a file with a byte order mark, or lines that end as on Windows, says what it says without", async () => {
+  await using stacks = await StacksDir.create();
+  const { digest } = await readManifest(stacks.manifestPath);
+  const text = await readFile(stacks.manifestPath, "utf8");
+  await writeFile(stacks.manifestPath, `\ufeff${text.replaceAll("\n", "\r\n")}`);
+  expect((await readManifest(stacks.manifestPath)).digest).toBe(digest);
+});
+
 test("a pipe in the place of a stack file is refused, not waited for", async () => {
   await using stacks = await StacksDir.create();
   const path = join(stacks.dir, "Pulumi.party-9.yaml");
