@@ -1,7 +1,8 @@
-import type { ResourceRule } from "./rule.ts";
+import { isOff, type ResourceRule } from "./rule.ts";
 
 /** Wider than what any one organisation has: two halves of the internet are all of it. */
 const widest = 8;
+const widestIpv6 = 32;
 
 export const apiServerClosed: ResourceRule = {
   id: "api-server-closed",
@@ -13,13 +14,21 @@ export const apiServerClosed: ResourceRule = {
   types: ["aws:eks/cluster:Cluster"],
   check({ props }, tell) {
     const { endpointPublicAccess, publicAccessCidrs } = props.vpcConfig ?? {};
-    if (endpointPublicAccess === false) return;
-    const cidrs = (publicAccessCidrs ?? ["0.0.0.0/0"]) as string[];
-    if (cidrs.some((cidr) => Number(cidr.split("/")[1]) < widest))
+    if (isOff(endpointPublicAccess)) return;
+    const named = (publicAccessCidrs ?? []) as string[];
+    // To EKS none is all.
+    const cidrs = named.length === 0 ? ["0.0.0.0/0"] : named;
+    if (shareOf(cidrs, false) > 2 ** -widest || shareOf(cidrs, true) > 2 ** -widestIpv6)
       tell({
         field: "vpcConfig.publicAccessCidrs",
         found: cidrs.join(", "),
-        expected: `ranges of /${widest} and narrower`,
+        expected: `ranges that are no more than one /${widest} together, or one /${widestIpv6} of IPv6`,
       });
   },
 };
+
+/** Which part of all addresses the ranges are. */
+function shareOf(cidrs: readonly string[], ipv6: boolean): number {
+  const prefixes = cidrs.filter((cidr) => cidr.includes(":") === ipv6).map((cidr) => Number(cidr.split("/")[1] ?? 0));
+  return prefixes.reduce((share, prefix) => share + 2 ** -prefix, 0);
+}

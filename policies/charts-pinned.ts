@@ -4,7 +4,8 @@ import type { ResourceRule } from "./rule.ts";
 export const chartsPinned: ResourceRule = {
   id: "charts-pinned",
   severity: "mandatory",
-  guarantees: "Every Helm chart has one version, and one from a registry its digest.",
+  guarantees:
+    "Every Helm chart has one version, and one from a registry its digest; its values stand in the program, where rules read them.",
   why: "All parties agree on a chart's bytes in the manifest; a range of versions is a different chart for each.",
   source: "mpc-operator mainnet/helmfile.yaml: one version for each release",
   fix: "chart.ref, chart.version, chart.digest in the manifest",
@@ -21,6 +22,15 @@ export const chartsPinned: ResourceRule = {
         found: `${chart} from ${repository}: Helm compares no digest`,
         expected: "oci://…@sha256:…, or a file whose digest was compared",
       });
+    if (repository === undefined && /^[\w-]+\/[\w-]+$/.test(chart))
+      tell({
+        field: "chart",
+        found: `${chart}, of a repository that only one machine knows`,
+        expected: "oci://…@sha256:…, or a file whose digest was compared",
+      });
+    for (const field of ["valueYamlFiles", "postrender"])
+      if ((props[field] ?? []).length > 0)
+        tell({ field, found: "something that no rule reads", expected: "none: values in the program" });
     if (chart.startsWith("oci://") && !/@sha256:[0-9a-f]{64}$/.test(chart))
       tell({ field: "chart", found: chart, expected: "oci://…@sha256:…" });
   },

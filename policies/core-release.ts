@@ -6,7 +6,10 @@ export const helmTypes = [
   "kubernetes:helm.sh/v4:Chart",
 ];
 
-/** Helm releases that run a core: those whose values have the chart's threshold mode. */
+/** The chart, by a registry's name, a file's or a folder's. */
+const chartName = /(^|\/)kms-core(-\d[^/]*\.tgz)?\/?(@|:|$)/;
+
+/** Helm releases that run a core: those of its chart, and those whose values have its threshold mode. */
 export function coreRelease(subjects: readonly Subject[]): Subject[] {
   return ofType(subjects, ...helmTypes).filter((subject) => ifKnown(() => isCore(subject)));
 }
@@ -14,7 +17,8 @@ export function coreRelease(subjects: readonly Subject[]): Subject[] {
 export function isCore({ props }: Subject): boolean {
   const core = props.values?.kmsCore;
   // The core-client's release is of the same chart, with its core switched off.
-  return core?.thresholdMode !== undefined && core.enabled !== false;
+  if (core?.enabled === false) return false;
+  return core?.thresholdMode !== undefined || chartName.test(String(props.chart ?? ""));
 }
 
 export function trustedReleases({ props }: Subject): { pcr0?: unknown; pcr1?: unknown; pcr2?: unknown }[] {

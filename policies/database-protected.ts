@@ -1,6 +1,7 @@
-import type { ResourceRule } from "./rule.ts";
+import { isOn, type ResourceRule } from "./rule.ts";
 
 const fewestDays = 7;
+const memberType = "aws:rds/clusterInstance:ClusterInstance";
 
 export const databaseProtected: ResourceRule = {
   id: "database-protected",
@@ -9,13 +10,15 @@ export const databaseProtected: ResourceRule = {
   why: "It holds what the connector has seen of the chain and not yet answered. Upstream has deletion protection off.",
   source: "terraform-mpc-modules modules/mpc-party/main.tf: module rds, deletion_protection = false",
   fix: "quorate:database in the stack file",
-  types: ["aws:rds/instance:Instance", "aws:rds/cluster:Cluster"],
-  check({ props }, tell) {
+  types: ["aws:rds/instance:Instance", "aws:rds/cluster:Cluster", memberType],
+  check({ type, props }, tell) {
+    if (isOn(props.publiclyAccessible)) tell({ field: "publiclyAccessible", found: "true", expected: "false" });
+    // Its cluster says the rest.
+    if (type === memberType) return;
     const wanted = { storageEncrypted: true, deletionProtection: true } as const;
     for (const field of Object.keys(wanted) as (keyof typeof wanted)[])
       if (props[field] !== true) tell({ field, found: String(props[field] ?? false), expected: "true" });
-    if (props.publiclyAccessible === true) tell({ field: "publiclyAccessible", found: "true", expected: "false" });
-    if (props.skipFinalSnapshot === true) tell({ field: "skipFinalSnapshot", found: "true", expected: "false" });
+    if (isOn(props.skipFinalSnapshot)) tell({ field: "skipFinalSnapshot", found: "true", expected: "false" });
     if (!(props.backupRetentionPeriod >= fewestDays))
       tell({
         field: "backupRetentionPeriod",

@@ -7,7 +7,7 @@ export const databaseTls: ResourceRule = {
   why: "Advisory, because connectors before they could verify RDS's certificates come without TLS, inside the VPC.",
   source: "terraform-mpc-modules modules/mpc-party/main.tf: rds.force_ssl = 0",
   fix: "quorate:database in the stack file: force TLS as soon as the connector's release can",
-  types: ["aws:rds/parameterGroup:ParameterGroup"],
+  types: ["aws:rds/parameterGroup:ParameterGroup", "aws:rds/clusterParameterGroup:ClusterParameterGroup"],
   check({ props }, tell) {
     const parameters = (props.parameters ?? []) as { name: string; value: string }[];
     const found = parameters.find(({ name }) => name === "rds.force_ssl")?.value;

@@ -14,7 +14,7 @@ export const enclaveFitsItsNode: StackRule = {
     const [release] = coreRelease(subjects);
     each(release ? enclaveNodeGroups(subjects) : [], (group) => {
       const template = templateOf(group, subjects);
-      const enclave = release?.props.values.kmsCore.nitroEnclave;
+      const enclave = release?.props.values?.kmsCore?.nitroEnclave;
       if (!template || !enclave?.enabled) return;
       const userData = Buffer.from(String(template.props.userData ?? ""), "base64").toString();
       const aside = (name: string) => Number(new RegExp(`^${name}: (\\d+)$`, "m").exec(userData)?.[1] ?? 0);

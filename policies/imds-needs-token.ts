@@ -10,7 +10,12 @@ export const imdsNeedsToken: ResourceRule = {
   why: "Otherwise one forged request of a pod reads the node's role. Fewer than two hops would cut off the load balancer controller.",
   source: "terraform-mpc-modules modules/mpc-party/main.tf: http_tokens required, hop limit 2",
   fix: "components/aws/enclave-nodegroup.ts: metadataOptions",
-  types: ["aws:ec2/launchTemplate:LaunchTemplate", "aws:ec2/instance:Instance"],
+  types: [
+    "aws:ec2/launchTemplate:LaunchTemplate",
+    "aws:ec2/launchConfiguration:LaunchConfiguration",
+    "aws:ec2/instance:Instance",
+    "aws:ec2/spotInstanceRequest:SpotInstanceRequest",
+  ],
   check({ props }, tell) {
     const options = props.metadataOptions ?? {};
     if (options.httpTokens !== "required")

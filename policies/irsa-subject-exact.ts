@@ -12,11 +12,16 @@ export const irsaSubjectExact: ResourceRule = {
   check({ props }, tell) {
     for (const statement of statementsOf(props.assumeRolePolicy)) {
       if (!allows(statement) || covered(statement, ["sts:AssumeRoleWithWebIdentity"]).length === 0) continue;
+      // Of another key the caller says what it is: its tags, for one.
+      const issuers = statement.principals.map(({ value }) => value.split(":oidc-provider/").at(-1));
       for (const claim of ["sub", "aud"]) {
-        const conditions = conditionsOn(statement, new RegExp(`:${claim}$`));
+        const conditions = conditionsOn(statement, /:/).filter(({ key }) => key.endsWith(`:${claim}`));
         const exact = conditions.some(
-          ({ operator, values }) =>
-            operator === "StringEquals" && values.length > 0 && values.every((value) => !/[*?]/.test(value)),
+          ({ operator, key, values }) =>
+            operator === "StringEquals" &&
+            issuers.some((issuer) => key === `${issuer}:${claim}`) &&
+            values.length > 0 &&
+            values.every((value) => !/[*?$]/.test(value)),
         );
         if (!exact)
           tell({

@@ -1,4 +1,4 @@
-import type { ResourceRule } from "./rule.ts";
+import { isOff, isOn, type ResourceRule } from "./rule.ts";
 
 const fewestDays = 30;
 
@@ -18,12 +18,12 @@ export const keyNeverLost: ResourceRule = {
   check({ props }, tell) {
     const days = props.deletionWindowInDays;
     // KMS waits 30 days where nothing is said.
-    if (typeof days === "number" && days < fewestDays)
+    if (days !== undefined && !(Number(days) >= fewestDays))
       tell({ field: "deletionWindowInDays", found: String(days), expected: `at least ${fewestDays}` });
-    if (props.bypassPolicyLockoutSafetyCheck === true)
+    if (isOn(props.bypassPolicyLockoutSafetyCheck))
       tell({ field: "bypassPolicyLockoutSafetyCheck", found: "true", expected: "false" });
     for (const field of ["isEnabled", "enabled"])
-      if (props[field] === false) tell({ field, found: "false", expected: "true" });
+      if (isOff(props[field])) tell({ field, found: "false", expected: "true" });
     if (props.validTo !== undefined)
       tell({
         field: "validTo",

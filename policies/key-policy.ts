@@ -44,7 +44,7 @@ export function acceptedPcr0(statement: Statement): string[] | undefined {
 /** Whether only an AWS service can use the statement, on behalf of the account. */
 export function isForService(statement: Statement): boolean {
   return (
-    statement.principals.every(({ kind }) => kind === "Service") ||
+    (statement.principals.length > 0 && statement.principals.every(({ kind }) => kind === "Service")) ||
     conditionsOn(statement, /^kms:ViaService$/i).some(
       ({ operator, values }) => operator === "StringEquals" && values.every((value) => !/^[*?]/.test(value)),
     ) ||
@@ -81,12 +81,18 @@ export function isClusterGrant(subject: Subject, statement: Statement, actions: 
   return isForCluster(subject, [statement]) && actions.join() === "kms:CreateGrant" && !everybody;
 }
 
+/** Whom the statement is for: roles by their exact ARN, though it names their account; else its principals. */
+export function usersOf(statement: Statement): string[] {
+  if (!isForNamedRoles(statement)) return statement.principals.map(({ value }) => value);
+  return conditionsOn(statement, /^aws:PrincipalArn$/i).flatMap(({ values }) => values);
+}
+
 /** Whether the statement, though it names an account, is for roles by their exact ARN. */
 export function isForNamedRoles(statement: Statement): boolean {
   return conditionsOn(statement, /^aws:PrincipalArn$/i).some(
     ({ operator, values }) =>
       /^(ArnEquals|StringEquals)$/.test(operator) &&
       values.length > 0 &&
-      values.every((value) => /^arn:[^*?]+:role\/[^*?]+$/.test(value)),
+      values.every((value) => /^arn:[^*?$]+:role\/[^*?$]+$/.test(value)),
   );
 }

@@ -1,6 +1,6 @@
 import { includes, ingressesOf, ingressTypes, isOneAddress, isPrivate } from "./ingress-rules.ts";
 import type { ResourceRule } from "./rule.ts";
-import { isInternal, openedPorts } from "./service-ports.ts";
+import { isInternal, openedPorts, serviceTypes } from "./service-ports.ts";
 
 const metricsPort = 9_646;
 
@@ -11,9 +11,9 @@ export const metricsPortNeverPublic: ResourceRule = {
   why: "9646 prints the core's configuration and its health without asking who reads.",
   source: "terraform-mpc-modules modules/vpc-endpoint-consumer: 9646 from 0.0.0.0/0 by default",
   fix: "ports.metrics in the manifest; quorate:cluster in the stack file",
-  types: [...ingressTypes, "kubernetes:core/v1:Service"],
+  types: [...ingressTypes, ...serviceTypes],
   check(subject, tell) {
-    if (subject.type === "kubernetes:core/v1:Service") {
+    if (serviceTypes.includes(subject.type)) {
       if (openedPorts(subject).includes(metricsPort) && !isInternal(subject))
         tell({
           field: "metadata.annotations",

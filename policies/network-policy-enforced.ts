@@ -28,6 +28,13 @@ export const networkPolicyEnforced: StackRule = {
 
 function enforcement({ props }: Subject): string | undefined {
   const text = props.configurationValues;
-  const values = ifKnown(() => JSON.parse(String(text ?? "{}"))) as { enableNetworkPolicy?: string } | undefined;
-  return values?.enableNetworkPolicy;
+  return ifKnown(() => parsed(String(text ?? "{}")).enableNetworkPolicy);
+}
+
+function parsed(text: string): { enableNetworkPolicy?: string } {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { enableNetworkPolicy: "unknown: the settings are no JSON" };
+  }
 }

@@ -5,7 +5,10 @@ export interface Statement {
   effect: string;
   /** `AWS *` for everybody; `AWS arn:…`, `Service s3.amazonaws.com`, `Federated arn:…` otherwise. */
   principals: { kind: string; value: string }[];
-  /** Patterns; `*` where the statement says what it does not mean. */
+  /**
+   * Patterns. Where the statement says what it does not mean: `*` if it allows, and nothing if it denies, as nobody
+   * knows here what is left.
+   */
   actions: string[];
   resources: string[];
   conditions: { operator: string; key: string; values: string[] }[];
@@ -23,12 +26,15 @@ export function statementsOf(policy: unknown): Statement[] {
 }
 
 function parse(statement: Json, path: string): Statement {
+  const denies = statement.Effect === "Deny";
+  const rest = denies ? [] : ["*"];
+  const others = denies ? [] : [everybody];
   return {
     path,
     effect: String(statement.Effect),
-    principals: statement.NotPrincipal !== undefined ? [everybody] : principalsOf(statement.Principal),
-    actions: statement.NotAction !== undefined ? ["*"] : many(statement.Action),
-    resources: statement.NotResource !== undefined ? ["*"] : many(statement.Resource),
+    principals: statement.NotPrincipal !== undefined ? others : principalsOf(statement.Principal),
+    actions: statement.NotAction !== undefined ? rest : many(statement.Action),
+    resources: statement.NotResource !== undefined ? rest : many(statement.Resource),
     conditions: Object.entries((statement.Condition ?? {}) as Record<string, Json>).flatMap(([operator, keys]) =>
       Object.entries(keys).map(([key, values]) => ({ operator, key, values: many(values) })),
     ),

@@ -1,6 +1,9 @@
 import type { ResourceRule } from "./rule.ts";
 
 const smallestGib = 100;
+/** Names of the root device: of Amazon's images for EKS, and of other images. */
+const roots = ["/dev/xvda", "/dev/sda1"];
+const isRoot = ({ deviceName = "" }: Mapping) => roots.includes(deviceName);
 
 interface Mapping {
   deviceName?: string;
@@ -17,13 +20,18 @@ export const rootVolumeRoomy: ResourceRule = {
   types: ["aws:ec2/launchTemplate:LaunchTemplate"],
   check({ props }, tell) {
     const mappings = (props.blockDeviceMappings ?? []) as Mapping[];
-    if (mappings.length === 0)
-      tell({ field: "blockDeviceMappings", found: "none", expected: `/dev/xvda with ${smallestGib} GiB, encrypted` });
-    mappings.forEach(({ deviceName, ebs }, index) => {
+    if (!mappings.some(isRoot))
+      tell({
+        field: "blockDeviceMappings",
+        found: mappings.map(({ deviceName }) => deviceName).join(", ") || "none",
+        expected: `/dev/xvda with ${smallestGib} GiB, encrypted`,
+      });
+    mappings.forEach((mapping, index) => {
+      const { ebs } = mapping;
       const field = `blockDeviceMappings[${index}].ebs`;
       if (String(ebs?.encrypted) !== "true")
         tell({ field: `${field}.encrypted`, found: String(ebs?.encrypted ?? false), expected: "true" });
-      if (deviceName === "/dev/xvda" && !((ebs?.volumeSize ?? 0) >= smallestGib))
+      if (isRoot(mapping) && !((ebs?.volumeSize ?? 0) >= smallestGib))
         tell({
           field: `${field}.volumeSize`,
           found: String(ebs?.volumeSize ?? "the image's default"),

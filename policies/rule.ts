@@ -190,6 +190,10 @@ export function ifKnown<T>(read: () => T): T | undefined {
   }
 }
 
+/** A provider takes the word for the value; a rule that asks for the value alone would not see it. */
+export const isOn = (value: unknown) => String(value).toLowerCase() === "true";
+export const isOff = (value: unknown) => String(value).toLowerCase() === "false";
+
 export function ofType(subjects: readonly Subject[], ...types: string[]): Subject[] {
   return subjects.filter((subject) => types.includes(subject.type));
 }
@@ -201,9 +205,10 @@ export function defaultTags({ provider }: Pick<Subject, "provider">): Record<str
   return parsed?.tags ?? {};
 }
 
-/** What is at stake, by the tag that the stack gives everything; without the tag, the most that there is. */
+/** What is at stake, by the tag that the stack gives everything; without a tag that is known, the most that there is. */
 export function environmentOf(subject: Pick<Subject, "provider">): string {
-  return defaultTags(subject).environment ?? "mainnet";
+  const { environment } = defaultTags(subject);
+  return environment === "devnet" || environment === "testnet" ? environment : "mainnet";
 }
 
 /** Types of the components around a resource and its own, outermost first. */

@@ -2,6 +2,9 @@ import type { Subject } from "./rule.ts";
 
 const internalScheme = "service.beta.kubernetes.io/aws-load-balancer-scheme";
 
+/** A Service, and what patches one. */
+export const serviceTypes: readonly string[] = ["kubernetes:core/v1:Service", "kubernetes:core/v1:ServicePatch"];
+
 interface ServicePort {
   port?: number;
   targetPort?: number | string;

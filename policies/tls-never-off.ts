@@ -1,5 +1,5 @@
 import { coreRelease } from "./core-release.ts";
-import { environmentOf, ifKnown, ofType, type StackRule, type Subject } from "./rule.ts";
+import { defaultTags, environmentOf, ifKnown, ofType, type StackRule, type Subject } from "./rule.ts";
 
 /** Longest time that a recovery may go without TLS. */
 const longestHours = 72;
@@ -15,20 +15,28 @@ export const tlsNeverOff: StackRule = {
   fix: "components/zama-kms/core-values.ts: thresholdMode; an exception is a PolicyException in the stack's program",
   checkStack(subjects, tell, each) {
     each(coreRelease(subjects), (release) => {
-      if (release.props.values.kmsCore.thresholdMode.tls?.enabled === true) return;
+      const enabled = release.props.values?.kmsCore?.thresholdMode?.tls?.enabled;
+      if (enabled === true) return;
       const [exception] = ofType(subjects, "quorate:policies:PolicyException").filter(
         (one) => ifKnown(() => one.props.rule) === tlsNeverOff.id,
       );
-      const problem = exception ? problemOf(exception, environmentOf(release)) : "no exception";
+      const problem = exception ? problemOf(exception, environmentOfAll(subjects)) : "no exception";
       if (problem === undefined) return;
       tell(release, {
         field: "values.kmsCore.thresholdMode.tls.enabled",
-        found: `${release.props.values.kmsCore.thresholdMode.tls?.enabled}, ${problem}`,
+        found: `${enabled}, ${problem}`,
         expected: `true; or an exception: development on a devnet, or custodian-recovery with a reason and an end within ${longestHours} hours`,
       });
     });
   },
 };
+
+/** The most that is at stake: a release's own provider, being Kubernetes', has no tags that would tell. */
+function environmentOfAll(subjects: readonly Subject[]): string {
+  const tagged = subjects.filter((subject) => defaultTags(subject).environment !== undefined);
+  const found = new Set(tagged.map(environmentOf));
+  return found.size === 1 ? ([...found][0] ?? "mainnet") : "mainnet";
+}
 
 /** Why the exception does not hold, or undefined where it does. */
 function problemOf({ props }: Subject, environment: string): string | undefined {

@@ -1,13 +1,21 @@
-import { ofType, type StackRule } from "./rule.ts";
+import { isOff, ofType, type StackRule } from "./rule.ts";
 
 interface Selector {
+  readWriteType?: string;
+  includeManagementEvents?: boolean | string;
+  excludeManagementEventSources?: string[];
+  dataResources?: { type?: string; values?: string[] }[];
+}
+
+interface AdvancedSelector {
   fieldSelectors?: { field?: string; equals?: string[] }[];
 }
 
 export const trailComplete: StackRule = {
   id: "trail-complete",
   severity: "mandatory",
-  guarantees: "A trail of the party's is on, can be proven unchanged, and records each object of the vaults.",
+  guarantees:
+    "A trail of the party's is on, can be proven unchanged, and records whoever reads or writes an object of the vaults, or uses a key.",
   why: "Management events alone show that a key exists, not that somebody asked it to decrypt or read a share.",
   source:
     "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-data-events-with-cloudtrail.html; missing upstream",
@@ -22,22 +30,48 @@ export const trailComplete: StackRule = {
           found: String(enableLogFileValidation ?? false),
           expected: "true",
         });
-      if (enableLogging === false) tell(trail, { field: "enableLogging", found: "false", expected: "true" });
-      const hasObjects =
-        ((eventSelectors ?? []) as { dataResources?: { type?: string }[] }[]).some(({ dataResources }) =>
-          dataResources?.some(({ type }) => type === "AWS::S3::Object"),
-        ) ||
-        ((advancedEventSelectors ?? []) as Selector[]).some(({ fieldSelectors }) =>
-          fieldSelectors?.some(
-            ({ field, equals }) => field === "resources.type" && (equals ?? []).includes("AWS::S3::Object"),
-          ),
-        );
+      if (isOff(enableLogging)) tell(trail, { field: "enableLogging", found: "false", expected: "true" });
+      const basic = (eventSelectors ?? []) as Selector[];
+      const advanced = (advancedEventSelectors ?? []) as AdvancedSelector[];
+      const hasObjects = basic.some(recordsObjects) || advanced.some(choosesObjects);
       if (!hasObjects)
         tell(trail, {
           field: "eventSelectors",
           found: "no data events of S3 objects",
           expected: "AWS::S3::Object, for the party's vaults",
         });
+      // Without a selector a trail records all management events, and nothing else.
+      const chosen = basic.length + advanced.length > 0;
+      if (chosen && !basic.some(recordsKeys) && !advanced.some(choosesKeys))
+        tell(trail, {
+          field: "eventSelectors",
+          found: "no management events, or not those of KMS",
+          expected: "all management events: Decrypt and GenerateDataKey are among them",
+        });
     });
   },
 };
+
+const isWhole = ({ readWriteType = "All" }: Selector) => readWriteType === "All";
+
+const recordsObjects = (selector: Selector) =>
+  isWhole(selector) &&
+  (selector.dataResources ?? []).some(({ type, values }) => type === "AWS::S3::Object" && (values ?? []).length > 0);
+
+const recordsKeys = (selector: Selector) =>
+  isWhole(selector) &&
+  !isOff(selector.includeManagementEvents) &&
+  !(selector.excludeManagementEventSources ?? []).includes("kms.amazonaws.com");
+
+const hasField = ({ fieldSelectors = [] }: AdvancedSelector, name: string, value?: string) =>
+  fieldSelectors.some(
+    ({ field, equals = [] }) => field === name && (value === undefined || (equals.length === 1 && equals[0] === value)),
+  );
+
+const choosesObjects = (selector: AdvancedSelector) =>
+  hasField(selector, "resources.type", "AWS::S3::Object") &&
+  !["readOnly", "eventName"].some((name) => hasField(selector, name));
+
+const choosesKeys = (selector: AdvancedSelector) =>
+  hasField(selector, "eventCategory", "Management") &&
+  !["readOnly", "eventSource", "eventName"].some((name) => hasField(selector, name));

@@ -33,7 +33,7 @@ export const vaultLifecycle: StackRule = {
           found: `${rules.length} rules, none of which ends unfinished uploads`,
           expected: "abortIncompleteMultipartUpload.daysAfterInitiation",
         };
-      if (!typeChain(configuration).some((type) => /Vault$/.test(type))) return;
+      if (typeChain(configuration).includes("quorate:aws:LogBucket")) return;
       const current = rules.findIndex((rule) => rule.expiration?.days || rule.expiration?.date);
       if (current >= 0)
         return { field: `rules[${current}].expiration`, found: "current objects expire", expected: "none, in a vault" };

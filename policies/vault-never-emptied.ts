@@ -1,4 +1,4 @@
-import type { ResourceRule } from "./rule.ts";
+import { isOn, type ResourceRule } from "./rule.ts";
 
 export const vaultNeverEmptied: ResourceRule = {
   id: "vault-never-emptied",
@@ -9,7 +9,7 @@ export const vaultNeverEmptied: ResourceRule = {
   fix: "components/aws/bucket.ts: forceDestroy",
   types: ["aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2"],
   check({ props }, tell) {
-    if (props.forceDestroy === true)
+    if (isOn(props.forceDestroy))
       tell({ field: "forceDestroy", found: "true", expected: "false: a bucket with objects can not be destroyed" });
   },
 };

@@ -29,10 +29,9 @@ function deniesPlainHttp(statement: Statement): boolean {
   const [condition] = statement.conditions;
   return (
     statement.effect === "Deny" &&
-    statement.principals.some(isEverybody) &&
+    statement.principals.some((principal) => principal.kind === "AWS" && isEverybody(principal)) &&
     covered(statement, ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:DeleteObject"]).length === 4 &&
-    statement.resources.some((resource) => resource.endsWith("/*")) &&
-    statement.resources.some((resource) => !resource.endsWith("/*")) &&
+    statement.resources.some((bucket) => !bucket.includes("/") && statement.resources.includes(`${bucket}/*`)) &&
     statement.conditions.length === 1 &&
     condition?.operator === "Bool" &&
     condition.key.toLowerCase() === "aws:securetransport" &&

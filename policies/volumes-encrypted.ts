@@ -1,4 +1,10 @@
-import type { ResourceRule } from "./rule.ts";
+import { isOff, isOn, type ResourceRule } from "./rule.ts";
+
+const classType = "kubernetes:storage.k8s.io/v1:StorageClass";
+const defaultType = "aws:ebs/encryptionByDefault:EncryptionByDefault";
+const instanceType = "aws:ec2/instance:Instance";
+/** The driver, and the name that Kubernetes had for it before. */
+const provisioners = ["ebs.csi.aws.com", "kubernetes.io/aws-ebs"];
 
 export const volumesEncrypted: ResourceRule = {
   id: "volumes-encrypted",
@@ -7,10 +13,22 @@ export const volumesEncrypted: ResourceRule = {
   why: "A snapshot of a node's or a gateway's disk is otherwise readable to whoever it is shared with.",
   source: "https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption.html; missing upstream",
   fix: "the component that makes the volume or the storage class",
-  types: ["aws:ebs/volume:Volume", "aws:efs/fileSystem:FileSystem", "kubernetes:storage.k8s.io/v1:StorageClass"],
+  types: ["aws:ebs/volume:Volume", "aws:efs/fileSystem:FileSystem", classType, defaultType, instanceType],
   check({ type, props }, tell) {
-    if (type === "kubernetes:storage.k8s.io/v1:StorageClass") {
-      if (props.provisioner !== "ebs.csi.aws.com" || props.parameters?.encrypted === "true") return;
+    if (type === defaultType) {
+      if (isOff(props.enabled)) tell({ field: "enabled", found: "false", expected: "true" });
+      return;
+    }
+    if (type === instanceType) {
+      const { rootBlockDevice, ebsBlockDevices } = props;
+      // Without a word the image decides.
+      const disks = [rootBlockDevice ?? [], ebsBlockDevices ?? []].flat() as { encrypted?: unknown }[];
+      if (!disks.every(({ encrypted }) => isOn(encrypted)))
+        tell({ field: "rootBlockDevice, ebsBlockDevices: encrypted", found: "false", expected: "true" });
+      return;
+    }
+    if (type === classType) {
+      if (!provisioners.includes(props.provisioner) || props.parameters?.encrypted === "true") return;
       return tell({
         field: "parameters.encrypted",
         found: String(props.parameters?.encrypted ?? "none"),

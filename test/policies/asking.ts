@@ -12,6 +12,8 @@ export interface Made {
   protect?: boolean;
   /** Component around it. */
   within?: string;
+  /** Made by a provider that has no tags to give, as Kubernetes'. */
+  untagged?: boolean;
   /** Names of the resources that its properties are made from. */
   madeFrom?: Record<string, string>;
 }
@@ -39,7 +41,10 @@ export function asked(rule: Rule, made: Made[], environment = "mainnet"): string
   return said;
 }
 
-function resourceOf({ type, name = "it", props, protect = false, within }: Made, environment: string): PolicyResource {
+function resourceOf(
+  { type, name = "it", props, protect = false, within, untagged = false }: Made,
+  environment: string,
+): PolicyResource {
   const chain = [...(within ? [within] : []), type].join("$");
   const opts = { protect, ignoreChanges: [], aliases: [], customTimeouts: {}, additionalSecretOutputs: [] };
   const defaultTags = JSON.stringify({ tags: { network: "n", party: "1", environment, "managed-by": "quorate" } });
@@ -49,7 +54,7 @@ function resourceOf({ type, name = "it", props, protect = false, within }: Made,
     urn: `urn:pulumi:party-1::quorate::${chain}::${name}`,
     props: unknownCheckingProxy(props),
     opts,
-    provider: { type: "pulumi:providers:aws", name: "aws", urn: "", props: { defaultTags } },
+    provider: { type: "pulumi:providers:aws", name: "aws", urn: "", props: untagged ? {} : { defaultTags } },
     dependencies: [],
     propertyDependencies: {},
     isType: () => false,

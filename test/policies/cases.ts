@@ -468,7 +468,9 @@ export const cases: Record<string, Case> = {
   },
   "api-server-closed": {
     refused: [cluster({ vpcConfig: { endpointPublicAccess: true } })],
-    says: ["it: vpcConfig.publicAccessCidrs | 0.0.0.0/0 | ranges of /8 and narrower"],
+    says: [
+      "it: vpcConfig.publicAccessCidrs | 0.0.0.0/0 | ranges that are no more than one /8 together, or one /32 of IPv6",
+    ],
     passes: [
       cluster({ vpcConfig: { endpointPublicAccess: false } }),
       cluster({ vpcConfig: { endpointPublicAccess: true, publicAccessCidrs: ["203.0.113.0/24"] } }),
@@ -563,7 +565,7 @@ export const cases: Record<string, Case> = {
   },
   "database-protected": {
     refused: [database({ deletionProtection: false, publiclyAccessible: true })],
-    says: ["it: deletionProtection | false | true", "it: publiclyAccessible | true | false"],
+    says: ["it: publiclyAccessible | true | false", "it: deletionProtection | false | true"],
     passes: [database()],
   },
   "database-password-managed": {
