@@ -170,7 +170,7 @@ class Words {
       case "PARTY_DOWN":
         if (party.coreWithheld)
           return {
-            found: "the core is withheld in its stack file",
+            found: "no core is released: it is withheld in its stack file, or waits for a Secret that people make",
             expected: answers,
             next: `npx quorate validate --stage network; or remove quorate:core: withheld, then: npx quorate up --party ${party.partyId}`,
           };

@@ -208,7 +208,7 @@ describe("other faults", () => {
     expect(finding).toMatchObject({
       code: "PARTY_DOWN",
       party: 3,
-      found: "the core is withheld in its stack file",
+      found: "no core is released: it is withheld in its stack file, or waits for a Secret that people make",
       next: "npx quorate validate --stage network; or remove quorate:core: withheld, then: npx quorate up --party 3",
     });
   });
