@@ -29,13 +29,13 @@ export async function devnetReady(
     throw devnetDownError(root, "a devnet whose addresses were not handed out", network);
 }
 
-/** No devnet is there to work on. */
-export function devnetDownError(root: string, found: string, network = "devnet"): OperatorError {
+/** No devnet is there to work on. Where it is known which, it is named: what a command without a name would choose may be another network. */
+export function devnetDownError(root: string, found: string, network?: string): OperatorError {
   return new OperatorError({
     code: "DEVNET_DOWN",
-    what: `no devnet of network ${network} is up in ${root}`,
+    what: `no devnet${network === undefined ? "" : ` of network ${network}`} is up in ${root}`,
     found,
     expected: "a running devnet",
-    next: `npx quorate devnet up${network === "devnet" ? "" : ` --network ${network}`}`,
+    next: `npx quorate devnet up${network === undefined ? "" : ` --network ${network}`}`,
   });
 }

@@ -36,12 +36,25 @@ async function allRefused(found: string, which = commands): Promise<void> {
   for (const args of which) {
     const said = await operator.refused("DEVNET_DOWN", args, environment());
     expect(said).toContain(`  found     ${found}\n`);
-    expect(said).toContain("  next      npx quorate devnet up\n");
+    expect(said).toContain("  next      npx quorate devnet up --network devnet\n");
   }
 }
 
 test("right after a clone, or after `devnet down`, no command starts an engine", async () => {
   await allRefused("no devnet was started");
+});
+
+test("a network that was named is named in the hint: the chosen one may be no rehearsal", async () => {
+  const networks = join(operator.folder, "stacks/networks");
+  const manifest = await readFile(join(networks, "devnet.yaml"), "utf8");
+  await writeFile(
+    join(networks, "live.yaml"),
+    manifest.replace("environment: devnet", "environment: testnet").replace("network: devnet", "network: live"),
+  );
+  await mkdir(join(operator.folder, ".quorate"));
+  await writeFile(join(operator.folder, ".quorate/current"), "live\n");
+  const said = await operator.refused("DEVNET_DOWN", ["outputs", "--all", "--network", "devnet"], environment());
+  expect(said).toContain("  next      npx quorate devnet up --network devnet\n");
 });
 
 test("what a devnet that was killed has left is no devnet", async () => {
