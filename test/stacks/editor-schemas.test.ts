@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -16,11 +16,30 @@ test("the committed stacks and manifests name a schema that is there", async () 
   const dir = stacksDir({});
   for (const folder of [dir, join(dir, "networks")])
     for (const file of (await readdir(folder)).filter((name) => name.endsWith(".yaml"))) {
-      const [first = ""] = (await readFile(join(folder, file), "utf8")).split("\n");
-      const schema = /\$schema=(.+)$/.exec(first)?.[1] ?? "";
+      const schema = schemaOf(await readFile(join(folder, file), "utf8"));
       await expect(readFile(join(folder, schema)), file).resolves.toBeDefined();
     }
 });
+
+test("an example names a schema that is there once an operator who installed the package has copied it", async () => {
+  const [root, project] = [dirname(stacksDir({})), "/project"];
+  const installed = join(project, "node_modules/quorate/dist");
+  for (const folder of ["stacks", "stacks/networks"]) {
+    const examples = join(root, folder.replace("stacks", "stacks/examples"));
+    for (const file of (await readdir(examples)).filter((name) => name.endsWith(".yaml"))) {
+      const schema = schemaOf(await readFile(join(examples, file), "utf8"));
+      const path = relative(installed, join(project, folder, schema));
+      // The package holds the folder of each layer as it is here.
+      expect(path, file).toMatch(/^contract\/schemas\//);
+      await expect(readFile(join(root, path)), file).resolves.toBeDefined();
+    }
+  }
+});
+
+/** What an editor holds a file against. */
+function schemaOf(text: string): string {
+  return /^# yaml-language-server: \$schema=(.+)$/m.exec(text)?.[1] ?? "";
+}
 
 test("an editor accepts the committed files and marks an unknown key of ours", async () => {
   const schema = z.fromJSONSchema(editorSchemas()["network-manifest.schema.json"] as never);
