@@ -46,7 +46,7 @@ function protectedError(said: string, party: PartyStack, cause: unknown): Operat
       what: `party ${party.partyId}: the change would delete or replace what can not be brought back`,
       found: [...new Set(names)].join("\n"),
       expected: "a change that leaves it where it is, under its name",
-      next: `take back what changed in ${file}: npx quorate preview --party ${party.partyId} shows it`,
+      next: `take back what changed since the last update, in ${file} or in the manifest of ${party.config.network}`,
       exitCode: exitCodes.refused,
     },
     { cause },

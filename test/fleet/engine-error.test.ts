@@ -39,4 +39,7 @@ test.each([
   expect(problem).toMatchObject({ code: "RESOURCE_PROTECTED", found, exitCode: 3 });
   expect(JSON.stringify(problem)).not.toMatch(/unprotect|`protect`/);
   expect(problem.next).toContain("Pulumi.party-2.yaml");
+  // The engine stops before it has a plan: another preview would say the same.
+  expect(problem.next).toContain("manifest");
+  expect(problem.next).not.toContain("quorate preview");
 });
