@@ -53,7 +53,7 @@ export function buildBackup({ config, manifest, party, release }: BackupSettings
     profile: config.awsProfile,
     region,
     allowedAccountIds: [accountId],
-    defaultTags: { tags: partyTags(manifest.network, party.id) },
+    defaultTags: { tags: { ...partyTags(manifest.network, party.id), environment: manifest.environment } },
   });
   const role = partyRoleNames(config.partyCluster ?? "", party.id, { core: config.coreRole }).core;
   const coreRoleArn = roleArn(region, party.accountId, role);

@@ -11,12 +11,16 @@ export async function runProgramIn(
   stacksDir: string,
   config: object,
   keysOf = allThere,
+  calls: Record<string, object> = {},
 ): Promise<MockStack<Record<string, unknown>>> {
   vi.stubEnv("QUORATE_STACKS_DIR", stacksDir);
   const asText = (value: unknown) => (typeof value === "object" ? JSON.stringify(value) : String(value));
   const entries = Object.entries(config).map(([key, value]) => [`quorate:${key}`, asText(value)]);
-  return await onMockStack(async () => {
-    runtime.setAllConfig(Object.fromEntries(entries));
-    return await program(async () => keysOf);
-  });
+  return await onMockStack(
+    async () => {
+      runtime.setAllConfig(Object.fromEntries(entries));
+      return await program(async () => keysOf);
+    },
+    { calls },
+  );
 }
