@@ -5,6 +5,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { registrySecret } from "../contract/core-guards.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { type NeededSecret, neededSecrets, type SecretReader } from "../contract/release-secrets.ts";
+import { exitCodes } from "../contract/verdict.ts";
 import { describeSecret } from "./optional-releases.ts";
 import type { PartySettings } from "./party-settings.ts";
 
@@ -75,6 +76,8 @@ export function secretsMissing(
       .join("; "),
     expected: missing.map(({ secret }) => describeSecret(secret)).join("; "),
     next: `${missing.map((secret) => makeSecret(secret, config, namespace)).join("; ")}; then npx quorate up --party ${config.party}`,
+    // Whether the program or the engine finds it.
+    exitCode: exitCodes.failed,
   });
 }
 

@@ -62,7 +62,7 @@ test("a first up makes all but the core where its Secret is not there, and says 
 test("a release that is there is never taken away: without its Secret up ends before anything is touched", async () => {
   const live = { ...firstUp, releasedBefore: ["kms-core"] };
   await expect(decide(live)).rejects.toMatchObject({
-    problem: { code: "SECRETS_MISSING", next: expect.stringContaining(command) },
+    problem: { code: "SECRETS_MISSING", exitCode: 1, next: expect.stringContaining(command) },
   });
   expect((await decide(live, async () => [".dockerconfigjson"])).decided).toEqual({ held: [], notes: [] });
 });
