@@ -2,7 +2,8 @@ import { OperatorError } from "../contract/operator-error.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import type { Changes } from "../fleet/driver.ts";
 import type { PolicyFinding } from "../fleet/policy-violation.ts";
-import { renderTable, terminal } from "./terminal.ts";
+import { hang } from "./help.mjs";
+import { terminal } from "./terminal.ts";
 
 /** What the policies say of all parties, violations first. */
 export function policyFindings(changes: Changes[]): PolicyFinding[] {
@@ -24,11 +25,12 @@ export function renderFindings(findings: PolicyFinding[], columns = terminal.wid
   const of = (code: PolicyFinding["code"]) => findings.filter((finding) => finding.code === code);
   const byRule = (code: PolicyFinding["code"]) => Object.entries(Object.groupBy(of(code), ({ rule }) => rule));
   const unknown = byRule("POLICY_UNKNOWN").map(([rule, all = []]) => `${rule} (${all.length})`);
-  const wrapped = (text: string) => renderTable([text.split(/ {2}(.*)/s).slice(0, 2)], columns);
   return [
     ...of("POLICY_VIOLATED").map((finding) => violation(finding).render()),
-    ...byRule("POLICY_ADVICE").map(([rule, all = []]) => wrapped(`POLICY_ADVICE  ${advice(rule, all)}`)),
-    ...(unknown.length > 0 ? [wrapped(`POLICY_UNKNOWN  told by \`up\`, not before: ${unknown.join(", ")}`)] : []),
+    ...byRule("POLICY_ADVICE").map(([rule, all = []]) => hang("POLICY_ADVICE  ", advice(rule, all), columns)),
+    ...(unknown.length > 0
+      ? [hang("POLICY_UNKNOWN  ", `told by \`up\`, not before: ${unknown.join(", ")}`, columns)]
+      : []),
   ];
 }
 
