@@ -32,6 +32,36 @@ export const commands = {
       "npx quorate validate --format json | jq .findings",
     ],
   },
+  report: {
+    usage:
+      "npx quorate report [--stage link|network] [--max-age <minutes>] [--published] [--from <folder>] [--timeout <ms>] [--format table|json|markdown|junit]",
+    summary:
+      "Join what every party saw of its own links, signed, with what can be seen from here: the whole network from first hand.",
+    options: {
+      "--stage <s>": "link (default), or network: before any core runs",
+      "--max-age <minutes>": "the oldest half that counts (default 15)",
+      "--published": "take one's own parties' halves as published too, and ask no cluster",
+      "--from <folder>": "a folder that holds the halves (default: each party's public vault)",
+      "--timeout <ms>": "deadline of one link for DNS, TCP and TLS together (default 5000)",
+      "--format <f>": "table (default), json, markdown or junit",
+      ...network,
+    },
+    examples: ["npx quorate report", "npx quorate report --stage network", "npx quorate report --from ../our-network"],
+  },
+  reports: {
+    usage: "npx quorate reports publish|export [--party <id>,… | --all] [--run <run-id>]",
+    summary: "Sign what the last validation saw of one's own parties, and hand it to the others.",
+    words: ["publish", "export"],
+    options: {
+      publish: "put each party's signed half into its public vault, beside its card",
+      "export [--to <folder>]": "write the signed halves to files",
+      "--run <run-id>": "of that run instead of the last validation",
+      ...party,
+      ...format,
+      ...network,
+    },
+    examples: ["npx quorate validate; npx quorate reports publish", "npx quorate reports export --to ../our-network"],
+  },
   preview: {
     usage: "npx quorate preview (--party <id> | --all) [--verbose] [--format table|json|markdown]",
     summary: "Show what `up` would change. Changes nothing.",

@@ -19,6 +19,8 @@ const handlers: Record<string, () => Promise<Command>> = {
   setup: async () => (await import("./commands/tools.ts")).setup,
   run: async () => (await import("./commands/runbooks.ts")).run,
   resume: async () => (await import("./commands/runbooks.ts")).resume,
+  report: async () => (await import("./commands/runbooks.ts")).report,
+  reports: async () => (await import("./commands/reports.ts")).reports,
   validate: async () => (await import("./commands/runbooks.ts")).validate,
   kubeconfig: async () => (await import("./commands/access.ts")).kubeconfig,
   "eks-token": async () => (await import("./commands/access.ts")).eksToken,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CoreView, PathProbe } from "./probe.ts";
+import { RunningRelease } from "./validate-half.ts";
 import { Finding, Verdict } from "./verdict.ts";
 
 /** One directed link i→j: path from i's prober, view from i's core. Up only when both are OK. */
@@ -31,6 +32,12 @@ export const PartyReport = z.strictObject({
   name: z.string(),
   verdict: Verdict,
   manifestDigest: z.string().nullable(),
+  /** When it was looked at; null where it was not. */
+  seenAt: z.iso.datetime().nullable(),
+  /** Digest of the signed half that tells of it; null where it was looked at from here, or nothing is known of it first hand. */
+  halfDigest: z.string().nullable(),
+  /** What its stack put into its cluster; null where that is nothing, or is not known. */
+  release: RunningRelease,
   /** The core's pod; null where there is none, or where it could not be looked at. */
   pod: z
     .strictObject({ name: z.string(), phase: z.string(), ready: z.boolean(), reason: z.string().nullable() })

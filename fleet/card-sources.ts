@@ -3,6 +3,7 @@ import type { Trusted } from "../contract/card-trust.ts";
 import { type ManifestParty, publishedAt } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { cardObjectName } from "../contract/party-card.ts";
+import { halfObjectName } from "../contract/validate-half.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import { largestCard } from "../stacks/card-verification.ts";
 import { readIfThere } from "../stacks/text-file.ts";
@@ -63,10 +64,12 @@ interface Asked {
   /** Of the error, where nothing comes. */
   code: string;
   what: string;
+  /** Bytes; what is longer is cut off, to be refused for its length. @default those of a card */
+  largest?: number;
 }
 
 /** A public object's text; undefined where there is none. */
-async function fetchPublic(url: string, asked: Asked): Promise<string | undefined> {
+export async function fetchPublic(url: string, asked: Asked): Promise<string | undefined> {
   const { endpoint, accept, code, what } = asked;
   const patience = AbortSignal.timeout(patienceMs);
   try {
@@ -77,7 +80,7 @@ async function fetchPublic(url: string, asked: Asked): Promise<string | undefine
     });
     if (response.status === 404) return undefined;
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);
-    return await limited(response);
+    return await limited(response, asked.largest ?? largestCard);
   } catch (cause) {
     throw new OperatorError(
       {
@@ -99,12 +102,21 @@ export function cardAddress(party: ManifestParty): string | undefined {
   return published && `${published}/${cardObjectName}`;
 }
 
-/** A folder that holds cards as `party-<n>.jws`, or a checked-out repository that holds such a folder under the network's name. */
-export function folderSource(folder: string, network: string): CardSource {
+/** Where a party publishes its halves: beside its card. Undefined where its card does not come from a vault. */
+export function halfAddress(party: ManifestParty, trusted: Trusted | undefined): string | undefined {
+  const card = trusted?.url ?? cardAddress(party);
+  return card?.endsWith(`/${cardObjectName}`) ? card.replace(cardObjectName, halfObjectName) : undefined;
+}
+
+/**
+ * A folder that holds cards as `party-<n>.jws`, or a checked-out repository that holds such a folder under the network's name. Other documents
+ * have another ending.
+ */
+export function folderSource(folder: string, network: string, ending = ".jws"): CardSource {
   const places = [[], [network], ["cards", network], ["stacks", "cards", network]];
   return async (partyId) => {
     for (const place of places) {
-      const path = join(folder, ...place, `party-${partyId}.jws`);
+      const path = join(folder, ...place, `party-${partyId}${ending}`);
       const text = await readIfThere(path);
       if (text !== undefined) return { text, source: path };
     }
@@ -119,14 +131,14 @@ export function atEndpoint(url: string, endpoint: string | undefined): string {
   return endpoint === undefined || bucket === undefined ? url : `${endpoint.replace(/\/$/, "")}/${bucket}${pathname}`;
 }
 
-/** The answer, as far as a card can reach: what is longer is cut off, and refused for its length. */
-async function limited(response: Response): Promise<string> {
+/** The answer, as far as the document can reach: what is longer is cut off, and refused for its length. */
+async function limited(response: Response, largest: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of response.body ?? []) {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > largestCard) break;
+    if (length > largest) break;
   }
   return Buffer.concat(chunks).toString("utf8");
 }

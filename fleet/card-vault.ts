@@ -2,6 +2,7 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3
 import { cardObjectName } from "../contract/party-card.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
 import { peerCertificateKey } from "../contract/signing-key-handle.ts";
+import { halfObjectName } from "../contract/validate-half.ts";
 import { clientOptions } from "../stacks/aws-profile.ts";
 import { largestCard } from "../stacks/card-verification.ts";
 import { awsFailure } from "./aws-failure.ts";
@@ -49,14 +50,21 @@ export class CardVault {
   }
 
   async writePeerCertificate(partyId: number, pem: string): Promise<void> {
-    const Key = peerCertificateKey(partyId);
-    const object = { Bucket: this.#outputs.publicVault.bucketName, Key, Body: pem };
-    try {
-      const client = await this.#connect();
-      await client.send(new PutObjectCommand({ ...object, ContentType: "application/x-pem-file" }), this.#calls);
-    } catch (failure) {
-      throw this.#failure("s3:PutObject", Key, failure);
-    }
+    await this.#write(peerCertificateKey(partyId), pem, "application/x-pem-file");
+  }
+
+  /** Where everybody finds the party's half of the last validation. */
+  get halfUrl(): string {
+    return `${this.#outputs.publicVault.url}/${this.#halfKey}`;
+  }
+
+  get #halfKey(): string {
+    return `${this.#outputs.publicVault.prefix}/${halfObjectName}`;
+  }
+
+  /** The last one counts: whoever validated later knows better. */
+  async writeHalf(jws: string): Promise<void> {
+    await this.#write(this.#halfKey, jws, "application/jose");
   }
 
   /** Writes the card unless somebody else wrote it since it was read; says whether it did. */
@@ -73,6 +81,16 @@ export class CardVault {
       if (failure instanceof Error && /^(PreconditionFailed|ConditionalRequestConflict)$/.test(failure.name))
         return false;
       throw this.#failure("s3:PutObject", this.cardKey, failure);
+    }
+  }
+
+  async #write(Key: string, Body: string, ContentType: string): Promise<void> {
+    const object = { Bucket: this.#outputs.publicVault.bucketName, Key, Body, ContentType };
+    try {
+      const client = await this.#connect();
+      await client.send(new PutObjectCommand(object), this.#calls);
+    } catch (failure) {
+      throw this.#failure("s3:PutObject", Key, failure);
     }
   }
 

@@ -9,4 +9,12 @@ export const catalogue = [
     summary: "Probe every link between the parties and say which are up, whose fault it is if not, and what to do.",
     file: "network/validate",
   },
+  {
+    name: "report",
+    systems: ["zama-kms"],
+    risk: "read-only",
+    summary:
+      "Join what every party saw of its own links into one report: own parties are probed, the others' signed halves are verified.",
+    file: "network/report",
+  },
 ];

@@ -1,6 +1,7 @@
 import type { Digest } from "../contract/names.ts";
 import type { NetworkManifest } from "../contract/network-manifest.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
+import type { FoundHalf } from "../contract/validate-half.ts";
 
 /** What a command left behind. A command that was ended by its deadline says so in `ended`. */
 export interface CommandResult {
@@ -36,6 +37,15 @@ export interface PartyAccess {
   readObject(bucket: string, key: string): Promise<string | null>;
 }
 
+/** What a half has to be like for a report to take it in. */
+export interface HalfRules {
+  stage: "link" | "network";
+  /** Milliseconds since its probing began. */
+  maxAgeMs: number;
+  /** A folder that holds halves as files. @default each party's public vault */
+  folder?: string | undefined;
+}
+
 /** Everything that a runbook may touch; it imports no driver of its own. */
 export interface RunbookContext<I = unknown> {
   inputs: I;
@@ -44,6 +54,8 @@ export interface RunbookContext<I = unknown> {
   /** Those for which credentials are held, not all of the network. */
   parties: PartyAccess[];
   clock: { now(): Date };
+  /** Looks for another party's signed half, and verifies it. What is wrong with it, or with the way to it, is part of the answer. */
+  readHalf(partyId: number, rules: HalfRules): Promise<FoundHalf>;
   signal: AbortSignal;
   /** One line about what is going on; nothing is recorded of it. */
   progress(text: string): void;

@@ -13,11 +13,11 @@ import { Fleet } from "../../fleet/driver.ts";
 import { readOutputs } from "../../fleet/outputs.ts";
 import { type PartyStack, partyStacks } from "../../fleet/party-stacks.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
-import { clientOptions } from "../../stacks/aws-profile.ts";
 import { CardFiles } from "../../stacks/card-files.ts";
 import { readIfThere, replaceFile } from "../../stacks/text-file.ts";
 import { cardsDocument, exitCodeOf, publishedText, renderCards, renderOneCard, summaryOf } from "../cards-text.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
+import { s3Endpoint } from "../s3-endpoint.ts";
 import { openSession, type Session } from "../session.ts";
 import { stoppable } from "../stoppable.ts";
 import { colours, terminal } from "../terminal.ts";
@@ -80,7 +80,7 @@ async function sync(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { ...common, from: { type: "string" } } });
   const { session, format, files } = await open(values);
   const stacks = await stacksHere(session);
-  const endpoint = values.from === undefined ? await endpointOf(stacks) : undefined;
+  const endpoint = values.from === undefined ? await s3Endpoint(stacks) : undefined;
   const from = values.from === undefined ? undefined : folderSource(await folder(values.from), session.network);
   if (values.from === undefined && (await files.readTrust()) === undefined) throw nobodyTrusted(files);
   terminal.progress(values.from === undefined ? "fetching the peers' cards" : `reading cards in ${values.from}`);
@@ -222,13 +222,6 @@ async function stacksHere(session: Session): Promise<PartyStack[]> {
 function peersOf(session: Session, stacks: readonly PartyStack[]): number[] {
   const own = stacks.length === 1 ? stacks[0]?.partyId : undefined;
   return session.manifest.parties.map(({ id }) => id).filter((id) => id !== own);
-}
-
-/** Where this operator's AWS configuration sends S3's calls, if anywhere else than to AWS. */
-async function endpointOf([stack]: readonly PartyStack[]): Promise<string | undefined> {
-  if (stack === undefined) return process.env.AWS_ENDPOINT_URL;
-  const { awsProfile: profile, region } = stack.config;
-  return (await clientOptions({ profile, region })).endpoint;
 }
 
 async function folder(path: string): Promise<string> {

@@ -11,6 +11,7 @@ import { redactor } from "../../runbooks/redact.ts";
 import { executeRun, planRunbook, type RunHost, type RunResult, resumeRun } from "../../runbooks/run.ts";
 import type { Runbook } from "../../runbooks/runbook.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
+import { halfReader } from "../half-reader.ts";
 import { listRunbooks } from "../list-runbooks.mjs";
 import { openPartyAccess } from "../party-access.ts";
 import { renderRunbookHelp } from "../runbook-help.ts";
@@ -34,6 +35,14 @@ export async function validate(args: string[]): Promise<number> {
   return await runRunbook(await loadRunbook("validate"), args, {
     command: "validate",
     options: { timeout: "timeout-ms", party: "parties" },
+  });
+}
+
+/** `quorate report` is short for `quorate run report`. */
+export async function report(args: string[]): Promise<number> {
+  return await runRunbook(await loadRunbook("report"), args, {
+    command: "report",
+    options: { timeout: "timeout-ms", "max-age": "max-age-minutes" },
   });
 }
 
@@ -146,6 +155,10 @@ function given(session: Session, parties: Parameters<typeof planRunbook>[1]["par
     manifestDigest,
     parties,
     clock: { now: () => new Date() },
+    readHalf: halfReader(
+      session,
+      parties.map(({ outputs }) => outputs),
+    ),
     signal,
     progress: (text: string) => terminal.progress(text),
   };

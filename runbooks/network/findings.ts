@@ -1,7 +1,8 @@
 import type { PathProbe } from "../../contract/probe.ts";
+import type { Workload } from "../../contract/validate-half.ts";
 import type { Finding } from "../../contract/verdict.ts";
 import { type Cause, depthOf, type Link, workloadFault } from "./link.ts";
-import type { Observations, PartyObservation, Workload } from "./observations.ts";
+import type { Observations, PartyObservation } from "./observations.ts";
 
 /** Findings in the order of cause: parties that are not there, who they are, their own way out, single links, what could not be told. */
 const order: readonly Cause["code"][] = [
@@ -18,6 +19,7 @@ const order: readonly Cause["code"][] = [
   "CA_CERTIFICATE_MISSING",
   "NOT_ACCEPTED",
   "ACCEPTS_NOBODY",
+  "CONTRADICTED",
   "CORE_SILENT",
 ];
 
@@ -30,6 +32,7 @@ export function describeFindings(seen: Observations, links: readonly Link[], cau
     ...sorted.map((cause) => words.ofCause(cause)),
     ...single.filter((link) => !words.saidOfReverse(link)).map((link) => words.ofLink(link)),
     ...words.couldNotTell(causes),
+    ...words.wantingHalves(),
   ];
 }
 
@@ -120,6 +123,16 @@ class Words {
     // Where cores run, no prober can listen in their place, which is one matter and not one for each party.
     const together = deaf.length > 1 ? [this.#notListening(deaf)] : [];
     return [...together, ...this.#silent(together.length > 0 ? asked.filter((party) => !deaf.includes(party)) : asked)];
+  }
+
+  /** Halves that are not there, or were refused: whom to ask for another. */
+  wantingHalves(): Finding[] {
+    return this.#seen.parties.flatMap(({ partyId, name, halfProblem }): Finding[] => {
+      if (halfProblem === null) return [];
+      const { refused: _told, ...problem } = halfProblem;
+      const field = `half of party ${partyId}${name === `party-${partyId}` ? "" : ` (${name})`}`;
+      return [{ ...problem, party: partyId, field }];
+    });
   }
 
   #notListening(parties: readonly PartyObservation[]): Finding {
@@ -253,6 +266,12 @@ class Words {
           expected: "a core that accepts its peers' client certificates",
           next: `compare the peers' CA certificates in its vault with theirs, and its trusted releases; then ${look}`,
         };
+      case "CONTRADICTED":
+        return {
+          found: `links ${listed(cause.links.map(arrow))} are up, say their other ends${this.#times(cause.links.map(({ from }) => from))}; party ${cause.party} says that nothing is there to be reached${this.#times([cause.party])}: ${join(workload && podWords(workload), party.notListening)}`,
+          expected: "one answer from both ends",
+          next: `validate at both ends within a minute of each other; if it stays so, party ${cause.party} finds out what answers in its place`,
+        };
       case "CORE_SILENT":
         return {
           found: join(this.#ownCore(party), "its peers may still reach it"),
@@ -302,6 +321,20 @@ class Words {
       .join("; ");
   }
 
+  /** When it was that parties saw something, where that is known: what changed in between is no contradiction. */
+  #times(parties: readonly number[]): string {
+    const seen = parties.flatMap((id) => this.#party(id).seenAt ?? []).sort();
+    const [first, last] = [seen.at(0), seen.at(-1)];
+    if (first === undefined || last === undefined) return "";
+    const clock = (time: string) => `${time.slice(11, 19)}Z`;
+    return clock(first) === clock(last) ? ` (at ${clock(first)})` : ` (at ${clock(first)} to ${clock(last)})`;
+  }
+
+  /** Who runs a command: we, or the party itself where all that is known comes from its half. */
+  #by(party: PartyObservation, command: string): string {
+    return party.halfDigest === null ? command : `party ${party.partyId} (${party.name}) runs: ${command}`;
+  }
+
   #ownCore(party: PartyObservation): string | null {
     if (party.probe.status === "unknown") return null;
     const { view } = party.probe.reply;
@@ -312,21 +345,28 @@ class Words {
   #look(party: PartyObservation): string {
     if (party.notAsked !== null) return `ask party ${party.partyId} (${party.name}) to look at its core`;
     const pod = party.workload.status === "seen" ? party.workload.workload.pod?.name : undefined;
-    return `npx quorate kubeconfig --party ${party.partyId}, then: kubectl --namespace ${this.#seen.namespace} ${pod ? `describe pod ${pod}` : "get pods"}`;
+    return this.#by(
+      party,
+      `npx quorate kubeconfig --party ${party.partyId}, then: kubectl --namespace ${this.#seen.namespace} ${pod ? `describe pod ${pod}` : "get pods"}`,
+    );
   }
 
   #restart(party: PartyObservation): string {
     const pod = party.workload.status === "seen" ? party.workload.workload.pod?.name : undefined;
     if (party.notAsked !== null || pod === undefined)
       return `ask party ${party.partyId} (${party.name}) to restart its core`;
-    return `npx quorate kubeconfig --party ${party.partyId}, then: kubectl --namespace ${this.#seen.namespace} delete pod ${pod}`;
+    return this.#by(
+      party,
+      `npx quorate kubeconfig --party ${party.partyId}, then: kubectl --namespace ${this.#seen.namespace} delete pod ${pod}`,
+    );
   }
 
   #revive(party: PartyObservation): string {
     const workload = party.workload.status === "seen" ? party.workload.workload : null;
     const start = `npx quorate kubeconfig --party ${party.partyId}, then: kubectl --namespace ${this.#seen.namespace}`;
-    if (workload?.replicas === 0) return `${start} scale statefulset ${workload.statefulSet} --replicas 1`;
-    if (workload?.replicas === null) return `npx quorate up --party ${party.partyId}`;
+    if (workload?.replicas === 0)
+      return this.#by(party, `${start} scale statefulset ${workload.statefulSet} --replicas 1`);
+    if (workload?.replicas === null) return this.#by(party, `npx quorate up --party ${party.partyId}`);
     if (workload?.pod?.phase === "Pending" && /insufficient|didn't match|taint/i.test(workload.pod.reason ?? ""))
       return `give the node group what the enclave asks for (enclaveNodes in the stack file), then: npx quorate up --party ${party.partyId}`;
     return this.#look(party);

@@ -12,6 +12,7 @@ export function judge(seen: Observations): ValidateReport {
   const links = rawLinks(seen);
   const causes = [...partyCauses(seen, links)];
   for (const cause of causes) blame(cause);
+  causes.push(...contradictions(seen, links));
   causes.push(...callerCauses(seen, links, causes));
   blameViews(links, causes);
   for (const link of links) if (link.verdict.status === "FAIL" && link.fault === null) link.fault = "link";
@@ -176,6 +177,27 @@ function partyFault(
   return null;
 }
 
+/**
+ * Links that one end says are up, while the other end's own cluster says that nothing is there to be reached. Both were seen first hand, at
+ * different times or of different machines; which of them holds now, nobody can tell from here.
+ */
+function contradictions(seen: Observations, links: readonly Link[]): Cause[] {
+  return seen.parties.flatMap((party): Cause[] => {
+    if (!deniesToBeThere(party, seen)) return [];
+    const said = links.filter((link) => link.to === party.partyId && link.verdict.status === "OK");
+    for (const link of said)
+      link.verdict = unknown(`party ${link.from} says that it is up, and party ${link.to} that nothing is there`);
+    return said.length === 0 ? [] : [{ code: "CONTRADICTED", party: party.partyId, links: said }];
+  });
+}
+
+function deniesToBeThere(party: PartyObservation, seen: Observations): boolean {
+  if (party.notAsked !== null) return false;
+  if (seen.stage === "network") return party.notListening !== null;
+  const own = ownEvidence(party);
+  return own.workload === "gone" && own.core !== "answered";
+}
+
 /** What a party's own cluster says of its core. */
 function ownEvidence(party: PartyObservation): {
   core: "answered" | "silent" | "unknown";
@@ -284,7 +306,7 @@ function linkReport(link: Link, links: readonly Link[]): LinkReport {
   const { from, to, verdict, path, view, fault, probe } = link;
   const back = links.find((other) => other.from === to && other.to === from);
   const asymmetric = verdict.status === "FAIL" && back?.verdict.status === "OK";
-  return { from, to, verdict, path, view, fault, asymmetric, probe };
+  return { from, to, verdict, path, view, fault: verdict.status === "FAIL" ? fault : null, asymmetric, probe };
 }
 
 function partyReport(party: PartyObservation, causes: readonly Cause[], seen: Observations): PartyReport {
@@ -293,14 +315,18 @@ function partyReport(party: PartyObservation, causes: readonly Cause[], seen: Ob
     name: party.name,
     verdict: partyVerdict(party, causes, seen),
     manifestDigest: party.manifestDigest,
+    seenAt: party.seenAt,
+    halfDigest: party.halfDigest,
+    release: party.release,
     pod: party.workload.status === "seen" ? party.workload.workload.pod : null,
     view: party.probe.status === "replied" ? party.probe.reply.view : null,
   };
 }
 
 function partyVerdict(party: PartyObservation, causes: readonly Cause[], seen: Observations): Verdict {
-  const cause = causes.find((entry) => entry.party === party.partyId);
+  const cause = causes.find((entry) => entry.party === party.partyId && entry.code !== "CONTRADICTED");
   if (cause !== undefined) return fail(cause.code, `${cause.links.length} links concerned`);
+  if (party.halfProblem?.refused) return fail(party.halfProblem.code, party.halfProblem.found);
   if (party.notAsked !== null) return unknown(party.notAsked);
   if (party.probe.status === "unknown") return unknown(party.probe.reason);
   if (seen.stage === "link" && party.workload.status === "unknown") return unknown(party.workload.reason);

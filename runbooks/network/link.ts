@@ -1,6 +1,6 @@
 import type { PathProbe } from "../../contract/probe.ts";
+import type { Workload } from "../../contract/validate-half.ts";
 import type { Verdict } from "../../contract/verdict.ts";
-import type { Workload } from "./observations.ts";
 
 /** Why a party is the one to chase. One per party and kind; the words for it are in findings.ts. */
 export interface Cause {
@@ -18,7 +18,8 @@ export interface Cause {
     | "NOT_ACCEPTED"
     | "ACCEPTS_NOBODY"
     | "MANIFEST_DIFFERS"
-    | "CORE_SILENT";
+    | "CORE_SILENT"
+    | "CONTRADICTED";
   party: number;
   /** The links that it brings down. */
   links: Link[];

@@ -1,42 +1,24 @@
 import { z } from "zod";
-import { ProbeReply } from "../../contract/probe.ts";
 import { Measurements } from "../../contract/trusted-release.ts";
+import { HalfProblem, OwnSight, RunningRelease } from "../../contract/validate-half.ts";
 
-/** The core's pod as the party's API server shows it. */
-export const Workload = z.strictObject({
-  statefulSet: z.string(),
-  /** Wanted pods; null where there is no StatefulSet. */
-  replicas: z.int().nullable(),
-  pod: z
-    .strictObject({ name: z.string(), phase: z.string(), ready: z.boolean(), reason: z.string().nullable() })
-    .nullable(),
-});
-export type Workload = z.infer<typeof Workload>;
-
-/** What was seen of one party, or why nothing was. */
+/** What is known of one party, or why nothing is. */
 export const PartyObservation = z.strictObject({
   partyId: z.int(),
   name: z.string(),
-  /** Why the party was not asked: "not mine". Null where it was. */
+  /** Why nothing is known of it first hand: "not mine". Null where something is. */
   notAsked: z.string().nullable(),
-  /** Its stack file holds the core back, so that none is to be expected. */
-  coreWithheld: z.boolean().default(false),
-  /** Peers for whose CA certificates its core is held back, so that none is to be expected either. */
-  coreHeldFor: z.array(z.int()).default([]),
   /** Of the manifest that the party was built from. */
   manifestDigest: z.string().nullable(),
-  workload: z.discriminatedUnion("status", [
-    z.strictObject({ status: z.literal("seen"), workload: Workload }),
-    z.strictObject({ status: z.literal("unknown"), reason: z.string() }),
-  ]),
-  probe: z.discriminatedUnion("status", [
-    z.strictObject({ status: z.literal("replied"), reply: ProbeReply }),
-    z.strictObject({ status: z.literal("unknown"), reason: z.string() }),
-  ]),
-  /** Peers whose CA certificate could not be read from the party's own vault: id to reason. An absent one is not among them. */
-  caUnreadable: z.record(z.string(), z.string()),
-  /** Stage `network`: why no peer can find this party's listening prober; null where it listens, or was not asked to. */
-  notListening: z.string().nullable(),
+  /** When it was looked at; null where it was not. */
+  seenAt: z.iso.datetime().nullable().default(null),
+  /** Digest of its signed half, where what is known comes from that; null where it was looked at from here. */
+  halfDigest: z.string().nullable().default(null),
+  /** What is wrong with its half; null where all is well, or none was looked for. */
+  halfProblem: HalfProblem.nullable().default(null),
+  /** What its stack put into its cluster. */
+  release: RunningRelease.default(null),
+  ...OwnSight.shape,
 });
 export type PartyObservation = z.infer<typeof PartyObservation>;
 

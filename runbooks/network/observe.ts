@@ -2,10 +2,11 @@ import { z } from "zod";
 import { partyHost } from "../../contract/network-manifest.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { ProbeReply, type ProbeRequest } from "../../contract/probe.ts";
+import type { Workload } from "../../contract/validate-half.ts";
 import { classifyFailure } from "../command.ts";
 import type { CommandResult, PartyAccess, RunbookContext } from "../context.ts";
 import { within } from "../within.ts";
-import type { Observations, PartyObservation, Workload } from "./observations.ts";
+import type { Observations, PartyObservation } from "./observations.ts";
 
 export interface ObserveInputs {
   stage: "link" | "network";
@@ -64,11 +65,12 @@ export async function observe(
   }
 }
 
-function notAsked(
-  { parties }: Pick<RunbookContext, "parties">,
-  { id: partyId, name }: { id: number; name: string },
-): PartyObservation {
-  const reason = parties.some(({ outputs }) => outputs.partyId === partyId) ? "not asked" : "not mine";
+function notAsked({ parties }: Pick<RunbookContext, "parties">, party: { id: number; name: string }): PartyObservation {
+  return unseen(party, parties.some(({ outputs }) => outputs.partyId === party.id) ? "not asked" : "not mine");
+}
+
+/** A party of which nothing is known first hand, and why. */
+export function unseen({ id: partyId, name }: { id: number; name: string }, reason: string): PartyObservation {
   return {
     partyId,
     name,
@@ -76,6 +78,10 @@ function notAsked(
     coreWithheld: false,
     coreHeldFor: [],
     manifestDigest: null,
+    seenAt: null,
+    halfDigest: null,
+    halfProblem: null,
+    release: null,
     workload: { status: "unknown", reason },
     probe: { status: "unknown", reason },
     caUnreadable: {},
@@ -85,11 +91,12 @@ function notAsked(
 
 async function observeParty(
   party: PartyAccess,
-  context: Pick<RunbookContext, "manifest">,
+  context: Pick<RunbookContext, "manifest" | "clock">,
   inputs: ObserveInputs,
   signal: AbortSignal,
 ): Promise<Omit<PartyObservation, "notListening">> {
   const { outputs } = party;
+  const seenAt = context.clock.now().toISOString();
   const [workload, probed] = await Promise.all([
     readWorkload(party, inputs, signal),
     probeLinks(party, context, inputs, signal),
@@ -101,6 +108,10 @@ async function observeParty(
     coreWithheld: outputs.release === null && outputs.coreHeldFor === undefined,
     coreHeldFor: outputs.coreHeldFor ?? [],
     manifestDigest: outputs.manifestDigest,
+    seenAt,
+    halfDigest: null,
+    halfProblem: null,
+    release: outputs.release && { version: outputs.release.version, imageDigest: outputs.release.imageDigest },
     workload,
     ...probed,
   };

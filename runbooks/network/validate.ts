@@ -6,23 +6,27 @@ import type { PartyAccess } from "../context.ts";
 import { renderValidateJunit } from "../report-junit.ts";
 import { renderValidateMarkdown } from "../report-markdown.ts";
 import { renderValidateText } from "../report-text.ts";
-import { runbook, step } from "../runbook.ts";
+import { type Report, runbook, step } from "../runbook.ts";
 import { judge } from "./judge.ts";
 import { Observations } from "./observations.ts";
 import { caCertificateCommands, listenCommand, observe, podsCommand, probeCommand } from "./observe.ts";
 
+/** Inputs of every runbook that probes links. */
+export const validateStage = z
+  .enum(["link", "network"])
+  .default("link")
+  .describe("link: cores, with TLS and attestation; network: before any core is there, between probers");
+export const timeoutMs = z.coerce
+  .number<number>()
+  .int()
+  .min(50)
+  .max(60_000)
+  .default(5_000)
+  .describe("deadline of one link for DNS, TCP and TLS together, and of each question to a cluster");
+
 const Inputs = z.strictObject({
-  stage: z
-    .enum(["link", "network"])
-    .default("link")
-    .describe("link: cores, with TLS and attestation; network: before any core is there, between probers"),
-  timeoutMs: z.coerce
-    .number<number>()
-    .int()
-    .min(50)
-    .max(60_000)
-    .default(5_000)
-    .describe("deadline of one link for DNS, TCP and TLS together, and of each question to a cluster"),
+  stage: validateStage,
+  timeoutMs,
   parties: z
     .array(z.coerce.number<number>().int().min(1))
     .min(1)
@@ -45,8 +49,8 @@ export default runbook({
     return [
       step({
         id: "observe",
-        does: `ask ${parties(asked, manifest)} at once: their pods, their peers' CA certificates, and a probe of each link`,
-        commands: asked.flatMap((party) => commands(party, inputs.stage, inputs.timeoutMs, manifest)),
+        does: `ask ${partiesInWords(asked, manifest)} at once: their pods, their peers' CA certificates, and a probe of each link`,
+        commands: asked.flatMap((party) => observeCommands(party, inputs.stage, inputs.timeoutMs, manifest)),
         repeat: "safe",
         evidence: Observations,
         run: ({ signal }) => observe(context, inputs, signal),
@@ -60,16 +64,18 @@ export default runbook({
       }),
     ];
   },
-  report({ evidence }) {
-    const json = evidence("judge", ValidateReport);
-    return {
-      json,
-      text: (style) => renderValidateText(json, style),
-      markdown: () => renderValidateMarkdown(json),
-      junit: () => renderValidateJunit(json),
-    };
-  },
+  report: ({ evidence }) => presentValidation(evidence("judge", ValidateReport)),
 });
+
+/** Every form of one judged network. */
+export function presentValidation(json: ValidateReport): Report {
+  return {
+    json,
+    text: (style) => renderValidateText(json, style),
+    markdown: () => renderValidateMarkdown(json),
+    junit: () => renderValidateJunit(json),
+  };
+}
 
 function refuseUnknownParties(wanted: readonly number[], held: readonly PartyAccess[]): void {
   const ids = held.map(({ outputs }) => outputs.partyId as number);
@@ -84,12 +90,13 @@ function refuseUnknownParties(wanted: readonly number[], held: readonly PartyAcc
   });
 }
 
-function parties(asked: readonly PartyAccess[], manifest: NetworkManifest): string {
+export function partiesInWords(asked: readonly PartyAccess[], manifest: NetworkManifest): string {
   if (asked.length === manifest.parties.length) return `all ${asked.length} parties`;
   return `${asked.length} of ${manifest.parties.length} parties (${asked.map(({ outputs }) => outputs.partyId).join(", ")})`;
 }
 
-function commands(
+/** What asking one party comes to, for the plan's reader. */
+export function observeCommands(
   { outputs }: PartyAccess,
   stage: "link" | "network",
   timeoutMs: number,

@@ -2,8 +2,8 @@ import { manifestDigest } from "../../../contract/manifest-digest.ts";
 import { NetworkManifest } from "../../../contract/network-manifest.ts";
 import { PartyOutputs } from "../../../contract/party-outputs.ts";
 import { ProbeRequest } from "../../../contract/probe.ts";
+import type { Workload } from "../../../contract/validate-half.ts";
 import type { CommandOptions, CommandResult, PartyAccess } from "../../../runbooks/context.ts";
-import type { Workload } from "../../../runbooks/network/observations.ts";
 import { hex, rawManifest } from "../../support/network.ts";
 import { type Fault, modelNetwork } from "./network-model.ts";
 

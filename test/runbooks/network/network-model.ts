@@ -37,6 +37,10 @@ export function modelNetwork(
       const base = {
         partyId: id,
         name: `party-${id}`,
+        seenAt: null,
+        halfDigest: null,
+        halfProblem: null,
+        release: null,
         coreWithheld: false,
         coreHeldFor: [],
         caUnreadable: {},

@@ -1,0 +1,45 @@
+import type { PartyOutputs } from "../contract/party-outputs.ts";
+import type { RunbookContext } from "../runbooks/context.ts";
+import type { Session } from "./session.ts";
+
+/** How runbooks get at the halves of other parties. Loaded when the first is asked for: most runbooks ask for none. */
+export function halfReader(session: Session, held: readonly PartyOutputs[]): RunbookContext["readHalf"] {
+  let loading: ReturnType<typeof load> | undefined;
+  return async (partyId, rules) => {
+    loading ??= load(session, held);
+    return await (await loading)(partyId, rules);
+  };
+}
+
+async function load(session: Session, held: readonly PartyOutputs[]): Promise<RunbookContext["readHalf"]> {
+  const [
+    { readHalf },
+    { kmsSigner },
+    { CardVault },
+    { partyStacks },
+    { CardFiles },
+    { keyFingerprint },
+    { s3Endpoint },
+  ] = await Promise.all([
+    import("../fleet/halves.ts"),
+    import("../fleet/card-publishing.ts"),
+    import("../fleet/card-vault.ts"),
+    import("../fleet/party-stacks.ts"),
+    import("../stacks/card-files.ts"),
+    import("../stacks/signed-document.ts"),
+    import("./s3-endpoint.ts"),
+  ]);
+  const { manifest, manifestDigest, network, stacksDir } = session;
+  const files = new CardFiles(stacksDir, network);
+  const endpoint = await s3Endpoint(await partyStacks(stacksDir, network));
+  const own = async (partyId: number) => {
+    const outputs = held.find((party) => party.partyId === partyId);
+    if (outputs === undefined) return undefined;
+    return {
+      fingerprint: keyFingerprint(await kmsSigner(outputs).publicJwk()),
+      url: new CardVault(outputs).halfUrl,
+    };
+  };
+  return async (partyId, rules) =>
+    await readHalf(partyId, rules, { files, manifest, manifestDigest, endpoint, own, now: new Date() });
+}

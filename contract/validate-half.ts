@@ -1,0 +1,95 @@
+import { z } from "zod";
+import { Digest, NetworkName, PartyId } from "./names.ts";
+import { SigningKey, signedHeader } from "./party-card.ts";
+import { ProbeReply } from "./probe.ts";
+import { Finding } from "./verdict.ts";
+
+/** The core's pod as the party's API server shows it. */
+export const Workload = z.strictObject({
+  statefulSet: z.string(),
+  /** Wanted pods; null where there is no StatefulSet. */
+  replicas: z.int().nullable(),
+  pod: z
+    .strictObject({ name: z.string(), phase: z.string(), ready: z.boolean(), reason: z.string().nullable() })
+    .nullable(),
+});
+export type Workload = z.infer<typeof Workload>;
+
+/** What was seen from inside of one party: its pod, and a probe of each of its links. */
+export const OwnSight = z.strictObject({
+  /** Its stack file holds the core back, so that none is to be expected. */
+  coreWithheld: z.boolean().default(false),
+  /** Peers for whose CA certificates its core is held back, so that none is to be expected either. */
+  coreHeldFor: z.array(z.int()).default([]),
+  workload: z.discriminatedUnion("status", [
+    z.strictObject({ status: z.literal("seen"), workload: Workload }),
+    z.strictObject({ status: z.literal("unknown"), reason: z.string() }),
+  ]),
+  probe: z.discriminatedUnion("status", [
+    z.strictObject({ status: z.literal("replied"), reply: ProbeReply }),
+    z.strictObject({ status: z.literal("unknown"), reason: z.string() }),
+  ]),
+  /** Peers whose CA certificate could not be read from the party's own vault: id to reason. An absent one is not among them. */
+  caUnreadable: z.record(z.string(), z.string()),
+  /** Stage `network`: why no peer can find this party's listening prober; null where it listens, or was not asked to. */
+  notListening: z.string().nullable(),
+});
+export type OwnSight = z.infer<typeof OwnSight>;
+
+/** The release that a party's stack put into its cluster; null while its core is withheld, or held back. */
+export const RunningRelease = z.strictObject({ version: z.string().min(1).max(60), imageDigest: Digest }).nullable();
+export type RunningRelease = z.infer<typeof RunningRelease>;
+
+/** One party's part of a validation, signed by its key: what others can only learn from it. Nothing in it is secret. */
+export const ValidateHalf = z
+  .strictObject({
+    contract: z.literal("half/v1").describe("Version of this contract."),
+    network: NetworkName.describe("The network that was validated."),
+    partyId: PartyId.describe("The party whose half it is."),
+    manifestDigest: Digest.describe("Digest of the manifest from which the party was built."),
+    stage: z.enum(["link", "network"]).describe("What was probed: cores, or the network before there are any."),
+    startedAt: z.iso.datetime().describe("When the probing began, in UTC."),
+    durationMs: z.number().min(0).describe("How long it took, in milliseconds."),
+    issuedAt: z.iso.datetime().describe("When it was signed, in UTC."),
+    runId: z.string().min(1).max(120).describe("The run that saw it, whose journal the party keeps."),
+    release: RunningRelease.describe("What the party's stack runs; null while there is no core."),
+    sight: OwnSight.describe("What was seen."),
+    signingKey: SigningKey.describe("The key that signed it."),
+  })
+  .superRefine(({ partyId, startedAt, issuedAt, sight }, context) => {
+    const issue = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+    if (Date.parse(issuedAt) < Date.parse(startedAt)) issue(["issuedAt"], "is before startedAt");
+    if (sight.probe.status === "unknown") return;
+    const { reply } = sight.probe;
+    if (reply.partyId !== partyId) issue(["sight", "probe", "reply", "partyId"], `is not ${partyId}, whose half it is`);
+    const peers = reply.links.map(({ peerId }) => peerId);
+    if (new Set(peers).size !== peers.length || peers.includes(partyId))
+      issue(["sight", "probe", "reply", "links"], "name a peer twice, or the party itself");
+  });
+export type ValidateHalf = z.infer<typeof ValidateHalf>;
+
+/** Why a party's half says nothing here. */
+export const HalfProblem = z.strictObject({
+  ...Finding.omit({ party: true, field: true }).shape,
+  /** It is there, and wrong: more than a half that nobody published yet. */
+  refused: z.boolean(),
+});
+export type HalfProblem = z.infer<typeof HalfProblem>;
+
+/** What came of looking for one party's half: the half, or why there is none. */
+export const FoundHalf = z.strictObject({
+  partyId: z.int(),
+  /** Where it was looked for. */
+  source: z.string().nullable(),
+  half: ValidateHalf.nullable(),
+  /** SHA-256 of the signed text. */
+  digest: Digest.nullable(),
+  problem: HalfProblem.nullable(),
+});
+export type FoundHalf = z.infer<typeof FoundHalf>;
+
+export const HalfHeader = signedHeader("quorate-half+jws");
+export type HalfHeader = z.infer<typeof HalfHeader>;
+
+/** Name of a party's half in its public vault, below the vault's prefix, beside its card. */
+export const halfObjectName = "PartyCard/half-v1.jws";

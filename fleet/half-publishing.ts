@@ -1,0 +1,23 @@
+import type { PartyOutputs } from "../contract/party-outputs.ts";
+import type { HalfHeader, ValidateHalf } from "../contract/validate-half.ts";
+import { CardVault } from "./card-vault.ts";
+import { type DocumentSigner, signDocument } from "./document-signature.ts";
+import { openHalf } from "./half-verification.ts";
+
+/** Everything in a half but the key, which is the signer's to say. */
+export type HalfContent = Omit<ValidateHalf, "signingKey">;
+
+/** Signs a half, and opens it again as a peer would: what peers would refuse is never published. */
+export async function signHalf(content: HalfContent, signer: DocumentSigner): Promise<string> {
+  const typ: HalfHeader["typ"] = "quorate-half+jws";
+  const { jws, fingerprint } = await signDocument(typ, content, signer);
+  const { network, partyId } = content;
+  await openHalf(jws, { network, partyId, fingerprint, source: "the signer" });
+  return jws;
+}
+
+/** Puts a party's signed half into its public vault, in the place of the one of before. Gives its address. */
+export async function publishHalf(outputs: PartyOutputs, jws: string, vault = new CardVault(outputs)): Promise<string> {
+  await vault.writeHalf(`${jws}\n`);
+  return vault.halfUrl;
+}

@@ -1,0 +1,75 @@
+import { z } from "zod";
+import { FoundHalf } from "../../contract/validate-half.ts";
+import { ValidateReport } from "../../contract/validate-report.ts";
+import { runbook, step } from "../runbook.ts";
+import { joinHalves } from "./join.ts";
+import { judge } from "./judge.ts";
+import { Observations } from "./observations.ts";
+import { observe } from "./observe.ts";
+import { observeCommands, partiesInWords, presentValidation, timeoutMs, validateStage } from "./validate.ts";
+
+const Inputs = z.strictObject({
+  stage: validateStage,
+  timeoutMs,
+  maxAgeMinutes: z.coerce
+    .number<number>()
+    .int()
+    .min(1)
+    .max(10_080)
+    .default(15)
+    .describe("the oldest half that counts, by when its probing began"),
+  published: z.boolean().default(false).describe("take one's own parties' halves as published too, and ask no cluster"),
+  from: z.string().min(1).optional().describe("a folder that holds the halves (default: each party's public vault)"),
+});
+
+/** The truth of n × (n - 1) links from first hand: what each party saw of itself, signed, and what can be seen from here. */
+export default runbook({
+  name: "report",
+  summary:
+    "Join what every party saw of its own links into one report: own parties are probed, the others' signed halves are verified.",
+  risk: "read-only",
+  systems: ["zama-kms"],
+  inputs: Inputs,
+  plan(context) {
+    const { inputs, manifest } = context;
+    const own = inputs.published ? [] : context.parties;
+    const others = manifest.parties.filter(({ id }) => !own.some(({ outputs }) => outputs.partyId === id));
+    const rules = { stage: inputs.stage, maxAgeMs: inputs.maxAgeMinutes * 60_000, folder: inputs.from };
+    return [
+      step({
+        id: "observe",
+        does: own.length === 0 ? "probe nothing from here" : `ask ${partiesInWords(own, manifest)} at once`,
+        commands: own.flatMap((party) => observeCommands(party, inputs.stage, inputs.timeoutMs, manifest)),
+        repeat: "safe",
+        evidence: Observations,
+        run: ({ signal }) => observe({ ...context, parties: own }, inputs, signal),
+      }),
+      step({
+        id: "halves",
+        does: `fetch and verify the halves of ${others.length} of ${manifest.parties.length} parties, none older than ${inputs.maxAgeMinutes} min`,
+        repeat: "safe",
+        evidence: z.array(FoundHalf),
+        run: async () => {
+          let answered = 0;
+          return await Promise.all(
+            others.map(async ({ id }) => {
+              const found = await context.readHalf(id, rules);
+              answered += 1;
+              context.progress(`${answered} of ${others.length} halves looked for`);
+              return found;
+            }),
+          );
+        },
+      }),
+      step({
+        id: "judge",
+        does: `judge ${manifest.parties.length * (manifest.parties.length - 1)} links`,
+        repeat: "safe",
+        evidence: ValidateReport,
+        run: async ({ evidence }) =>
+          judge(joinHalves(evidence("observe", Observations), evidence("halves", z.array(FoundHalf)))),
+      }),
+    ];
+  },
+  report: ({ evidence }) => presentValidation(evidence("judge", ValidateReport)),
+});

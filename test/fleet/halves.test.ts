@@ -1,0 +1,136 @@
+import "reflect-metadata";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { canonicalJson } from "../../contract/manifest-digest.ts";
+import { NetworkManifest } from "../../contract/network-manifest.ts";
+import { halfObjectName } from "../../contract/validate-half.ts";
+import { signCard } from "../../fleet/card-signature.ts";
+import { signHalf } from "../../fleet/half-publishing.ts";
+import { largestHalf } from "../../fleet/half-verification.ts";
+import { type HalfQuestion, type HalfReading, readHalf } from "../../fleet/halves.ts";
+import { CardFiles } from "../../stacks/card-files.ts";
+import { modelNetwork } from "../runbooks/network/network-model.ts";
+import { cardContent, digestOf, LocalKey, minuteMs } from "../support/cards.ts";
+import { halfContent } from "../support/halves.ts";
+import { rawManifest } from "../support/network.ts";
+
+const manifest = NetworkManifest.parse(rawManifest());
+const [key, stranger] = [new LocalKey(), new LocalKey()];
+const seenAt = Date.parse(modelNetwork(4).startedAt);
+let root = "";
+let files: CardFiles;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "quorate-halves-"));
+  files = new CardFiles(root, "devnet");
+  await files.writeTrust(2, { fingerprint: key.fingerprint });
+  await files.writeTrust(3, { fingerprint: stranger.fingerprint });
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const question: HalfQuestion = { stage: "link", maxAgeMs: 15 * minuteMs };
+
+/** Asks for party 2's half where this text lies in a folder in its place. */
+async function read(text: string, change: Partial<HalfReading & HalfQuestion> = {}) {
+  await writeFile(join(root, "party-2.half.jws"), text);
+  return await readHalf(2, { ...question, folder: root, ...change }, { ...reading(), ...change });
+}
+
+const reading = (): HalfReading => ({
+  files,
+  manifest,
+  manifestDigest: digestOf("e"),
+  endpoint: undefined,
+  own: async () => undefined,
+  now: new Date(seenAt + minuteMs),
+});
+
+test("a good half comes back as it was signed", async () => {
+  const content = halfContent(2);
+  const found = await read(`${await signHalf(content, key)}\n`);
+  expect(found.problem).toBeNull();
+  expect(found.half).toEqual({ ...content, signingKey: { id: key.id, fingerprint: key.fingerprint } });
+});
+
+describe("a half that does not count, and why", () => {
+  const signed = async (change: Parameters<typeof halfContent>[1] = {}) => await signHalf(halfContent(2, change), key);
+  const forged = (change: object) => {
+    const half = { ...halfContent(2), signingKey: { id: key.id, fingerprint: key.fingerprint }, ...change };
+    return key.forge({ ...key.header, typ: "quorate-half+jws" }, canonicalJson(half));
+  };
+
+  test.each<[code: string, refused: boolean, text: () => Promise<string> | string, change?: object]>([
+    ["HALF_MISSING", false, () => "", { folder: "/nonexistent" }],
+    ["HALF_UNREADABLE", true, () => "not a half"],
+    ["HALF_UNREADABLE", true, async () => (await signed()).slice(0, 200)],
+    ["HALF_UNREADABLE", true, async () => (await signCard(cardContent(), key)).jws],
+    ["HALF_TOO_LARGE", true, () => "a".repeat(largestHalf + 1)],
+    ["HALF_FOREIGN_KEY", true, async () => await signHalf(halfContent(2), stranger)],
+    [
+      "HALF_TAMPERED",
+      true,
+      async () => (await signed()).replace(/\.(.)/, (_all, first) => `.${first === "e" ? "f" : "e"}`),
+    ],
+    ["HALF_INVALID", true, () => forged({ contract: "half/v2" })],
+    ["HALF_INVALID", true, () => forged({ partyId: 3 })],
+    ["HALF_INVALID", true, () => forged({ network: "other" })],
+    ["HALF_INVALID", true, () => forged({ signingKey: { id: key.id, fingerprint: stranger.fingerprint } })],
+    ["HALF_INVALID", true, () => forged({ sight: halfContent(3).sight })],
+    ["HALF_INVALID", true, () => forged({ issuedAt: "2026-11-20T18:55:01.000Z" })],
+    ["HALF_FROM_FUTURE", true, async () => await signed({ issuedAt: new Date(seenAt + 7 * minuteMs).toISOString() })],
+    ["HALF_OTHER_MANIFEST", true, async () => await signed({ manifestDigest: digestOf("f") })],
+    ["HALF_OTHER_STAGE", false, async () => await signed({ seen: modelNetwork(4, [], { stage: "network" }) })],
+    ["HALF_STALE", false, async () => await signed(), { now: new Date(seenAt + 16 * minuteMs) }],
+  ])("%s (refused: %s) %#", async (code, refused, text, change = {}) => {
+    const found = await read(await text(), change);
+    expect(found.half).toBeNull();
+    expect(found.problem).toMatchObject({ code, refused });
+    expect(found.problem?.next).toBeTruthy();
+  });
+
+  test("no bit of a half can be changed", async () => {
+    const jws = await signed();
+    await fc.assert(
+      fc.asyncProperty(fc.nat(jws.length - 1), fc.constantFrom(..."AZaz09-_."), async (at, letter) => {
+        fc.pre(jws[at] !== letter);
+        const changed = jws.slice(0, at) + letter + jws.slice(at + 1);
+        // The last character of a part carries bits that no byte takes: another spelling of the same bytes is no change.
+        const bytes = (text: string) => text.split(".").map((part) => Buffer.from(part, "base64url").toString("hex"));
+        fc.pre(bytes(changed).join() !== bytes(jws).join());
+        expect((await read(changed)).half).toBeNull();
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("a key that nobody trusted", async () => {
+    await rm(files.trustPath);
+    expect((await read(await signed())).problem).toMatchObject({ code: "HALF_UNTRUSTED", refused: false });
+  });
+});
+
+test("an own party's half needs nobody's trust, and comes from its own vault", async () => {
+  await rm(files.trustPath);
+  const jws = await signHalf(halfContent(2), key);
+  const server = createServer((request, response) =>
+    request.url === `/PUB-p2/${halfObjectName}` ? response.end(jws) : response.writeHead(404).end(),
+  );
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/PUB-p2/${halfObjectName}`;
+    const own = async () => ({ fingerprint: key.fingerprint, url });
+    const found = await readHalf(2, question, { ...reading(), own });
+    expect([found.problem, found.source, found.half?.partyId]).toEqual([null, url, 2]);
+    const absent = await readHalf(2, question, {
+      ...reading(),
+      own: async () => ({ ...(await own()), url: `${url}x` }),
+    });
+    expect(absent.problem?.code).toBe("HALF_MISSING");
+  } finally {
+    server.close();
+  }
+});
