@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { EngineEvent, OpMap, PulumiCommand, Stack, StepEventMetadata } from "@pulumi/pulumi/automation/index.js";
-import { OperatorError } from "../contract/operator-error.ts";
+import { OperatorError, type Problem } from "../contract/operator-error.ts";
 import { partyTags } from "../stacks/project.ts";
 import { type ChangedValue, changedValues } from "./changed-values.ts";
 import { lacksCheckpoint, readCheckpoint } from "./checkpoint.ts";
@@ -28,6 +28,8 @@ export interface Changes {
   resources: ChangedResource[];
   /** What the policies say. With a violation among them the engine stopped, and nothing is known of what comes after. */
   policies: PolicyFinding[];
+  /** Why the stack file could not be given what the engine adds to it, after an update that is finished. */
+  unwritten?: Problem;
   durationMs: number;
 }
 
@@ -98,6 +100,7 @@ export class Fleet {
 
   async #run(operation: "preview" | "up", party: PartyStack, onEvent: (event: FleetEvent) => void): Promise<Changes> {
     let refusal: OperatorError | undefined;
+    let unwritten: OperatorError | undefined;
     const file = await EngineStackFile.prepare(await this.workDir(), party.stackName, party.configPath);
     const stack = await this.#stack(party, file, (problem) => {
       refusal = problem;
@@ -142,12 +145,10 @@ export class Fleet {
         };
         await this.#settleInterrupted(operation, stack, party, { configFile: file.path, listen, tell, refuseTwinOnce });
         this.#options.signal?.throwIfAborted();
-        try {
+        unwritten = await file.during(operation, async () => {
           if (operation === "preview") await stack.preview(options);
           else await stack.up(options);
-        } finally {
-          await file.takeOver();
-        }
+        });
       };
       const create = async () => {
         await refuseTwinOnce();
@@ -177,6 +178,12 @@ export class Fleet {
       counts: { ...counts },
       resources,
       policies,
+      ...(unwritten && {
+        unwritten: {
+          ...unwritten.problem,
+          next: `${unwritten.problem.next}; then npx quorate up --party ${party.partyId}`,
+        },
+      }),
       durationMs: Math.round(performance.now() - started),
     };
   }

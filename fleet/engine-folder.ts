@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Document, parseDocument, stringify } from "yaml";
 import { fileError } from "../contract/file-error.ts";
+import { OperatorError } from "../contract/operator-error.ts";
 import { projectName } from "../stacks/project.ts";
 import { readIfThere, replaceFile } from "../stacks/text-file.ts";
 
@@ -52,12 +53,39 @@ export class EngineStackFile {
     return new EngineStackFile(folder, path, original, JSON.stringify(engineKeys(parseDocument(text))));
   }
 
+  /**
+   * Lets the engine work, and takes over what it added whatever came of that. What the engine did, or refused, counts for more than a file that
+   * can not be written: of an update that is finished, gives why it could not.
+   */
+  async during(operation: "preview" | "up", work: () => Promise<unknown>): Promise<OperatorError | undefined> {
+    const taken = async () => {
+      try {
+        await this.takeOver();
+        return undefined;
+      } catch (failure) {
+        if (failure instanceof OperatorError) return failure;
+        throw failure;
+      }
+    };
+    try {
+      await work();
+    } catch (failure) {
+      await taken();
+      throw failure;
+    }
+    const unwritten = await taken();
+    if (operation === "preview" && unwritten) throw unwritten;
+    return unwritten;
+  }
+
   /** Takes over what the engine added; all else in the stack file, comments too, stays as it is there now. */
   async takeOver(): Promise<void> {
     const text = await readFile(this.path, "utf8");
     // An engine that was killed as it wrote.
     if (!text.endsWith("\n")) return;
-    const now = await readFile(this.#original, "utf8");
+    const now = await readFile(this.#original, "utf8").catch((failure: unknown) => {
+      throw fileError(failure, this.#original) ?? failure;
+    });
     const document = parseDocument(now);
     // Whoever wrote keys meanwhile encrypted secrets with them. Of a file that is being edited nothing is known.
     if (document.errors.length > 0 || JSON.stringify(engineKeys(document)) !== this.#keysBefore) return;

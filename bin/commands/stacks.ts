@@ -69,6 +69,8 @@ async function endUp(
   { format, verbose }: { format: string; verbose: boolean | undefined },
 ): Promise<number> {
   terminal.print(renderChanges(session, "up", changes, format, verbose));
+  for (const { unwritten } of changes)
+    if (unwritten !== undefined) process.stderr.write(`${new OperatorError(unwritten).render()}\n`);
   const brought = await (await import("../publish-cards.ts")).publishAfterUp(session, parties);
   if (format === "table" && !isViolated(changes)) terminal.print(nextAfterUp(brought).join("\n"));
   return exitCodeOf(changes);
@@ -189,8 +191,9 @@ export function hasChanges(changes: Changes): boolean {
   return changes.resources.length > 0;
 }
 
-function exitCodeOf(changes: Changes[]): number {
-  return isViolated(changes) ? exitCodes.failed : exitCodes.ok;
+export function exitCodeOf(changes: Changes[]): number {
+  const isWhole = changes.every(({ unwritten }) => unwritten === undefined);
+  return isViolated(changes) || !isWhole ? exitCodes.failed : exitCodes.ok;
 }
 
 function renderChanges(
@@ -213,7 +216,7 @@ function renderChanges(
       {
         schema: `quorate/${report}/v1`,
         network: session.network,
-        verdict: refused === 0 ? "OK" : "FAIL",
+        verdict: exitCodeOf(changes) === exitCodes.ok ? "OK" : "FAIL",
         findings,
         changed: changed.length,
         parties: changes.map(({ policies, ...party }) => party),

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { changeList, changeRows, countText } from "../../bin/changes-text.ts";
+import { exitCodeOf } from "../../bin/commands/stacks.ts";
 import type { ChangedResource } from "../../fleet/driver.ts";
 import { isCounted } from "../../fleet/driver.ts";
 
@@ -74,4 +75,10 @@ test("the providers that the engine makes up by itself are not counted, as in it
   expect(isCounted({ type, urn: `urn:pulumi:party-1::quorate::${type}::default_7_3_0` })).toBe(false);
   expect(isCounted({ type, urn: `urn:pulumi:party-1::quorate::${type}::party-1-aws` })).toBe(true);
   expect(isCounted({ type: "aws:s3/bucket:Bucket", urn: "urn:pulumi:party-1::quorate::a::default" })).toBe(true);
+});
+
+test("an update whose stack file could not be written did not end well, and nor did one that a rule refuses", () => {
+  const party = { partyId: 1, stackName: "party-1", counts: {}, resources: [], policies: [], durationMs: 1 };
+  const unwritten = { code: "FILE_UNUSABLE", what: "it can not be used", found: "x", expected: "y", next: "z" };
+  expect([[party], [party, { ...party, unwritten }]].map(exitCodeOf)).toEqual([0, 1]);
 });

@@ -120,3 +120,35 @@ test("a file that is being edited is left alone", async () => {
   await file.takeOver();
   expect(readFileSync(original, "utf8")).toBe("config: [\n");
 });
+
+test("a stack file that can not be written takes nothing from what the engine did or refused", async () => {
+  const work = async () => appendFileSync((await prepare()).path, "encryptionsalt: v1:abc\n");
+  const closed = async () => {
+    const file = await prepare();
+    // Where the new text would be put beside the old one.
+    rmSync(original);
+    mkdirSync(original);
+    return file;
+  };
+  const failing = async () => {
+    throw new Error("the engine's own");
+  };
+  await expect((await closed()).during("up", async () => {})).resolves.toMatchObject({
+    problem: {
+      code: "FILE_UNUSABLE",
+      what: expect.stringContaining(original),
+      next: expect.stringContaining(original),
+    },
+  });
+  rmSync(original, { recursive: true });
+  writeFileSync(original, text);
+  await expect((await closed()).during("up", failing)).rejects.toThrow("the engine's own");
+  rmSync(original, { recursive: true });
+  writeFileSync(original, text);
+  await expect((await closed()).during("preview", async () => {})).rejects.toMatchObject({
+    problem: { code: "FILE_UNUSABLE" },
+  });
+  rmSync(original, { recursive: true });
+  writeFileSync(original, text);
+  expect(await (await prepare()).during("up", work)).toBeUndefined();
+});
