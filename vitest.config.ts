@@ -2,10 +2,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
-// Each test file has a worker of its own, and many start processes: all of them load the same modules, compiled where Node keeps such things.
+// There are several workers, and many tests start processes: all of them load the same modules, compiled where Node keeps such things.
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), "node-compile-cache");
 
-const base = { setupFiles: ["test/support/fail-on-console.ts"] };
+const base = { setupFiles: ["test/support/leave-nothing.ts", "test/support/fail-on-console.ts"] };
 
 export default defineConfig({
   test: {
@@ -18,8 +18,11 @@ export default defineConfig({
           name: "fast",
           include: ["test/**/*.test.ts"],
           exclude: ["test/devnet/**", "test/soak/**"],
+          // One world for all files of a worker: loading @pulumi/aws and the like anew for each file doubled the CPU time of test/components.
+          isolate: false,
           // A hang, not slowness: many start processes, on machines that do other things too.
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
