@@ -1,5 +1,6 @@
 import type { ValidateReport } from "../contract/validate-report.ts";
 import { networkLine } from "./network-line.ts";
+import { halvesLine } from "./report-text.ts";
 
 const marks = { OK: "ok", FAIL: "**DOWN**", UNKNOWN: "?" } as const;
 
@@ -27,6 +28,7 @@ export function renderValidateMarkdown(report: ValidateReport): string {
     ),
     "",
     `Stage ${report.stage}, ${report.startedAt}, manifest \`${report.manifestDigest}\`.`,
+    ...halvesLine(report, new Date(report.startedAt)).map((line) => `Seen ${line}.`),
     "",
   ].join("\n");
 }

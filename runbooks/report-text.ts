@@ -38,7 +38,31 @@ function header(report: ValidateReport, colours: Colours): string {
     first,
     `${report.parties.length} parties, t = ${report.threshold}   stage ${report.stage}   manifest ${report.manifestDigest.slice(0, 15)}`,
     `${time}   ${(report.durationMs / 1000).toFixed(1)} s`,
+    ...halvesLine(report, new Date(report.startedAt)),
   ].join("\n");
+}
+
+/** Whose rows come from signed halves, and how old the oldest is; nothing where all was seen from here. */
+export function halvesLine({ parties }: ValidateReport, now: Date): string[] {
+  const halves = parties.filter(({ halfDigest }) => halfDigest !== null);
+  const times = halves.flatMap(({ seenAt }) => (seenAt === null ? [] : [Date.parse(seenAt)]));
+  if (halves.length === 0) return [];
+  const oldest = Math.max(0, Math.round((now.getTime() - Math.min(...times)) / 1000));
+  const age = oldest < 120 ? `${oldest} s` : `${Math.round(oldest / 60)} min`;
+  return [
+    `by signed halves: part${halves.length === 1 ? "y" : "ies"} ${ranges(halves.map(({ partyId }) => partyId))}, the oldest ${age} old`,
+  ];
+}
+
+/** Numbers in order, runs of them in short: 1-4, 7. */
+function ranges(ids: readonly number[]): string {
+  const runs: [first: number, last: number][] = [];
+  for (const id of ids) {
+    const run = runs.at(-1);
+    if (run !== undefined && run[1] === id - 1) run[1] = id;
+    else runs.push([id, id]);
+  }
+  return runs.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(", ");
 }
 
 /** Rows are where a link comes from, columns where it goes to. */

@@ -9,6 +9,7 @@ import type { PartyAccess } from "../../../runbooks/context.ts";
 import { joinHalves } from "../../../runbooks/network/join.ts";
 import { judge } from "../../../runbooks/network/judge.ts";
 import report from "../../../runbooks/network/report.ts";
+import { renderValidateText } from "../../../runbooks/report-text.ts";
 import { executeRun, planRunbook } from "../../../runbooks/run.ts";
 import { digestOf } from "../../support/cards.ts";
 import { halfContent } from "../../support/halves.ts";
@@ -171,4 +172,13 @@ test("from published halves alone no cluster is asked", async () => {
   const { asked, json } = await run(parties, { published: true, from: "../halves" });
   expect(asked.map(([id]) => id)).toEqual([1, 2, 3, 4]);
   expect([questions, json.linksUp]).toEqual([[], 12]);
+});
+
+test("the report says whose rows come from halves, and how old the oldest is", () => {
+  const older = found(3, [], { startedAt: "2026-11-20T18:50:00.000Z", issuedAt: "2026-11-20T18:50:01.000Z" });
+  const joined = judge(joinHalves(mine(1), [found(2), older, found(4)]));
+  expect(renderValidateText(joined, { colour: false, columns: 80 })).toContain(
+    "by signed halves: parties 2-4, the oldest 5 min old",
+  );
+  expect(renderValidateText(judge(mine(1)), { colour: false, columns: 80 })).not.toContain("halves");
 });
