@@ -1,8 +1,13 @@
+import { execFile } from "node:child_process";
 import { access, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
+import { DeleteObjectCommand, GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { fromIni } from "@aws-sdk/credential-providers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Document, parseDocument } from "yaml";
+import { toolsFolder } from "../../bin/session.ts";
 import { killEverythingOf, randomFrom, runQuorate } from "../support/demo-process.ts";
 import { createOperatorFolder } from "../support/operator-folder.ts";
 import { createOwnFolder } from "../support/own-folder.ts";
@@ -77,6 +82,81 @@ test(`four parties from nothing, in any order, get to a green network by cards a
   // Nobody had anything of anybody else's.
   await expect(access(join(hub, ".quorate", "devnet", "backend", ".pulumi", "stacks"))).rejects.toThrow();
 });
+
+test("each validates with its own credentials only, and the signed halves join to one green report", async () => {
+  expect(await joinedReport()).toEqual(["OK", 12, []]);
+  expect(await joinedReport("--published")).toEqual(["OK", 12, []]);
+});
+
+test("a rotated CA certificate reaches the peers' vaults with the next cards sync and up, and the network stays green", async () => {
+  const [rotating = 1, ...peers] = shuffled(parties);
+  const owner = await vaultOf(rotating);
+  const before = await owner.read(rotating);
+  await owner.remove(rotating);
+  const kubeconfig = (await good(folderOf(rotating), "kubeconfig", "--party", String(rotating))).stdout.trim();
+  const { workload, namespace } = owner.outputs;
+  await kubectl(kubeconfig, "delete", "pod", workload.pod, "--namespace", namespace);
+  // A core that starts publishes what is missing of its identity.
+  await expect.poll(() => owner.read(rotating), { timeout: 60_000, interval: 500 }).toBeTypeOf("string");
+  const rotated = await owner.read(rotating);
+  expect(rotated).not.toBe(before);
+  await good(folderOf(rotating), "cards", "publish");
+  for (const id of shuffled(peers)) {
+    const vault = await vaultOf(id);
+    expect(await vault.read(rotating)).toBe(before);
+    await good(folderOf(id), "cards", "sync");
+    const { stderr } = await good(folderOf(id), "up", "--yes");
+    expect(stderr.replace(/\s+/g, " ")).toContain("restarts");
+    expect(await vault.read(rotating)).toBe(rotated);
+  }
+  expect(await joinedReport()).toEqual(["OK", 12, []]);
+});
+
+/** Everybody validates and publishes, with its own credentials only; one joins the halves. */
+async function joinedReport(...how: string[]) {
+  for (const id of shuffled(parties)) {
+    // Of the others' rows nothing is known here.
+    expect((await runQuorate(folderOf(id), "validate")).code).toBe(5);
+    await good(folderOf(id), "reports", "publish");
+  }
+  const reader = shuffled(parties)[0] ?? 1;
+  const { stdout } = await runQuorate(folderOf(reader), "report", "--format", "json", ...how);
+  const { verdict, linksUp, findings } = JSON.parse(stdout);
+  return [verdict, linksUp, findings];
+}
+
+/** A party's public vault with its own credentials: the CA certificates of all parties that lie there. */
+async function vaultOf(id: number) {
+  const { stdout } = await good(folderOf(id), "outputs", "--format", "json");
+  const [outputs] = JSON.parse(stdout).parties;
+  const aws = (name: string) => join(folderOf(id), "aws", name);
+  const endpoint = /^endpoint_url\s*=\s*(\S+)/m.exec(await readFile(aws("config"), "utf8"))?.[1] ?? "";
+  const credentials = fromIni({
+    profile: outputs.awsProfile,
+    filepath: aws("credentials"),
+    configFilepath: aws("config"),
+  });
+  const s3 = new S3Client({ region: outputs.region, endpoint, credentials, forcePathStyle: true });
+  const object = (of: number) => ({
+    Bucket: String(outputs.publicVault.bucketName),
+    Key: String(outputs.caCertificate.key).replace(/^PUB-p\d+/, `PUB-p${of}`),
+  });
+  return {
+    outputs,
+    async read(of: number): Promise<string | undefined> {
+      const found = await s3.send(new GetObjectCommand(object(of))).catch((failure: Error) => {
+        if (failure.name === "NoSuchKey") return undefined;
+        throw failure;
+      });
+      return await found?.Body?.transformToString();
+    },
+    remove: async (of: number) => void (await s3.send(new DeleteObjectCommand(object(of)))),
+  };
+}
+
+async function kubectl(kubeconfig: string, ...args: string[]): Promise<void> {
+  await promisify(execFile)(join(toolsFolder, "kubectl"), ["--kubeconfig", kubeconfig, ...args, "--timeout", "120s"]);
+}
 
 const known = new Set<string>();
 
