@@ -17,4 +17,12 @@ export const catalogue = [
       "Join what every party saw of its own links into one report: own parties are probed, the others' signed halves are verified.",
     file: "network/report",
   },
+  {
+    name: "certificates",
+    systems: ["zama-kms"],
+    risk: "read-only",
+    summary:
+      "Compare every party's own CA certificate with every peer's copy of it, with the party's name and with its signing key.",
+    file: "zama-kms/certificates",
+  },
 ];

@@ -46,6 +46,18 @@ export interface HalfRules {
   folder?: string | undefined;
 }
 
+/** What a core publishes of a party: in the party's own vault, or, where `of` is another, the copy that its core looks for there. */
+export interface PublishedObject {
+  type: "CACert" | "VerfAddress";
+  of: number;
+}
+
+/** A public object as anybody finds it. */
+export type PublishedText =
+  | { status: "found"; text: string }
+  | { status: "absent" }
+  | { status: "unknown"; reason: string };
+
 /** Everything that a runbook may touch; it imports no driver of its own. */
 export interface RunbookContext<I = unknown> {
   inputs: I;
@@ -56,6 +68,8 @@ export interface RunbookContext<I = unknown> {
   clock: { now(): Date };
   /** Looks for another party's signed half, and verifies it. What is wrong with it, or with the way to it, is part of the answer. */
   readHalf(partyId: number, rules: HalfRules): Promise<FoundHalf>;
+  /** Reads what lies in a party's public vault, with no credentials. Never throws for what the vault does. */
+  readPublished(holder: number, object: PublishedObject): Promise<PublishedText>;
   signal: AbortSignal;
   /** One line about what is going on; nothing is recorded of it. */
   progress(text: string): void;

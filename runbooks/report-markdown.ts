@@ -33,6 +33,7 @@ export function renderValidateMarkdown(report: ValidateReport): string {
   ].join("\n");
 }
 
-function oneLine(text: string): string {
+/** Text in one cell or item. */
+export function oneLine(text: string): string {
   return text.replaceAll("\n", "; ").replaceAll("|", "\\|");
 }

@@ -14,6 +14,7 @@ import { openTerminal } from "../../runbooks/terminal.ts";
 import { halfReader } from "../half-reader.ts";
 import { listRunbooks } from "../list-runbooks.mjs";
 import { openPartyAccess } from "../party-access.ts";
+import { publicReader } from "../public-reader.ts";
 import { renderRunbookHelp } from "../runbook-help.ts";
 import { parseInputs, type Spelling } from "../runbook-inputs.ts";
 import { openSession, type Session } from "../session.ts";
@@ -28,7 +29,9 @@ const commonOptions = {
   format: { type: "string" },
 } as const;
 
-const formats = ["table", "json", "markdown", "junit"] as const;
+const formats = ["table", "json", "markdown", "junit", "html", "prometheus"] as const;
+/** A plan has no cases that pass or fail, and nothing was measured. */
+const planFormats = ["table", "json", "markdown"] as const;
 
 /** `quorate validate` is short for `quorate run validate`. */
 export async function validate(args: string[]): Promise<number> {
@@ -64,9 +67,7 @@ async function runRunbook(runbook: Runbook, rest: string[], spelling?: Spelling)
     return exitCodes.ok;
   }
   const { values, inputs } = parseInputs(runbook, rest, commonOptions, spelling);
-  // A plan has no cases that pass or fail.
-  const known = values.plan === true ? formats.filter((name) => name !== "junit") : formats;
-  const format = chooseFormat(String(values.format ?? "table"), known);
+  const format = chooseFormat(String(values.format ?? "table"), values.plan === true ? planFormats : formats);
   const session = await openSession({ network: values.network as string | undefined });
   const interrupt = interruptSignal();
   try {
@@ -150,15 +151,14 @@ async function loadRunbook(name: string | undefined): Promise<Runbook> {
 
 function given(session: Session, parties: Parameters<typeof planRunbook>[1]["parties"], signal: AbortSignal) {
   const { manifest, manifestDigest } = session;
+  const held = parties.map(({ outputs }) => outputs);
   return {
     manifest,
     manifestDigest,
     parties,
     clock: { now: () => new Date() },
-    readHalf: halfReader(
-      session,
-      parties.map(({ outputs }) => outputs),
-    ),
+    readHalf: halfReader(session, held),
+    readPublished: publicReader(session, held),
     signal,
     progress: (text: string) => terminal.progress(text),
   };
@@ -186,7 +186,9 @@ function conclude(session: Session, result: RunResult, format: (typeof formats)[
       table: () => report.text(style),
       json: () => JSON.stringify(report.json, null, 2),
       markdown: () => report.markdown(),
-      junit: () => report.junit?.() ?? noJunit(),
+      junit: () => report.junit?.() ?? withoutForm("junit"),
+      html: () => report.html?.() ?? withoutForm("html"),
+      prometheus: () => report.prometheus?.() ?? withoutForm("prometheus"),
     };
     terminal.print(text[format]());
   }
@@ -195,11 +197,15 @@ function conclude(session: Session, result: RunResult, format: (typeof formats)[
   return result.exitCode;
 }
 
-function noJunit(): never {
+function withoutForm(format: "junit" | "html" | "prometheus"): never {
   throw new OperatorError({
     code: "FORMAT_UNKNOWN",
-    what: "this runbook's report has no cases that pass or fail",
-    found: "--format junit",
+    what: {
+      junit: "this runbook's report has no cases that pass or fail",
+      html: "this runbook's report is no page",
+      prometheus: "this runbook's report has no measurements",
+    }[format],
+    found: `--format ${format}`,
     expected: "table, json or markdown",
     next: "repeat the command with --format json",
   });

@@ -13,6 +13,7 @@ import { renderValidateText } from "../../../runbooks/report-text.ts";
 import { executeRun, planRunbook } from "../../../runbooks/run.ts";
 import { digestOf } from "../../support/cards.ts";
 import { halfContent } from "../../support/halves.ts";
+import { noVaults } from "../support/no-peers.ts";
 import { fakeParties, manifest } from "./fake-parties.ts";
 import { type Fault, modelNetwork } from "./network-model.ts";
 
@@ -138,6 +139,7 @@ async function run(parties: PartyAccess[], inputs: object = {}) {
     clock: { now: () => new Date() },
     signal: new AbortController().signal,
     progress: () => {},
+    readPublished: noVaults,
     readHalf: async (partyId: number, rules: object) => {
       asked.push([partyId, rules]);
       return found(partyId);

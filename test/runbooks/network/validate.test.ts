@@ -8,7 +8,7 @@ import type { PartyAccess } from "../../../runbooks/context.ts";
 import validate from "../../../runbooks/network/validate.ts";
 import { shortDigest } from "../../../runbooks/plan.ts";
 import { executeRun, planRunbook, type RunHost, readRun, renderPlan, resumeRun } from "../../../runbooks/run.ts";
-import { noHalves } from "../support/halves.ts";
+import { noHalves, noVaults } from "../support/no-peers.ts";
 import { fakeParties, manifest } from "./fake-parties.ts";
 
 let root = "";
@@ -25,6 +25,7 @@ const given = (parties: PartyAccess[], signal = new AbortController().signal) =>
   parties,
   clock: { now: () => new Date() },
   readHalf: noHalves,
+  readPublished: noVaults,
   signal,
   progress: () => {},
 });

@@ -7,7 +7,7 @@ import type { PartyAccess } from "../../../runbooks/context.ts";
 import type { GivenContext } from "../../../runbooks/plan.ts";
 import { type Risk, runbook, step } from "../../../runbooks/runbook.ts";
 import { rawManifest } from "../../support/network.ts";
-import { noHalves } from "./halves.ts";
+import { noHalves, noVaults } from "./no-peers.ts";
 
 /** A world that a runbook changes: it outlives the process that changes it. */
 export interface World {
@@ -124,6 +124,7 @@ export function given(parties: PartyAccess[] = [], signal = new AbortController(
     parties,
     clock: { now: () => new Date() },
     readHalf: noHalves,
+    readPublished: noVaults,
     signal,
     progress: () => {},
   };

@@ -1,5 +1,8 @@
 import type { RunbookContext } from "../../../runbooks/context.ts";
 
+/** What a runbook that reads no public vault is given in their place. */
+export const noVaults: RunbookContext["readPublished"] = async () => ({ status: "unknown", reason: "no vault here" });
+
 /** What a runbook that joins no halves is given in their place. */
 export const noHalves: RunbookContext["readHalf"] = async (partyId) => ({
   partyId,
