@@ -16,14 +16,14 @@ export const commands = {
   },
   validate: {
     usage:
-      "npx quorate validate [--stage link|network] [--party <id>] [--timeout <ms>] [--format table|json|markdown|junit]",
+      "npx quorate validate [--stage link|network] [--party <id>] [--timeout <ms>] [--format table|json|markdown|junit|html|prometheus]",
     summary:
       "Prove every directed link of the network: path, certificate, release, and what each core says of the others.",
     options: {
       "--stage <s>": "link (default), or network: before any core runs",
       "--party <id>[,…]": "ask only these parties (default: all whose stack files lie here)",
       "--timeout <ms>": "deadline of one link for DNS, TCP and TLS together (default 5000)",
-      "--format <f>": "table (default), json, markdown or junit",
+      "--format <f>": "table (default), json, markdown, junit, html or prometheus",
       ...network,
     },
     examples: [
@@ -34,7 +34,7 @@ export const commands = {
   },
   report: {
     usage:
-      "npx quorate report [--stage link|network] [--max-age <minutes>] [--published] [--from <folder>] [--timeout <ms>] [--format table|json|markdown|junit]",
+      "npx quorate report [--stage link|network] [--max-age <minutes>] [--published] [--from <folder>] [--timeout <ms>] [--format table|json|markdown|junit|html|prometheus]",
     summary:
       "Join what every party saw of its own links, signed, with what can be seen from here: the whole network from first hand.",
     options: {
@@ -43,7 +43,7 @@ export const commands = {
       "--published": "take one's own parties' halves as published too, and ask no cluster",
       "--from <folder>": "a folder that holds the halves (default: each party's public vault)",
       "--timeout <ms>": "deadline of one link for DNS, TCP and TLS together (default 5000)",
-      "--format <f>": "table (default), json, markdown or junit",
+      "--format <f>": "table (default), json, markdown, junit, html or prometheus",
       ...network,
     },
     examples: ["npx quorate report", "npx quorate report --stage network", "npx quorate report --from ../our-network"],
@@ -113,12 +113,13 @@ export const commands = {
     examples: ["npx quorate runbooks"],
   },
   run: {
-    usage: "npx quorate run <runbook> [--plan] [--confirm <digest>] [--format table|json|markdown|junit] [inputs]",
+    usage:
+      "npx quorate run <runbook> [--plan] [--confirm <digest>] [--format table|json|markdown|junit|html|prometheus] [inputs]",
     summary: "Show a runbook's plan, ask according to its risk, run it and keep the evidence.",
     options: {
       "--plan": "stop after the plan",
       "--confirm <digest>": "run only the plan that was reviewed",
-      "--format <f>": "table (default), json, markdown or junit",
+      "--format <f>": "table (default), json, markdown, junit, html or prometheus",
       ...network,
     },
     examples: ["npx quorate run validate --plan", "npx quorate run validate --stage network"],

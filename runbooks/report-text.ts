@@ -55,7 +55,7 @@ export function halvesLine({ parties }: ValidateReport, now: Date): string[] {
 }
 
 /** Numbers in order, runs of them in short: 1-4, 7. */
-function ranges(ids: readonly number[]): string {
+export function ranges(ids: readonly number[]): string {
   const runs: [first: number, last: number][] = [];
   for (const id of ids) {
     const run = runs.at(-1);
@@ -118,21 +118,21 @@ function verdictLine(report: ValidateReport, colours: Colours): string {
 }
 
 function summaryLines(report: ValidateReport): string[] {
-  const { threshold, faultsTolerated } = report;
-  const left =
-    faultsTolerated === null
-      ? "faults still tolerated: could not tell"
-      : faultsTolerated < 0
-        ? `faults still tolerated: none, ${-faultsTolerated} more than the protocol can bear (t = ${threshold})`
-        : `faults still tolerated: ${faultsTolerated} of ${threshold}`;
   const count = (status: Verdict["status"]) => report.links.filter((link) => link.verdict.status === status).length;
   return [
     `${report.linksUp} of ${report.linksTotal} links up`,
     ...(count("UNKNOWN") > 0 ? [`${count("FAIL")} down, ${count("UNKNOWN")} could not be told`] : []),
     `${report.partiesFullyConnected} of ${report.parties.length} parties fully connected`,
-    left,
+    faultsLeft(report),
     ...latencyLines(report),
   ];
+}
+
+/** How much more the network can bear. */
+export function faultsLeft({ threshold, faultsTolerated }: ValidateReport): string {
+  if (faultsTolerated === null) return "faults still tolerated: could not tell";
+  if (faultsTolerated >= 0) return `faults still tolerated: ${faultsTolerated} of ${threshold}`;
+  return `faults still tolerated: none, ${-faultsTolerated} more than the protocol can bear (t = ${threshold})`;
 }
 
 /** One slow link hides behind p50 and p90, so the slowest is named. */

@@ -441,6 +441,8 @@ function cleanReport(report: Report, redact: Redact): Report {
     text: (style) => redact(report.text(style)),
     markdown: () => redact(report.markdown()),
     ...(report.junit ? { junit: () => redact(report.junit?.() ?? "") } : {}),
+    ...(report.html ? { html: () => redact(report.html?.() ?? "") } : {}),
+    ...(report.prometheus ? { prometheus: () => redact(report.prometheus?.() ?? "") } : {}),
   };
 }
 
@@ -584,6 +586,8 @@ async function writeReports(dir: string, report: Report, redact: Redact): Promis
     "report.txt": `${clean.text({ colour: false, columns: 120 })}\n`,
     "report.md": clean.markdown(),
     ...(clean.junit ? { "report.junit.xml": clean.junit() } : {}),
+    ...(clean.html ? { "report.html": clean.html() } : {}),
+    ...(clean.prometheus ? { "report.prom": clean.prometheus() } : {}),
   };
   await Promise.all(
     Object.entries(files).map(async ([name, text]) => {

@@ -55,6 +55,10 @@ export interface Report {
   markdown(): string;
   /** For CI, where the report is made of cases that pass or fail. */
   junit?(): string;
+  /** One file for a browser: for people, for the record. */
+  html?(): string;
+  /** For a textfile collector. */
+  prometheus?(): string;
 }
 
 /** Evidence of a run all of whose steps are done. */

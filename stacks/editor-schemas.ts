@@ -6,6 +6,7 @@ import { NetworkManifestShape } from "../contract/network-manifest.ts";
 import { PartyCard } from "../contract/party-card.ts";
 import { PartyOutputs } from "../contract/party-outputs.ts";
 import { StackConfig } from "../contract/stack-config.ts";
+import { ValidateReport } from "../contract/validate-report.ts";
 import { projectName } from "./project.ts";
 
 /** Where the files lie: beside the schemas that they are printed from. */
@@ -22,6 +23,7 @@ export function editorSchemas(): Record<string, object> {
     "party-card.schema.json": { ...printSchema(PartyCard), title: "Party card" },
     "party-outputs.schema.json": { ...printSchema(PartyOutputs), title: "Party outputs" },
     "stack-config.schema.json": stackFile(),
+    "validate-report.schema.json": { ...reportSchema(), title: "Report of a validation" },
   };
 }
 
@@ -39,6 +41,11 @@ export function printSchema(schema: z.ZodType) {
       if (message !== undefined) jsonSchema.patternErrorMessage = message;
     },
   });
+}
+
+/** What is read, not written: without the words for editors, which strict validators refuse. */
+function reportSchema() {
+  return z.toJSONSchema(ValidateReport);
 }
 
 /** What is said of a text that does not fit; editors show it in place of the pattern. */

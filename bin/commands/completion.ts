@@ -59,7 +59,9 @@ function following(name: string): Following {
     list.split("|"),
   ]);
   const formats = Object.entries(options).flatMap(([key, meaning]) =>
-    key.startsWith("--format") ? [["--format", meaning.match(/\b(table|json|markdown|junit)\b/g) ?? []]] : [],
+    key.startsWith("--format")
+      ? [["--format", meaning.match(/\b(table|json|markdown|junit|html|prometheus)\b/g) ?? []]]
+      : [],
   );
   return {
     first: [...(dynamic[name as keyof typeof dynamic] ?? []), ...words, ...general],

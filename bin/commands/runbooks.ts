@@ -200,11 +200,7 @@ function conclude(session: Session, result: RunResult, format: (typeof formats)[
 function withoutForm(format: "junit" | "html" | "prometheus"): never {
   throw new OperatorError({
     code: "FORMAT_UNKNOWN",
-    what: {
-      junit: "this runbook's report has no cases that pass or fail",
-      html: "this runbook's report is no page",
-      prometheus: "this runbook's report has no measurements",
-    }[format],
+    what: `this runbook's report has no form "${format}"`,
     found: `--format ${format}`,
     expected: "table, json or markdown",
     next: "repeat the command with --format json",

@@ -3,8 +3,10 @@ import type { NetworkManifest } from "../../contract/network-manifest.ts";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { ValidateReport } from "../../contract/validate-report.ts";
 import type { PartyAccess } from "../context.ts";
+import { renderValidateHtml } from "../report-html.ts";
 import { renderValidateJunit } from "../report-junit.ts";
 import { renderValidateMarkdown } from "../report-markdown.ts";
+import { renderValidatePrometheus } from "../report-prometheus.ts";
 import { renderValidateText } from "../report-text.ts";
 import { type Report, runbook, step } from "../runbook.ts";
 import { judge } from "./judge.ts";
@@ -74,6 +76,8 @@ export function presentValidation(json: ValidateReport): Report {
     text: (style) => renderValidateText(json, style),
     markdown: () => renderValidateMarkdown(json),
     junit: () => renderValidateJunit(json),
+    html: () => renderValidateHtml(json),
+    prometheus: () => renderValidatePrometheus(json),
   };
 }
 

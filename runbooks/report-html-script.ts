@@ -1,0 +1,232 @@
+/**
+ * What the page does beyond being read: filters, and a pair's details by click and by keyboard. It runs in the reader's browser. Texts come in as
+ * data and go out as text nodes, never as markup.
+ */
+export const script = String.raw`
+"use strict";
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const data = JSON.parse(byId("data").textContent);
+  const table = byId("links"), form = byId("filter"), panel = byId("detail"), pairs = byId("pairs");
+  const said = byId("said"), partyBox = byId("party"), stateBox = byId("state");
+  const rows = [...table.tBodies[0].rows], heads = [...table.tHead.rows[0].cells];
+  const n = rows.length;
+  const words = { o: "up", x: "DOWN", q: "could not tell" };
+  const grid = rows.map((row) => [...row.cells].slice(1));
+  const rowHeads = rows.map((row) => row.cells[0]);
+  const kind = grid.map((cells) => cells.map((cell) => cell.classList[0]));
+  const oneWay = grid.map((cells) => cells.map((cell) => cell.classList.contains("w")));
+
+  const element = (name, options, ...children) => {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(options || {}))
+      if (key === "class") made.className = value; else made.setAttribute(key, value);
+    made.append(...children.filter((child) => child !== null));
+    return made;
+  };
+  const foreign = (text) => element("bdi", {}, text);
+  const partyName = (i) => foreign(data.parties[i][0] + " " + data.parties[i][1]);
+  const tag = (i, j) => element("span", { class: "tag " + kind[i][j] }, words[kind[i][j]] + (oneWay[i][j] ? ", one way" : ""));
+  const id = (i) => data.parties[i][0];
+
+  /** One direction, with all that is known of it. */
+  function direction(i, j) {
+    const link = data.links[i][j > i ? j - 1 : j];
+    const text = (at) => (link && link[at] > 0 ? data.texts[link[at] - 1] : null);
+    const parts = element("dl", { class: "parts" });
+    const add = (name, value) => {
+      if (value === null) return;
+      parts.append(element("dt", {}, name), element("dd", {}, foreign(value)));
+    };
+    add("path", text(0));
+    add("view", text(1));
+    add("fault", text(2));
+    add("detail", text(3));
+    add("address", text(4));
+    add("latency", text(5));
+    add("certificate", text(6));
+    add("release", text(7));
+    add("seen as", text(8));
+    return [element("h3", {}, id(i) + " \u2192 " + id(j) + "  ", tag(i, j)), parts];
+  }
+
+  let at = null;
+  let open = null;
+  const clearMarks = () => {
+    for (const marked of table.querySelectorAll(".here,.back,.lit")) marked.classList.remove("here", "back", "lit");
+  };
+  const mark = (i, j) => {
+    clearMarks();
+    rowHeads[i].classList.add("lit");
+    heads[j + 1].classList.add("lit");
+    if (i === j) return;
+    grid[i][j].classList.add("here");
+    grid[j][i].classList.add("back");
+  };
+  function show(i, j) {
+    if (i === j) return;
+    open = [i, j];
+    mark(i, j);
+    panel.replaceChildren(
+      element("p", { class: "hint" }, "from ", partyName(i), " to ", partyName(j), ", and back"),
+      ...direction(i, j),
+      ...direction(j, i),
+    );
+    if (panel.getBoundingClientRect().top > innerHeight - 80) panel.scrollIntoView({ block: "nearest" });
+  }
+  function close() {
+    open = null;
+    clearMarks();
+    panel.replaceChildren(element("p", { class: "hint" }, data.prompt));
+  }
+  function move(i, j) {
+    if (at !== null) grid[at[0]][at[1]].tabIndex = -1;
+    at = [i, j];
+    const cell = grid[i][j];
+    cell.tabIndex = 0;
+    cell.setAttribute(
+      "aria-label",
+      i === j ? "party " + id(i) + " itself" : "from party " + id(i) + " to party " + id(j) + ": " + words[kind[i][j]] + (oneWay[i][j] ? ", one way only" : "") + "; back: " + words[kind[j][i]],
+    );
+  }
+  const shown = (i, j) => !rows[i].hidden && !grid[i][j].hidden;
+  /** The next cell that is shown, from here in one direction, or none. */
+  function next(i, j, down, right, far) {
+    let found = null;
+    for (let a = i + down, b = j + right; a >= 0 && a < n && b >= 0 && b < n; a += down, b += right) {
+      if (!shown(a, b)) continue;
+      found = [a, b];
+      if (!far) break;
+    }
+    return found;
+  }
+  const steps = {
+    ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
+    Home: [0, -1, true], End: [0, 1, true], PageUp: [-1, 0, true], PageDown: [1, 0, true],
+  };
+  table.addEventListener("keydown", (event) => {
+    if (at === null || event.altKey || event.metaKey) return;
+    const [i, j] = at;
+    if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      show(i, j);
+    } else if (event.key === "Escape") close();
+    else if (steps[event.key]) {
+      event.preventDefault();
+      const to = next(i, j, ...steps[event.key]);
+      if (to === null) return;
+      move(...to);
+      grid[to[0]][to[1]].focus();
+    }
+  });
+  const place = (target) => {
+    const cell = target.closest("td,th");
+    if (cell === null || !table.contains(cell)) return null;
+    return [cell.parentElement.rowIndex - 1, cell.cellIndex - 1];
+  };
+  table.addEventListener("click", (event) => {
+    const found = place(event.target);
+    if (found === null) return;
+    const [i, j] = found;
+    if (i >= 0 && j >= 0) {
+      move(i, j);
+      show(i, j);
+    } else if (i !== j) choose(i >= 0 ? i : j);
+  });
+  table.addEventListener("focusin", (event) => {
+    const found = place(event.target);
+    if (found !== null && found[0] >= 0 && found[1] >= 0) mark(...found);
+  });
+  table.addEventListener("focusout", () => {
+    if (open) mark(...open); else clearMarks();
+  });
+
+  const states = {
+    all: () => true,
+    not: (i, j) => kind[i][j] !== "o",
+    down: (i, j) => kind[i][j] === "x",
+    unknown: (i, j) => kind[i][j] === "q",
+    oneway: (i, j) => oneWay[i][j],
+  };
+  /** Rows and columns without a match go; what does not match in the others fades out. */
+  function filter() {
+    const party = partyBox.value === "" ? -1 : Number(partyBox.value);
+    const fits = states[stateBox.value];
+    const hit = grid.map((cells, i) => cells.map((_, j) => i !== j && (party < 0 || i === party || j === party) && fits(i, j)));
+    const all = party < 0 && stateBox.value === "all";
+    const rowOn = hit.map((cells, i) => all || i === party || cells.includes(true));
+    const columnOn = heads.slice(1).map((_, j) => all || j === party || hit.some((cells) => cells[j]));
+    let count = 0;
+    for (let i = 0; i < n; i++) {
+      rows[i].hidden = !rowOn[i];
+      heads[i + 1].hidden = !columnOn[i];
+      for (let j = 0; j < n; j++) {
+        if (hit[i][j]) count++;
+        const cell = grid[i][j];
+        if (cell.hidden === columnOn[j]) cell.hidden = !columnOn[j];
+        const off = !all && !hit[i][j] && i !== j;
+        if (cell.classList.contains("off") !== off) cell.classList.toggle("off", off);
+      }
+    }
+    said.value = count + " of " + n * (n - 1) + " links shown" + (count === 0 ? ": none fits" : "");
+    table.hidden = count === 0;
+    if (at === null || !shown(...at)) {
+      const first = hit.findIndex((cells) => cells.includes(true));
+      if (first >= 0) move(first, hit[first].indexOf(true));
+    }
+    listPairs(party, hit);
+  }
+  /** One party's links, both directions of each beside each other. */
+  function listPairs(party, hit) {
+    pairs.replaceChildren();
+    if (party < 0) return;
+    const body = element("tbody");
+    for (let j = 0; j < n; j++) {
+      if (!hit[party][j] && !hit[j][party]) continue;
+      const button = element("button", { type: "button" }, "details");
+      button.append(element("span", { class: "skip" }, " of " + id(party) + " and " + id(j)));
+      button.addEventListener("click", () => show(party, j));
+      body.append(element("tr", {},
+        element("th", { scope: "row" }, partyName(j)),
+        element("td", {}, id(party) + " \u2192 " + id(j) + " ", tag(party, j)),
+        element("td", {}, id(j) + " \u2192 " + id(party) + " ", tag(j, party)),
+        element("td", {}, button)));
+    }
+    const head = element("tr", {});
+    for (const text of ["peer", "out", "in", "more"]) head.append(element("th", { scope: "col" }, text));
+    pairs.append(
+      element("h3", {}, "Links of party ", partyName(party)),
+      element("div", { class: "box", tabindex: "0", role: "region", "aria-label": "Links of one party" },
+        element("table", { class: "list" }, element("caption", {}, "Both directions of each link"), element("thead", {}, head), body)),
+    );
+  }
+  function choose(party) {
+    partyBox.value = String(party);
+    filter();
+  }
+  form.addEventListener("input", filter);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("reset", () => setTimeout(() => { filter(); close(); }));
+  for (const button of document.querySelectorAll("button[data-party]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      stateBox.value = "not";
+      choose(Number(button.dataset.party));
+      byId("matrix").scrollIntoView();
+      partyBox.focus({ preventScroll: true });
+    });
+  }
+  const ago = byId("ago");
+  const minutes = Math.round((Date.now() - Date.parse(ago.dateTime)) / 60000);
+  if (minutes >= 0)
+    ago.after(" (" + (minutes < 120 ? minutes + " min" : minutes < 2880 ? Math.round(minutes / 60) + " h" : Math.round(minutes / 1440) + " days") + " before this page was opened)");
+
+  table.setAttribute("role", "grid");
+  table.setAttribute("aria-describedby", "keys");
+  for (const cells of grid) for (const cell of cells) cell.tabIndex = -1;
+  for (const element of document.querySelectorAll("[data-script]")) element.hidden = false;
+  byId("split").classList.add("scripted", n > 40 ? "below" : "beside");
+  close();
+  filter();
+})();
+`;

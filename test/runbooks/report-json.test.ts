@@ -1,0 +1,42 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { expect, test } from "vitest";
+import type { ValidateReport } from "../../contract/validate-report.ts";
+import { judge } from "../../runbooks/network/judge.ts";
+import { presentValidation } from "../../runbooks/network/validate.ts";
+import { editorSchemasDir } from "../../stacks/editor-schemas.ts";
+import { type Fault, modelNetwork } from "./network/network-model.ts";
+
+// The schema that is committed, in the hands of a validator that is not ours. Dates are checked where our own schema reads them.
+const schema = JSON.parse(await readFile(join(editorSchemasDir, "validate-report.schema.json"), "utf8"));
+const fits = new Ajv2020({ allErrors: true, validateFormats: false }).compile(schema);
+const json = (report: ValidateReport) => JSON.parse(JSON.stringify(presentValidation(report).json));
+
+test.each<[string, number, Fault[]]>([
+  ["a clean network", 4, []],
+  ["one with a link cut", 7, [{ kind: "cut", from: 2, to: 3 }]],
+  ["one with a party nobody could ask", 4, [{ kind: "unauthorized", party: 4 }]],
+  [
+    "one with every kind of party",
+    13,
+    [
+      { kind: "kill", party: 1 },
+      { kind: "wrong-release", party: 2 },
+      { kind: "expire-cert", party: 3 },
+    ],
+  ],
+])("the JSON of %s fits the published schema", (_, n, faults) => {
+  for (const stage of ["link", "network"] as const) {
+    fits(json(judge(modelNetwork(n, faults, { stage }))));
+    expect(fits.errors).toBe(null);
+  }
+});
+
+test("a verdict that nobody knows, a link without its ends or one field more do not fit", () => {
+  const report = json(judge(modelNetwork(4)));
+  expect(fits({ ...report, verdict: "GREEN" })).toBe(false);
+  expect(fits({ ...report, more: 1 })).toBe(false);
+  const [{ from: _, ...link }, ...links] = report.links;
+  expect(fits({ ...report, links: [link, ...links] })).toBe(false);
+});
