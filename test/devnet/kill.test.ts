@@ -40,7 +40,7 @@ async function locks(): Promise<string[]> {
 /** Resolves once the state of a stack says that one of a type is being made. */
 async function isMaking(stackName: string, type: string): Promise<void> {
   const file = join(folder, ".quorate/devnet/backend/.pulumi/stacks/quorate", `${stackName}.json`);
-  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await pause(0.02)) {
+  for (const deadline = Date.now() + 180_000; Date.now() < deadline; await pause(0.02)) {
     const text = await readFile(file, "utf8").catch(() => "");
     if (/"pending_operations":\s*\[[\s\S]*$/.exec(text)?.[0].includes(`"${type}"`)) return;
   }

@@ -30,7 +30,7 @@ afterAll(async () => {
 async function run(program: string, args: string[], options: { env?: Record<string, string>; stdin?: string } = {}) {
   const running = promisify(execFile)(program, args, {
     cwd: root,
-    timeout: 120_000,
+    timeout: 300_000,
     maxBuffer: 16 << 20,
     env: { ...process.env, ...options.env },
   });
