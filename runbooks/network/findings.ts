@@ -238,7 +238,7 @@ class Words {
         };
       case "OUTBOUND_BLOCKED":
         return {
-          found: `every path out of it fails alike: ${paths}; its peers reach each other`,
+          found: join(`every path out of it fails alike: ${paths}`, this.#amongPeers(cause.party)),
           expected: `a way out of the cluster of party ${cause.party} to its peers on port ${peer}`,
           next: this.#blockedNext(cause),
         };
@@ -319,6 +319,16 @@ class Words {
     return [...groups]
       .map(([how, links]) => `${how} on ${links.length === 1 ? "path" : "paths"} ${listed(links.map(arrow))}`)
       .join("; ");
+  }
+
+  /** What is known of the links between a party's peers, which tells its own side from the others'. */
+  #amongPeers(party: number): string {
+    const among = this.#links.filter((link) => link.from !== party && link.to !== party);
+    if (among.some(({ verdict }) => verdict.status === "OK")) return "its peers reach each other";
+    const isKnown = among.some(({ verdict }) => verdict.status !== "UNKNOWN");
+    return isKnown
+      ? "its peers do not reach each other either"
+      : "whether its peers reach each other is not known here";
   }
 
   /** When it was that parties saw something, where that is known: what changed in between is no contradiction. */

@@ -78,6 +78,7 @@ function copyVerdict(copy: FoundCertificate, own: FoundCertificate | undefined):
     case "unknown":
       return unknown(copy.reason);
     case "absent":
+      if (own?.status === "absent") return unknown("its owner has published none that could be copied");
       return fail("CA_COPY_MISSING", "there is no copy");
     case "unreadable":
       return fail("CA_COPY_UNREADABLE", copy.detail);

@@ -111,6 +111,15 @@ describe("other faults", () => {
     expect(report.findings.map(({ code, party }) => [code, party])).toContainEqual(["RELEASE_LIST_STALE", 3]);
   });
 
+  test("who holds one party's credentials is not told what its peers do among each other", () => {
+    const cuts = [2, 3, 4].map((to): Fault => ({ kind: "cut", from: 1, to }));
+    const found = (mine?: number[]) =>
+      judge(modelNetwork(4, cuts, mine ? { mine } : {})).findings.find(({ code }) => code === "OUTBOUND_BLOCKED")
+        ?.found;
+    expect(found()).toContain("its peers reach each other");
+    expect(found([1])).toContain("whether its peers reach each other is not known here");
+  });
+
   test("a party on another manifest is told, and the network is not clean", () => {
     const seen = modelNetwork(4);
     Object.assign(seen.parties[1] ?? {}, { manifestDigest: `sha256:${"f".repeat(64)}` });
