@@ -91,5 +91,5 @@ function manifestCell({ manifestDigest }: PartyReport, report: ValidateReport): 
 function seenCell({ seenAt, halfDigest }: PartyReport, report: ValidateReport): string {
   if (halfDigest !== null)
     return `<span class="nowrap">signed half</span><span class="sub">${seenAt === null ? "" : `${age(seenAt, report.startedAt)} before<br>`}<span class="mono nowrap">${escaped(halfDigest.slice(7, 15))}…</span></span>`;
-  return seenAt === null ? none("not looked at") : `from here<span class="sub nowrap">${minute(seenAt)}</span>`;
+  return seenAt === null ? none("not looked at") : `from here<span class="sub">${minute(seenAt)}</span>`;
 }

@@ -50,6 +50,13 @@ export const script = String.raw`
     return [element("h3", {}, id(i) + " \u2192 " + id(j) + "  ", tag(i, j)), parts];
   }
 
+  /** What stands in a cell, and what that means where it is one letter. */
+  function spoken(i, j) {
+    const text = grid[i][j].textContent;
+    if (kind[i][j] === "q") return text + ", could not tell";
+    return text === "X" ? "X, down" + (oneWay[i][j] ? " one way" : "") : text;
+  }
+
   let at = null;
   let open = null;
   const clearMarks = () => {
@@ -86,7 +93,7 @@ export const script = String.raw`
     cell.tabIndex = 0;
     cell.setAttribute(
       "aria-label",
-      i === j ? "party " + id(i) + " itself" : "from party " + id(i) + " to party " + id(j) + ": " + words[kind[i][j]] + (oneWay[i][j] ? ", one way only" : "") + "; back: " + words[kind[j][i]],
+      i === j ? "\u00b7 party " + id(i) + " itself" : "from party " + id(i) + " to party " + id(j) + ": " + spoken(i, j) + "; back: " + spoken(j, i),
     );
   }
   const shown = (i, j) => !rows[i].hidden && !grid[i][j].hidden;
@@ -157,9 +164,11 @@ export const script = String.raw`
     const rowOn = hit.map((cells, i) => all || i === party || cells.includes(true));
     const columnOn = heads.slice(1).map((_, j) => all || j === party || hit.some((cells) => cells[j]));
     let count = 0;
+    for (let j = 0; j < n; j++) heads[j + 1].hidden = !columnOn[j];
     for (let i = 0; i < n; i++) {
       rows[i].hidden = !rowOn[i];
-      heads[i + 1].hidden = !columnOn[i];
+      // What is in a row that nobody sees is put right when it comes back.
+      if (!rowOn[i]) continue;
       for (let j = 0; j < n; j++) {
         if (hit[i][j]) count++;
         const cell = grid[i][j];

@@ -4,7 +4,7 @@ export const styles = `
 @media (prefers-color-scheme:dark){:root{--paper:#121518;--sheet:#1b1f24;--ink:#e7eaed;--soft:#aab2bb;--line:#383f47;--ok:#8ed8a8;--okbg:#16291d;--down:#2a0402;--downbg:#ff9086;--downline:#ffc2bc;--q:#ffdd85;--qbg:#433405;--qline:#c9a23c;--accent:#8db9f2}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
-body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;font-variant-numeric:tabular-nums}
+body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;font-variant-numeric:tabular-nums;overflow-wrap:break-word}
 header,main,footer{max-width:76rem;margin:0 auto;padding:0 1.25rem}
 header{padding-top:1.5rem}
 code,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;font-size:.92em;overflow-wrap:anywhere}
@@ -25,6 +25,7 @@ h1 .word{display:inline-block;font-size:.62em;font-weight:700;letter-spacing:.05
 .numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.75rem 1.5rem;border-top:1px solid var(--line);border-bottom:1px solid var(--line);padding:.75rem 0}
 .numbers dt{color:var(--soft);font-size:.85rem}
 .numbers dd{margin:0;font-size:1.15rem;font-weight:600}
+.numbers>div{min-width:0}
 .numbers dd small{font-weight:400;font-size:.85rem;color:var(--soft)}
 nav{margin:.75rem 0 0;font-size:.9rem;display:flex;flex-wrap:wrap;gap:.25rem 1.25rem}
 section{margin-top:2rem}
@@ -32,6 +33,7 @@ h2{font-size:1.15rem;font-weight:650;margin-bottom:.5rem}
 .hint{color:var(--soft);font-size:.9rem;margin-bottom:.5rem;max-width:52rem}
 .finding{border-top:1px solid var(--line);padding:.75rem 0}
 .finding h3{font-size:1rem;font-weight:650;display:flex;flex-wrap:wrap;gap:.1rem .75rem;align-items:baseline}
+.finding h3 bdi,.network span{min-width:0}
 .finding h3 bdi{font-weight:400}
 .finding button{margin-left:auto}
 dl.parts{display:grid;grid-template-columns:6rem minmax(0,1fr);gap:.15rem .75rem;margin-top:.25rem}
@@ -50,7 +52,7 @@ button:hover{background:var(--sheet)}
 :focus-visible{outline:3px solid var(--accent);outline-offset:1px}
 output{font-size:.9rem;padding:.3rem 0}
 .split{display:grid;grid-template-columns:minmax(0,1fr);gap:1rem}
-.split>*{min-width:0}
+.split>*{min-width:0;align-self:start}
 .scripted.beside{grid-template-columns:minmax(0,max-content) minmax(16rem,1fr)}
 .box{overflow:auto;border:1px solid var(--line);max-width:100%;width:fit-content;position:relative;overscroll-behavior:contain auto}
 .tall{max-height:min(46rem,84vh)}
@@ -58,10 +60,10 @@ table{border-collapse:separate;border-spacing:0;font-size:.9rem}
 caption{text-align:left;color:var(--soft);font-size:.85rem;padding:.35rem .6rem}
 .box>table>caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 th{font-weight:600;text-align:left}
-.matrix{table-layout:fixed;width:max-content;line-height:1.2}
+.matrix{table-layout:fixed;width:1px;line-height:1.2}
 .matrix th,.matrix td{padding:0;height:2.1rem;width:3.5rem;text-align:center;border-right:1px solid var(--line);border-bottom:1px solid var(--line)}
 .matrix thead th{position:sticky;top:0;background:var(--sheet);z-index:2}
-.matrix tbody th{position:sticky;left:0;background:var(--sheet);z-index:1;text-align:left;width:11rem;padding:0 .5rem;white-space:nowrap;overflow:hidden;text-overflow:ellipsis;font-weight:400}
+.matrix tbody th{position:sticky;left:0;background:var(--sheet);z-index:1;text-align:left;width:11rem;max-width:11rem;padding:0 .5rem;white-space:nowrap;overflow:hidden;text-overflow:ellipsis;font-weight:400}
 .matrix tbody th b{display:inline-block;min-width:1.6em;text-align:right;margin-right:.5em;font-weight:600}
 .matrix tbody th bdi{overflow-wrap:normal}
 .matrix thead th:first-child{left:0;z-index:3;width:11rem;text-align:left;padding:0 .5rem;font-weight:400;color:var(--soft);font-size:.82rem}
@@ -76,7 +78,7 @@ th{font-weight:600;text-align:left}
 .dense{font-size:.72rem}
 .dense th,.dense td{height:1.3rem;width:1.45rem}
 .dense thead th{font-size:.65rem;font-weight:500}
-.dense tbody th,.dense thead th:first-child{width:8.5rem;padding:0 .35rem;font-size:.72rem}
+.dense tbody th,.dense thead th:first-child{width:8.5rem;max-width:8.5rem;padding:0 .35rem;font-size:.72rem}
 .dense .o{font-size:0}
 .dense .o::before{content:"\\00b7"/"";font-size:.9rem;font-weight:700}
 .dense td{border-color:transparent;box-shadow:inset -1px -1px 0 var(--paper)}
@@ -84,7 +86,7 @@ th{font-weight:600;text-align:left}
 .dense .x{font-size:.72rem}
 .dense .x.w,.framed .key.w{box-shadow:inset 0 0 0 2px var(--downbg),inset 0 0 0 3px var(--down)}
 .dense .s{font-size:0}
-@media (min-width:80rem){.whole{overflow:visible;border:0;max-height:none}.tiny td,.tiny thead th{width:.64rem;height:.8rem;font-size:.6rem}.tiny thead th{height:1.7rem;writing-mode:vertical-rl;text-align:left;padding:.1rem 0;line-height:1;font-size:.56rem}.tiny thead th:first-child{writing-mode:horizontal-tb}.tiny tbody th,.tiny thead th:first-child{height:.8rem;width:8rem;font-size:.62rem}.tiny .o::before{font-size:.6rem}.tiny .x,.tiny .q{font-size:.6rem}.tiny .x.w{box-shadow:inset 0 0 0 1px var(--downline)}}
+@media (min-width:80rem){.whole{overflow:visible;border:0;max-height:none}.tiny td,.tiny thead th{width:.64rem;height:.8rem;font-size:.6rem}.tiny thead th{height:1.7rem;writing-mode:vertical-rl;text-align:left;padding:.1rem 0;line-height:1;font-size:.56rem}.tiny thead th:first-child{writing-mode:horizontal-tb}.tiny tbody th,.tiny thead th:first-child{height:.8rem;width:8rem;max-width:8rem;font-size:.62rem}.tiny .o::before{font-size:.6rem}.tiny .x,.tiny .q{font-size:.6rem}.tiny .x.w{box-shadow:inset 0 0 0 1px var(--downline)}}
 .matrix .off{visibility:hidden}
 .scripted .matrix td:not(.s){cursor:pointer}
 .matrix td.back{outline:2px dashed var(--accent);outline-offset:-2px}
@@ -115,10 +117,10 @@ th{font-weight:600;text-align:left}
 .number{text-align:right!important;white-space:nowrap}
 footer{margin-top:2.5rem;padding-top:.75rem;padding-bottom:2rem;color:var(--soft);font-size:.85rem;border-top:1px solid var(--line)}
 @media (max-width:60rem){.scripted.beside{grid-template-columns:minmax(0,1fr)}}
-@media (max-width:34rem){header,main,footer{padding-left:.8rem;padding-right:.8rem}h1{font-size:1.4rem}h1 .word{font-size:.7em}.numbers{grid-template-columns:1fr 1fr}dl.parts{grid-template-columns:minmax(0,1fr)}dl.parts dt{font-size:.82rem;margin-top:.25rem}.panel dl.parts{grid-template-columns:5rem minmax(0,1fr)}.matrix tbody th,.matrix thead th:first-child{width:5.5rem;padding:0 .3rem}.matrix th,.matrix td{width:2.75rem}.dense th,.dense td{width:1.45rem}.list td.which{min-width:5.5rem}.list td.why{min-width:9rem}.few th,.few td{width:3.6rem}select{width:100%}label{flex:1 1 9rem}}
+@media (max-width:34rem){header,main,footer{padding-left:.8rem;padding-right:.8rem}h1{font-size:1.4rem}h1 .word{font-size:.7em}.numbers{grid-template-columns:1fr 1fr}dl.parts{grid-template-columns:minmax(0,1fr)}dl.parts dt{font-size:.82rem;margin-top:.25rem}.panel dl.parts{grid-template-columns:5rem minmax(0,1fr)}.matrix tbody th,.matrix thead th:first-child{width:5.5rem;max-width:5.5rem;padding:0 .3rem}.matrix th,.matrix td{width:2.75rem}.dense th,.dense td{width:1.45rem}.list td.which{min-width:5.5rem}.list td.why{min-width:9rem}.few th,.few td{width:3.6rem}select{width:100%}label{flex:1 1 9rem}}
 @media print{:root{--paper:#fff;--sheet:#f6f7f8;--ink:#000;--soft:#444;--line:#bbb;--ok:#17633a;--okbg:#fff;--down:#fff;--downbg:#000;--downline:#000;--q:#000;--qbg:#e6e6e6;--qline:#000;--accent:#000}
-body{font-size:9.5pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}header,main,footer{max-width:none;padding:0}nav,form,.skip,.panel,.finding button,#pairs{display:none!important}
+body{font-size:9.5pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}header,main,footer{max-width:none;padding:0}nav,form,.skip,.panel,.finding button,#pairs,#keys{display:none!important}
 .box{max-height:none;overflow:visible;border:0;width:auto}.split,.scripted.beside{display:block}.matrix thead th,.matrix tbody th,.list thead th{position:static}.finding,tr{break-inside:avoid}h2{break-after:avoid}dl.parts dd,.clip,.list td .clip{max-height:none;overflow:visible}
-.matrix .off{visibility:visible}.wide-sheet{page:wide}.dense{font-size:4.6pt;width:100%}.dense td,.dense th,.dense thead th,.dense tbody th{height:7pt;width:auto;font-size:4.6pt;padding:0}.dense tbody th,.dense thead th:first-child{width:36pt}.dense .o::before{font-size:5pt}}
+.matrix .off{visibility:visible}.matrix th.lit{background:var(--sheet);color:var(--ink)}.matrix td.back,.matrix td.here,.matrix td:focus{outline:0}.matrix{width:100%}.matrix th,.matrix td{width:auto;height:15pt;font-size:7.5pt}.matrix tbody th,.matrix thead th:first-child{width:68pt;font-size:7.5pt}.matrix .x{font-size:6.5pt}.list{font-size:7.5pt}.list th,.list td{padding:2pt 3pt}.people th:first-child,.people td:nth-of-type(n){min-width:0}.people .nowrap,.people .clip{white-space:normal;overflow-wrap:break-word}.wide-sheet{page:wide}.dense{font-size:4.6pt;width:100%}.dense td,.dense th,.dense thead th,.dense tbody th{height:7pt;width:auto;font-size:4.6pt;padding:0}.dense tbody th,.dense thead th:first-child{width:36pt;max-width:36pt}.dense .o::before{font-size:5pt}}
 @page{margin:12mm}@page wide{size:A4 landscape;margin:8mm}
 `;

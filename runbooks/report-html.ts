@@ -16,6 +16,7 @@ const denseParties = 44;
 const wholeParties = 100;
 /** Beyond this many rows a list says how many more there are. */
 const longestList = 400;
+const longestName = 60;
 
 /**
  * The report as one file that needs no network, and no script to be read. It shows what peers said of themselves, so every text is escaped, and the
@@ -32,7 +33,7 @@ export function renderValidateHtml(report: ValidateReport): string {
     `<meta http-equiv="Content-Security-Policy" content="${policy}">`,
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     '<meta name="referrer" content="no-referrer">',
-    `<title>${escaped(title)}</title>`,
+    `<title>${escaped(title, 200)}</title>`,
     `<style>${styles}</style>`,
     "</head>",
     "<body>",
@@ -108,7 +109,7 @@ function chase({ findings, parties }: ValidateReport): string[] {
   const ids = [...new Set(findings.flatMap(({ party }) => party ?? []))].sort((a, b) => a - b);
   const name = (id: number) => {
     const known = parties.find(({ partyId }) => partyId === id)?.name ?? `party-${id}`;
-    return known === `party-${id}` ? `party ${id}` : `party ${id} (${short(known, 60)})`;
+    return known === `party-${id}` ? `party ${id}` : `party ${id} (${short(known, longestName)})`;
   };
   return ids.length === 0 ? [] : [`To chase: ${some(ids.map(name))}.`];
 }
@@ -123,7 +124,7 @@ function some(words: readonly string[]): string {
 function networkHead(report: ValidateReport): string {
   const devnet = report.environment === "devnet";
   const line = networkLine(report).replace(/^network /, "");
-  return `<p class="network"><span>network <strong class="${devnet ? "shout" : ""}"><bdi>${escaped(line)}</bdi></strong></span>${devnet ? "<span>a rehearsal on one machine, nothing real</span>" : `<span><bdi>${escaped(report.environment)}</bdi></span>`}<span>stage ${report.stage}</span><span>${timeElement(report.startedAt, ' id="ago"')}</span></p>`;
+  return `<p class="network"><span>network <strong class="${devnet ? "shout" : ""}"><bdi>${escaped(line, longestName)}</bdi></strong></span>${devnet ? "<span>a rehearsal on one machine, nothing real</span>" : `<span><bdi>${escaped(report.environment, longestName)}</bdi></span>`}<span>stage ${report.stage}</span><span>${timeElement(report.startedAt, ' id="ago"')}</span></p>`;
 }
 
 function numbers(report: ValidateReport): string {
@@ -165,7 +166,7 @@ function findings(report: ValidateReport): string {
         ? ""
         : `<button type="button" data-party="${index}" hidden>links of party ${party.partyId}</button>`;
     const known = party === undefined || party.name === `party-${party.partyId}`;
-    return `<h3><code>${escaped(finding.code)}</code> <bdi>${escaped(finding.field)}${known ? "" : `, to chase: party ${party?.partyId} ${escaped(party?.name ?? "")}`}</bdi>${button}</h3>`;
+    return `<h3><code>${escaped(finding.code)}</code> <bdi>${escaped(finding.field, 400)}${known ? "" : `, to chase: party ${party?.partyId} ${escaped(party?.name ?? "", longestName)}`}</bdi>${button}</h3>`;
   };
   const part = (word: string, text: string, css = "") =>
     `<dt>${word}</dt><dd${css}><bdi>${escaped(text, longestText)}</bdi></dd>`;
@@ -195,29 +196,29 @@ function matrix(report: ValidateReport): string {
     if (kind === "o") return '<td class="o">ok</td>';
     if (kind === "q") return '<td class="q">?</td>';
     if (!link?.asymmetric) return `<td class="x">${down}</td>`;
-    return `<td class="x w">${down}${roomy ? "<small>one way</small>" : ""}</td>`;
+    return `<td class="x w">${down}${roomy ? " <small>one way</small>" : ""}</td>`;
   };
   const key = (css: string, text: string, words: string) =>
     `<li><span class="key ${css}" aria-hidden="true">${text}</span>${words}</li>`;
   const options = report.parties
-    .map(({ partyId, name }, index) => `<option value="${index}">${partyId} ${escaped(short(name, 40))}</option>`)
+    .map(({ partyId, name }, index) => `<option value="${index}">${partyId} ${escaped(name, 40)}</option>`)
     .join("");
   return section(
     "matrix",
     "Matrix",
     [
       `<p class="hint">A row is where a link comes from, a column where it goes to. A link and its way back lie mirrored at the diagonal.</p>`,
-      `<ul class="legend${roomy ? "" : " framed"}">${key("o", roomy ? "ok" : "&middot;", "up")}${key("x", down, "down")}${key("x w", roomy ? `${down}<small>one way</small>` : down, roomy ? "down in this direction, while the way back works" : "framed: down in this direction, while the way back works")}${key("q", "?", "could not tell")}</ul>`,
+      `<ul class="legend${roomy ? "" : " framed"}">${key("o", roomy ? "ok" : "&middot;", "up")}${key("x", down, "down")}${key("x w", roomy ? `${down} <small>one way</small>` : down, roomy ? "down in this direction, while the way back works" : "framed: down in this direction, while the way back works")}${key("q", "?", "could not tell")}</ul>`,
       `<form id="filter" data-script hidden aria-label="Filter of the matrix"><label>party, from or to<select id="party"><option value="">all</option>${options}</select></label><label>links<select id="state"><option value="all">all</option><option value="not">only those not up</option><option value="down">down</option><option value="unknown">could not tell</option><option value="oneway">down one way only</option></select></label><button type="reset">show all</button><output id="said" for="party state" aria-live="polite"></output></form>`,
       `<p class="hint" id="keys" data-script hidden>In the matrix the arrow keys move, Home, End, PageUp and PageDown go to its edges, Enter tells of a link, Escape closes it.</p>`,
       `<div class="split${roomy ? "" : " wide-sheet"}" id="split">`,
       `${box("Matrix of links", n > denseParties && n <= wholeParties ? "tall whole" : "tall")}`,
       `<table class="${sizes}" id="links"><caption>Links between the parties: rows from, columns to</caption>`,
-      `<thead><tr><th scope="col">from &darr; to &rarr;</th>${report.parties.map(({ partyId, name }) => `<th scope="col" title="${escaped(short(name, 60))}">${partyId}</th>`).join("")}</tr></thead>`,
+      `<thead><tr><th scope="col">from &darr; to &rarr;</th>${report.parties.map(({ partyId, name }) => `<th scope="col" title="${escaped(name, longestName)}">${partyId}</th>`).join("")}</tr></thead>`,
       "<tbody>",
       ...report.parties.map(
         ({ partyId, name }) =>
-          `<tr><th scope="row" title="${escaped(short(name, 60))}"><b>${partyId}</b><bdi>${escaped(short(name, 60))}</bdi></th>${report.parties.map((to) => cell(partyId, to.partyId)).join("")}</tr>`,
+          `<tr><th scope="row" title="${escaped(name, longestName)}"><b>${partyId}</b><bdi>${escaped(name, longestName)}</bdi></th>${report.parties.map((to) => cell(partyId, to.partyId)).join("")}</tr>`,
       ),
       "</tbody></table></div>",
       `<div class="panel" id="detail" role="region" aria-live="polite" aria-label="The chosen link" data-script hidden></div>`,
@@ -304,7 +305,7 @@ function evidence(report: ValidateReport): string {
       entry("schema", `<code>${report.schema}</code>`),
       entry(
         "network",
-        `<bdi>${escaped(networkLine(report).replace(/^network /, ""))}</bdi>, <bdi>${escaped(report.environment)}</bdi>`,
+        `<bdi>${escaped(networkLine(report).replace(/^network /, ""), longestName)}</bdi>, <bdi>${escaped(report.environment)}</bdi>`,
       ),
       entry("stage", report.stage),
       entry("started", `${timeElement(report.startedAt)}, took ${(report.durationMs / 1000).toFixed(1)} s`),
