@@ -4,10 +4,11 @@ import { OperatorError } from "../contract/operator-error.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
 import { OwnSight } from "../contract/validate-half.ts";
 import { kmsSigner } from "../fleet/card-publishing.ts";
+import { CardVault } from "../fleet/card-vault.ts";
 import { Fleet } from "../fleet/driver.ts";
 import { publishHalf, signHalf } from "../fleet/half-publishing.ts";
 import { ageWords } from "../fleet/half-verification.ts";
-import { readAllOutputs } from "../fleet/outputs.ts";
+import { outputsMissing, readAllOutputs } from "../fleet/outputs.ts";
 import type { PartyStack } from "../fleet/party-stacks.ts";
 import { inWaves } from "../fleet/waves.ts";
 import { Observations, type PartyObservation } from "../runbooks/network/observations.ts";
@@ -53,16 +54,18 @@ export async function validationToSign(session: Session, runId: string | undefin
   });
 }
 
-/** Signs what was seen of each of these parties, each with its own key. */
+/** Signs what was seen of each of these parties, each with its own key: of all of them, or of none. */
 export async function signHalves(
   session: Session,
   parties: readonly PartyStack[],
   { runId, seen }: Validation,
-  now = new Date(),
+  signal: AbortSignal,
 ): Promise<SignedHalf[]> {
-  const workDir = () => new Fleet(session).workDir();
-  const { found } = await readAllOutputs(workDir, parties);
+  const fleet = new Fleet(session);
+  const { found, missing } = await readAllOutputs(() => fleet.workDir(), parties);
+  if (missing.length > 0) throw outputsMissing(missing);
   return await inWaves(found, 4, async (outputs) => {
+    signal.throwIfAborted();
     const party = seen.parties.find(({ partyId }) => partyId === outputs.partyId);
     if (party === undefined || party.notAsked !== null || party.halfDigest !== null)
       throw notSeen(outputs.partyId, runId, party);
@@ -75,20 +78,23 @@ export async function signHalves(
         stage: seen.stage,
         startedAt: party.seenAt ?? seen.startedAt,
         durationMs: seen.durationMs,
-        issuedAt: now.toISOString(),
+        issuedAt: new Date().toISOString(),
         runId,
         release: party.release,
         sight: OwnSight.strip().parse(party),
       },
-      kmsSigner(outputs),
+      kmsSigner(outputs, signal),
     );
     return { outputs, runId, stage: seen.stage, seenAt: party.seenAt ?? seen.startedAt, jws };
   });
 }
 
 /** Puts signed halves into their parties' public vaults; gives the addresses, in the same order. */
-export async function publishHalves(halves: readonly SignedHalf[]): Promise<string[]> {
-  return await inWaves(halves, 4, ({ outputs, jws }) => publishHalf(outputs, jws));
+export async function publishHalves(halves: readonly SignedHalf[], signal: AbortSignal): Promise<string[]> {
+  return await inWaves(halves, 4, async ({ outputs, jws }) => {
+    signal.throwIfAborted();
+    return await publishHalf(new CardVault(outputs, signal), jws);
+  });
 }
 
 /** A run that can not be read is none that could be signed, unless it is the one that was asked for. */

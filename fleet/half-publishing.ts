@@ -1,6 +1,5 @@
-import type { PartyOutputs } from "../contract/party-outputs.ts";
 import type { HalfHeader, ValidateHalf } from "../contract/validate-half.ts";
-import { CardVault } from "./card-vault.ts";
+import type { CardVault } from "./card-vault.ts";
 import { type DocumentSigner, signDocument } from "./document-signature.ts";
 import { openHalf } from "./half-verification.ts";
 
@@ -17,7 +16,7 @@ export async function signHalf(content: HalfContent, signer: DocumentSigner): Pr
 }
 
 /** Puts a party's signed half into its public vault, in the place of the one of before. Gives its address. */
-export async function publishHalf(outputs: PartyOutputs, jws: string, vault = new CardVault(outputs)): Promise<string> {
+export async function publishHalf(vault: CardVault, jws: string): Promise<string> {
   await vault.writeHalf(`${jws}\n`);
   return vault.halfUrl;
 }

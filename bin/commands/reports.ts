@@ -9,6 +9,7 @@ import { replaceFile } from "../../stacks/text-file.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
 import { publishHalves, type SignedHalf, signHalves, validationToSign } from "../publish-halves.ts";
 import { openSession, type Session } from "../session.ts";
+import { stoppable } from "../stoppable.ts";
 import { colours, terminal } from "../terminal.ts";
 import { chooseFormat } from "./stacks.ts";
 
@@ -36,10 +37,16 @@ export async function reports(args: string[]): Promise<number> {
 async function publish(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options });
   const format = chooseFormat(values.format, ["table", "json"]);
-  const { session, halves } = await sign(values);
-  terminal.progress("publishing");
-  const urls = await publishHalves(halves);
-  terminal.endProgress();
+  const work = {
+    what: "publishing halves",
+    expected: "the half of each party that was asked for; each is published whole, or not at all",
+    next: "repeat the command: npx quorate reports publish",
+  };
+  const { session, halves, urls } = await stoppable(work, async (signal) => {
+    const signed = await sign(values, signal);
+    terminal.progress("publishing");
+    return { ...signed, urls: await publishHalves(signed.halves, signal) };
+  });
   tell(session, format, "publish", halves, urls);
   return exitCodes.ok;
 }
@@ -48,7 +55,12 @@ async function publish(args: string[]): Promise<number> {
 async function exportHalves(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { ...options, to: { type: "string", default: "." } } });
   const format = chooseFormat(values.format, ["table", "json"]);
-  const { session, halves } = await sign(values);
+  const work = {
+    what: "exporting halves",
+    expected: "the half of each party that was asked for; none was written",
+    next: "repeat the command: npx quorate reports export",
+  };
+  const { session, halves } = await stoppable(work, (signal) => sign(values, signal));
   const target = resolve(values.to);
   await mkdir(target, { recursive: true });
   const paths = halves.map(({ outputs }) => join(target, `party-${outputs.partyId}${halfFileEnding}`));
@@ -57,17 +69,19 @@ async function exportHalves(args: string[]): Promise<number> {
   return exitCodes.ok;
 }
 
-async function sign(values: {
+interface Chosen {
   network?: string | undefined;
   run?: string | undefined;
   party?: string[] | undefined;
   all?: boolean | undefined;
-}): Promise<{ session: Session; halves: SignedHalf[] }> {
+}
+
+async function sign(values: Chosen, signal: AbortSignal): Promise<{ session: Session; halves: SignedHalf[] }> {
   const session = await openSession({ network: values.network });
   const parties = await chooseParties(session, values);
   const validation = await validationToSign(session, values.run);
   terminal.progress("signing");
-  return { session, halves: await signHalves(session, parties, validation) };
+  return { session, halves: await signHalves(session, parties, validation, signal) };
 }
 
 /** Says what was signed, and where it went. */
