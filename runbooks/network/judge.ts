@@ -17,7 +17,8 @@ export function judge(seen: Observations): ValidateReport {
   blameViews(links, causes);
   for (const link of links) if (link.verdict.status === "FAIL" && link.fault === null) link.fault = "link";
   causes.push(...silentCores(seen, links, causes), ...otherManifests(seen));
-  const reports = links.map((link) => linkReport(link, links));
+  const byPair = new Map(links.map((link) => [`${link.from} ${link.to}`, link]));
+  const reports = links.map((link) => linkReport(link, byPair.get(`${link.to} ${link.from}`)));
   const parties = seen.parties.map((party) => partyReport(party, causes, seen));
   const up = (link: LinkReport) => link.verdict.status === "OK";
   return {
@@ -302,9 +303,8 @@ function otherManifests(seen: Observations): Cause[] {
 
 /* What the report says of it. */
 
-function linkReport(link: Link, links: readonly Link[]): LinkReport {
+function linkReport(link: Link, back: Link | undefined): LinkReport {
   const { from, to, verdict, path, view, fault, probe } = link;
-  const back = links.find((other) => other.from === to && other.to === from);
   const asymmetric = verdict.status === "FAIL" && back?.verdict.status === "OK";
   return { from, to, verdict, path, view, fault: verdict.status === "FAIL" ? fault : null, asymmetric, probe };
 }

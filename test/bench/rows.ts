@@ -95,16 +95,27 @@ export const rows: Row[] = [
     target: "≤ 0.6 s",
     limit: 0.6,
     async measure({ root }) {
-      const bench = spawn(node, [join(root, "test/bench/links.ts")], { stdio: ["ignore", "pipe", "inherit"] });
-      let text = "";
-      bench.stdout.on("data", (chunk: Buffer) => {
-        text += chunk.toString();
-      });
-      const [code] = (await once(bench, "close")) as [number];
-      if (code !== 0) throw new Error(`the simulated parties ended with ${code}`);
-      const { seconds: walls, up } = JSON.parse(text) as { seconds: number[]; up: number };
+      const { seconds: walls, up } = (await measured(root, "test/bench/links.ts")) as { seconds: number[]; up: number };
       if (up !== 156) throw new Error(`156 links should be up, found ${up}`);
       return { value: median(walls), unit: "s", spread: spread(walls), detail: `${up} links up, each run` };
+    },
+  },
+  {
+    id: "halves",
+    what: "100 signed halves read, verified, joined, judged, and the page of them",
+    target: "≤ 2 s",
+    limit: 2,
+    async measure({ root, scratch }) {
+      const runs: Merge[] = [];
+      for (let i = 0; i < 5; i++)
+        runs.push((await measured(root, "test/bench/halves.ts", join(scratch, `halves-${i}`))) as Merge);
+      const [wrong] = runs.filter(({ verified, links }) => verified !== 100 || links !== 9_900);
+      if (wrong !== undefined)
+        throw new Error(`100 halves and 9900 links were to be had, found ${JSON.stringify(wrong)}`);
+      const of = (part: "seconds" | "read" | "judge" | "render") => runs.map((run) => run[part]);
+      const words = (["read", "judge", "render"] as const).map((part) => `${part} ${median(of(part)).toFixed(2)} s`);
+      const detail = `${words.join(", ")}; page of ${runs[0]?.kilobytes} kB`;
+      return { value: median(of("seconds")), unit: "s", spread: spread(of("seconds")), detail };
     },
   },
   {
@@ -123,6 +134,29 @@ export const rows: Row[] = [
     },
   },
 ];
+
+/** What `test/bench/halves.ts` measured, in seconds. */
+interface Merge {
+  seconds: number;
+  read: number;
+  judge: number;
+  render: number;
+  verified: number;
+  links: number;
+  kilobytes: number;
+}
+
+/** What a program that measures by itself prints, in a process of its own. */
+async function measured(root: string, program: string, ...args: string[]): Promise<unknown> {
+  const bench = spawn(node, [join(root, program), ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  let text = "";
+  bench.stdout.on("data", (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  const [code] = (await once(bench, "close")) as [number];
+  if (code !== 0) throw new Error(`${program} ended with ${code}`);
+  return JSON.parse(text);
+}
 
 function startUp(id: string, args: string[]): Row {
   return {
