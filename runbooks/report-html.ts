@@ -55,7 +55,7 @@ export function renderValidateHtml(report: ValidateReport): string {
     latency(report),
     evidence(report),
     "</main>",
-    `<footer>quorate validate, one file, no network: it can be kept, sent and printed as it is.</footer>`,
+    `<footer>One file, no network: it can be kept, sent and printed as it is.</footer>`,
     `<script type="application/json" id="data">${embedded({ ...linkTexts(report), prompt })}</script>`,
     `<script>${script}</script>`,
     "</body>",
