@@ -21,6 +21,11 @@ export function printableLine(text: string): string {
   return printable(text).replace(/[\n\t\u2028\u2029]/g, spelled);
 }
 
+/** As much of a text as there is room for. */
+export function cutShort(text: string, longest: number): string {
+  return text.length <= longest ? text : `${text.slice(0, longest - 1)}…`;
+}
+
 function spelled(character: string): string {
   const code = character.charCodeAt(0);
   if (code >= 0x20 && code < 0x7f) return character;

@@ -1,16 +1,20 @@
 import { z } from "zod";
 import { Digest, NetworkName, PartyId } from "./names.ts";
 import { SigningKey, signedHeader } from "./party-card.ts";
+import { printableLine } from "./printable.ts";
 import { ProbeReply } from "./probe.ts";
 import { Finding } from "./verdict.ts";
 
+/** Commands are made of it. */
+const KubernetesName = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, "a Kubernetes name");
+
 /** The core's pod as the party's API server shows it. */
 export const Workload = z.strictObject({
-  statefulSet: z.string(),
+  statefulSet: KubernetesName,
   /** Wanted pods; null where there is no StatefulSet. */
   replicas: z.int().nullable(),
   pod: z
-    .strictObject({ name: z.string(), phase: z.string(), ready: z.boolean(), reason: z.string().nullable() })
+    .strictObject({ name: KubernetesName, phase: z.string(), ready: z.boolean(), reason: z.string().nullable() })
     .nullable(),
 });
 export type Workload = z.infer<typeof Workload>;
@@ -40,6 +44,9 @@ export type OwnSight = z.infer<typeof OwnSight>;
 export const RunningRelease = z.strictObject({ version: z.string().min(1).max(60), imageDigest: Digest }).nullable();
 export type RunningRelease = z.infer<typeof RunningRelease>;
 
+/** Characters of any text in a half. Reports repeat it for each link that it is about. */
+export const longestHalfText = 500;
+
 /** One party's part of a validation, signed by its key: what others can only learn from it. Nothing in it is secret. */
 export const ValidateHalf = z
   .strictObject({
@@ -56,8 +63,17 @@ export const ValidateHalf = z
     sight: OwnSight.describe("What was seen."),
     signingKey: SigningKey.describe("The key that signed it."),
   })
-  .superRefine(({ partyId, startedAt, issuedAt, sight }, context) => {
+  .superRefine(({ partyId, startedAt, issuedAt, stage, sight }, context) => {
     const issue = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+    if (!textsOf(sight).every(isPlainText))
+      issue(
+        ["sight"],
+        `holds a text of more than one line or ${longestHalfText} characters, or one that steers a terminal`,
+      );
+    if (Object.keys(sight.caUnreadable).some((peer) => !/^[1-9]\d{0,3}$/.test(peer)))
+      issue(["sight", "caUnreadable"], "names a peer that is no party's number");
+    if (stage === "link" && sight.notListening !== null)
+      issue(["sight", "notListening"], "is said where no prober is asked to listen");
     if (Date.parse(issuedAt) < Date.parse(startedAt)) issue(["issuedAt"], "is before startedAt");
     if (sight.probe.status === "unknown") return;
     const { reply } = sight.probe;
@@ -67,6 +83,16 @@ export const ValidateHalf = z
       issue(["sight", "probe", "reply", "links"], "name a peer twice, or the party itself");
   });
 export type ValidateHalf = z.infer<typeof ValidateHalf>;
+
+/** A text as every form of a report can show it: nothing in it can pass for a line of ours. */
+function isPlainText(text: string): boolean {
+  return text.length <= longestHalfText && printableLine(text) === text;
+}
+
+function textsOf(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsOf) : [];
+}
 
 /** Why a party's half says nothing here. */
 export const HalfProblem = z.strictObject({

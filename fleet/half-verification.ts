@@ -1,5 +1,6 @@
 import type { Digest } from "../contract/names.ts";
 import { OperatorError, type Problem } from "../contract/operator-error.ts";
+import { cutShort } from "../contract/printable.ts";
 import { HalfHeader, ValidateHalf } from "../contract/validate-half.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import {
@@ -13,6 +14,9 @@ import {
 
 /** Above what a half takes in a network of a hundred parties: some thousand characters for each link. */
 export const largestHalf = 512 * 1024;
+
+/** Characters of what is wrong with a half: it may be as long as the half. */
+const longestFault = 1_000;
 
 /** Whose half it is to be. */
 export interface ExpectedHalf {
@@ -58,13 +62,12 @@ export async function openHalf(text: string, expected: ExpectedHalf): Promise<Ve
       next: `${again(partyId)}; if it stays so, others may have written to its vault`,
     });
   const half = readPayload(payload, ValidateHalf);
-  if ("value" in half && disagreement(half.value, expected, { signedBy, kid }) === undefined)
-    return { half: half.value, digest: textDigest(jws) };
   const wrong = "value" in half ? disagreement(half.value, expected, { signedBy, kid }) : half.fault;
+  if ("value" in half && wrong === undefined) return { half: half.value, digest: textDigest(jws) };
   throw refuse({
     code: "HALF_INVALID",
     what: "its half breaks the contract half/v1",
-    found: `${wrong}\nfrom ${source}`,
+    found: `${cutShort(wrong ?? "", longestFault)}\nfrom ${source}`,
     expected: `a half of party ${partyId} of network ${expected.network} that fits the contract`,
     next: `${again(partyId)}, with the same version of this program`,
   });
@@ -139,7 +142,7 @@ function headerOf(jws: string, { partyId, network, source }: ExpectedHalf): Half
   throw refusal({ partyId, network })({
     code: "HALF_UNREADABLE",
     what: "what was found is not a half, or not all of one",
-    found: `${header === undefined ? `${jws.length} characters` : header.fault}, from ${source}`,
+    found: `${header === undefined ? `${jws.length} characters` : cutShort(header.fault, longestFault)}, from ${source}`,
     expected: "a JWS in compact form, with alg ES256, typ, kid and jwk in its header and nothing else",
     next: again(partyId),
   });

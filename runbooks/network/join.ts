@@ -3,16 +3,18 @@ import type { Observations, PartyObservation } from "./observations.ts";
 
 /** Puts what parties say of themselves in the place of what could not be seen from here. What was seen from here stays. */
 export function joinHalves(seen: Observations, halves: readonly FoundHalf[]): Observations {
-  return { ...seen, parties: seen.parties.map((party) => join(party, halves)) };
+  return { ...seen, parties: seen.parties.map((party) => join(party, halves, seen)) };
 }
 
-function join(party: PartyObservation, halves: readonly FoundHalf[]): PartyObservation {
+function join(party: PartyObservation, halves: readonly FoundHalf[], { parties }: Observations): PartyObservation {
   const found = halves.find(({ partyId }) => partyId === party.partyId);
   if (party.notAsked === null || found === undefined) return party;
   const { half, digest, problem } = found;
   if (half === null) return withoutHalf(party, problem);
+  const isPeer = ([id]: [string, string]) => parties.some(({ partyId }) => String(partyId) === id);
   return {
     ...half.sight,
+    caUnreadable: Object.fromEntries(Object.entries(half.sight.caUnreadable).filter(isPeer)),
     partyId: party.partyId,
     name: party.name,
     notAsked: null,

