@@ -3,15 +3,23 @@ import type { RunbookContext } from "../runbooks/context.ts";
 import type { Session } from "./session.ts";
 
 /** How runbooks get at the halves of other parties. Loaded when the first is asked for: most runbooks ask for none. */
-export function halfReader(session: Session, held: readonly PartyOutputs[]): RunbookContext["readHalf"] {
+export function halfReader(
+  session: Session,
+  held: readonly PartyOutputs[],
+  signal: AbortSignal,
+): RunbookContext["readHalf"] {
   let loading: ReturnType<typeof load> | undefined;
   return async (partyId, rules) => {
-    loading ??= load(session, held);
+    loading ??= load(session, held, signal);
     return await (await loading)(partyId, rules);
   };
 }
 
-async function load(session: Session, held: readonly PartyOutputs[]): Promise<RunbookContext["readHalf"]> {
+async function load(
+  session: Session,
+  held: readonly PartyOutputs[],
+  signal: AbortSignal,
+): Promise<RunbookContext["readHalf"]> {
   const [
     { readHalf },
     { kmsSigner },
@@ -31,15 +39,21 @@ async function load(session: Session, held: readonly PartyOutputs[]): Promise<Ru
   ]);
   const { manifest, manifestDigest, network, stacksDir } = session;
   const files = new CardFiles(stacksDir, network);
+  const trust = await files.readTrust();
   const endpoint = await s3Endpoint(await partyStacks(stacksDir, network));
   const own = async (partyId: number) => {
     const outputs = held.find((party) => party.partyId === partyId);
     if (outputs === undefined) return undefined;
     return {
-      fingerprint: keyFingerprint(await kmsSigner(outputs).publicJwk()),
+      fingerprint: keyFingerprint(await kmsSigner(outputs, signal).publicJwk()),
       url: new CardVault(outputs).halfUrl,
     };
   };
+  let reading: ReturnType<typeof files.readTrust> | undefined;
+  const trust = () => {
+    reading ??= files.readTrust();
+    return reading;
+  };
   return async (partyId, rules) =>
-    await readHalf(partyId, rules, { files, manifest, manifestDigest, endpoint, own, now: new Date() });
+    await readHalf(partyId, rules, { files, trust, manifest, manifestDigest, endpoint, own, now: new Date() });
 }

@@ -1,11 +1,12 @@
-import { entryOf } from "../contract/card-trust.ts";
+import { type CardTrust, entryOf } from "../contract/card-trust.ts";
 import type { Digest } from "../contract/names.ts";
 import type { NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
-import { type FoundHalf, halfObjectName } from "../contract/validate-half.ts";
+import { type FoundHalf, type HalfRules, halfObjectName } from "../contract/validate-half.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import type { CardFiles } from "../stacks/card-files.ts";
-import { type CardSource, fetchPublic, folderSource, halfAddress } from "./card-sources.ts";
+import { requireFolder } from "../stacks/text-file.ts";
+import { type CardSource, fetchPublic, folderSource, isForbidden, publicAddress } from "./card-sources.ts";
 import { checkHalf, largestHalf, openHalf } from "./half-verification.ts";
 
 /** How the file of a half ends, where halves lie in a folder. */
@@ -20,6 +21,8 @@ export interface OwnHalf {
 /** What every half is read with. */
 export interface HalfReading {
   files: CardFiles;
+  /** Whom this party trusts: read once for all halves, since the file grows with the network. */
+  trust(): Promise<CardTrust | undefined>;
   manifest: NetworkManifest;
   manifestDigest: Digest;
   /** Where the AWS configuration sends S3's calls, if anywhere else than to AWS. */
@@ -27,25 +30,23 @@ export interface HalfReading {
   /** Undefined for parties of others. */
   own(partyId: number): Promise<OwnHalf | undefined>;
   now: Date;
+  /** Ends the wait early. */
+  signal?: AbortSignal | undefined;
 }
 
-export interface HalfQuestion {
-  stage: "link" | "network";
-  maxAgeMs: number;
-  /** A folder to look in. @default each party's public vault */
-  folder?: string | undefined;
-}
-
-/** Looks for one party's half and verifies it; whatever is wrong with it, or with the way to it, becomes the answer's problem. */
-export async function readHalf(partyId: number, question: HalfQuestion, reading: HalfReading): Promise<FoundHalf> {
+/**
+ * Looks for one party's half and verifies it; whatever is wrong with it, or with the way to it, becomes the answer's problem. Throws for a
+ * folder that is none: that is nobody's half.
+ */
+export async function readHalf(partyId: number, question: HalfRules, reading: HalfReading): Promise<FoundHalf> {
   try {
     const { files, manifestDigest, now } = reading;
     const own = await reading.own(partyId);
-    const trust = await files.readTrust();
+    const trust = await reading.trust();
     const expected = files.expected(partyId, trust);
     const source = sourceOf(question, reading, own);
     const found = await source(partyId, entryOf(trust?.parties ?? {}, partyId));
-    if (found === undefined) throw missing(partyId, reading.manifest);
+    if (found === undefined) throw missing(partyId, reading.manifest, "no half where it was looked for");
     const fingerprint = own?.fingerprint ?? expected.fingerprint;
     const verified = await openHalf(found.text, { ...expected, fingerprint, source: found.source });
     checkHalf(verified, { ...question, manifestDigest, now, source: found.source });
@@ -53,34 +54,39 @@ export async function readHalf(partyId: number, question: HalfQuestion, reading:
   } catch (failure) {
     if (!(failure instanceof OperatorError)) throw failure;
     const { code, found, expected, next, exitCode } = failure.problem;
-    const problem = { code, found, expected, next, refused: exitCode !== exitCodes.unknown };
+    const problem = { code, found, expected, next, refused: exitCode === exitCodes.refused };
     return { partyId, source: null, half: null, digest: null, problem };
   }
 }
 
-function sourceOf({ folder }: HalfQuestion, { manifest, endpoint }: HalfReading, own: OwnHalf | undefined): CardSource {
+function sourceOf({ folder }: HalfRules, reading: HalfReading, own: OwnHalf | undefined): CardSource {
+  const { manifest, endpoint, signal } = reading;
   if (folder !== undefined) return folderSource(folder, manifest.network, halfFileEnding);
   return async (partyId, trusted) => {
     const party = manifest.parties.find(({ id }) => id === partyId);
-    const url = own?.url ?? (party && halfAddress(party, trusted));
-    if (url === undefined) return undefined;
+    const address = party && publicAddress(party, trusted);
+    const url = own?.url ?? (address && `${address}/${halfObjectName}`);
+    if (url === undefined) throw missing(partyId, manifest, "nobody here knows where its public vault is");
     const text = await fetchPublic(url, {
       endpoint,
-      signal: undefined,
+      signal,
       accept: "application/jose",
       code: "HALF_UNREACHABLE",
       what: `party ${partyId}: its half can not be fetched`,
       largest: largestHalf,
+    }).catch((failure: unknown) => {
+      if (!isForbidden(failure)) throw failure;
+      throw missing(partyId, manifest, `nothing that the world may read at ${url}`);
     });
     return text === undefined ? undefined : { text, source: url };
   };
 }
 
-function missing(partyId: number, { network }: NetworkManifest): OperatorError {
+function missing(partyId: number, { network }: NetworkManifest, found: string): OperatorError {
   return new OperatorError({
     code: "HALF_MISSING",
     what: `party ${partyId} (${network}): there is no half of it`,
-    found: "no half where it was looked for",
+    found,
     expected: `what the party publishes as ${halfObjectName} in its public vault, at the address that came with its key`,
     next: `ask party ${partyId} to run: npx quorate validate, then: npx quorate reports publish`,
     exitCode: exitCodes.unknown,

@@ -30,8 +30,13 @@ for (const id of ids) {
   await files.writeTrust(id, { fingerprint: key.fingerprint });
   await writeFile(join(folder, `party-${id}${halfFileEnding}`), await signHalf(halfContent(id, { seen }), key));
 }
+let trusted: ReturnType<typeof files.readTrust> | undefined;
 const reading = {
   files,
+  trust: () => {
+    trusted ??= files.readTrust();
+    return trusted;
+  },
   manifest: NetworkManifest.parse(rawManifest()),
   manifestDigest: digestOf("e"),
   endpoint: undefined,

@@ -39,10 +39,13 @@ test("a plan is printed in the format that was asked for, on standard output, an
   expect(await readdir(join(operator.folder, ".quorate"))).not.toContain("runs");
 });
 
-test("a plan has no cases, so it is no JUnit report", async () => {
-  expect(await plan("junit")).toMatchObject({
-    code: 2,
-    stdout: "",
-    stderr: expect.stringMatching(/^FORMAT_UNKNOWN {2}/),
-  });
-});
+test.each(["junit", "html", "prometheus"])(
+  "a plan has no cases, no links and no numbers, so no form %s",
+  async (format) => {
+    expect(await plan(format)).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringMatching(/^FORMAT_UNKNOWN {2}/),
+    });
+  },
+);

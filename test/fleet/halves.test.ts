@@ -1,5 +1,6 @@
 import "reflect-metadata";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -8,11 +9,11 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { canonicalJson } from "../../contract/manifest-digest.ts";
 import { NetworkManifest } from "../../contract/network-manifest.ts";
-import { halfObjectName } from "../../contract/validate-half.ts";
+import { type HalfRules, halfObjectName } from "../../contract/validate-half.ts";
 import { signCard } from "../../fleet/card-signature.ts";
 import { signHalf } from "../../fleet/half-publishing.ts";
 import { largestHalf } from "../../fleet/half-verification.ts";
-import { type HalfQuestion, type HalfReading, readHalf } from "../../fleet/halves.ts";
+import { type HalfReading, readHalf } from "../../fleet/halves.ts";
 import { CardFiles } from "../../stacks/card-files.ts";
 import { modelNetwork } from "../runbooks/network/network-model.ts";
 import { cardContent, digestOf, LocalKey, minuteMs } from "../support/cards.ts";
@@ -27,21 +28,25 @@ let files: CardFiles;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "quorate-halves-"));
   files = new CardFiles(root, "devnet");
-  await files.writeTrust(2, { fingerprint: key.fingerprint });
-  await files.writeTrust(3, { fingerprint: stranger.fingerprint });
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
-const question: HalfQuestion = { stage: "link", maxAgeMs: 15 * minuteMs };
+const question: HalfRules = { stage: "link", maxAgeMs: 15 * minuteMs };
 
 /** Asks for party 2's half where this text lies in a folder in its place. */
-async function read(text: string, change: Partial<HalfReading & HalfQuestion> = {}) {
+async function read(text: string, change: Partial<HalfReading & HalfRules> = {}) {
   await writeFile(join(root, "party-2.half.jws"), text);
   return await readHalf(2, { ...question, folder: root, ...change }, { ...reading(), ...change });
 }
 
 const reading = (): HalfReading => ({
   files,
+  trust: {
+    contract: "card-trust/v1",
+    network: manifest.network,
+    parties: { 2: { fingerprint: key.fingerprint }, 3: { fingerprint: stranger.fingerprint } },
+  },
+  trust: () => files.readTrust(),
   manifest,
   manifestDigest: digestOf("e"),
   endpoint: undefined,
@@ -87,7 +92,7 @@ describe("a half that does not count, and why", () => {
   };
 
   test.each<[code: string, refused: boolean, text: () => Promise<string> | string, change?: object]>([
-    ["HALF_MISSING", false, () => "", { folder: "/nonexistent" }],
+    ["HALF_MISSING", false, () => "", { folder: tmpdir() }],
     ["HALF_UNREADABLE", true, () => "not a half"],
     ["HALF_UNREADABLE", true, async () => (await signed()).slice(0, 200)],
     ["HALF_UNREADABLE", true, async () => (await signCard(cardContent(), key)).jws],
@@ -139,13 +144,14 @@ describe("a half that does not count, and why", () => {
   });
 
   test("a key that nobody trusted", async () => {
-    await rm(files.trustPath);
-    expect((await read(await signed())).problem).toMatchObject({ code: "HALF_UNTRUSTED", refused: false });
+    expect((await read(await signed(), { trust: undefined })).problem).toMatchObject({
+      code: "HALF_UNTRUSTED",
+      refused: false,
+    });
   });
 });
 
 test("an own party's half needs nobody's trust, and comes from its own vault", async () => {
-  await rm(files.trustPath);
   const jws = await signHalf(halfContent(2), key);
   const server = createServer((request, response) =>
     request.url === `/PUB-p2/${halfObjectName}` ? response.end(jws) : response.writeHead(404).end(),
@@ -154,7 +160,7 @@ test("an own party's half needs nobody's trust, and comes from its own vault", a
   try {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/PUB-p2/${halfObjectName}`;
     const own = async () => ({ fingerprint: key.fingerprint, url });
-    const found = await readHalf(2, question, { ...reading(), own });
+    const found = await readHalf(2, question, { ...reading(), trust: undefined, own });
     expect([found.problem, found.source, found.half?.partyId]).toEqual([null, url, 2]);
     const absent = await readHalf(2, question, {
       ...reading(),
@@ -164,4 +170,40 @@ test("an own party's half needs nobody's trust, and comes from its own vault", a
   } finally {
     server.close();
   }
+});
+
+describe("what is no half's fault", () => {
+  test("a folder that is not there is an error of whoever named it", async () => {
+    await expect(readHalf(2, { ...question, folder: join(root, "typo") }, reading())).rejects.toMatchObject({
+      problem: { code: "FILE_UNUSABLE" },
+    });
+  });
+
+  test("a file that can not be read could not be told, and is not refused", async () => {
+    await mkdir(join(root, "party-2.half.jws"));
+    const found = await readHalf(2, { ...question, folder: root }, reading());
+    expect(found.problem).toMatchObject({ code: "FILE_UNUSABLE", refused: false });
+  });
+
+  test("S3's 403 is what it says where nothing was published: the world may not list a vault", async () => {
+    const server = createServer((_request, response) => response.writeHead(403).end()).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const raw = rawManifest();
+    raw.parties[1].publicVault = { bucketName: "live-public-0a1b2c3d" };
+    try {
+      const found = await readHalf(2, question, { ...reading(), manifest: NetworkManifest.parse(raw), endpoint });
+      expect(found.problem).toMatchObject({ code: "HALF_MISSING", refused: false });
+      expect(found.problem?.found).toMatch(/^nothing that the world may read at https:\/\/live-public/);
+    } finally {
+      server.close();
+    }
+  });
+
+  test("a vault that nobody here knows is said to be that", async () => {
+    expect((await readHalf(2, question, reading())).problem).toMatchObject({
+      code: "HALF_MISSING",
+      found: "nobody here knows where its public vault is",
+    });
+  });
 });

@@ -129,7 +129,13 @@ test("a fault ends with 1, is in the report, and the commands are on record", as
   const commands = lines.flatMap(({ event }) => (event.kind === "command" ? [event] : []));
   expect(commands).toHaveLength(8);
   expect(commands[0]).toMatchObject({ step: "observe", exitCode: 0, args: expect.arrayContaining(["get"]) });
-  expect(await readFile(join(result.dir ?? "", "report.txt"), "utf8")).toContain("network DEVNET");
+  const written = async (name: string) => await readFile(join(result.dir ?? "", name), "utf8");
+  expect(await written("report.txt")).toContain("network DEVNET");
+  // Every form tells of the same network, and is what the command prints of it.
+  expect(await written("report.html")).toBe(result.report?.html?.());
+  expect(await written("report.prom")).toBe(result.report?.prometheus?.());
+  expect(await written("report.html")).toContain("<!doctype html>");
+  expect(await written("report.prom")).toMatch(/^quorate_validate_verdict\{network="devnet".*\} -?[01]$/m);
 });
 
 test.each<
