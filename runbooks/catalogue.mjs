@@ -25,4 +25,12 @@ export const catalogue = [
       "Compare every party's own CA certificate with every peer's copy of it, with the party's name and with its signing key.",
     file: "zama-kms/certificates",
   },
+  {
+    name: "cluster-check",
+    systems: ["zama-kms"],
+    risk: "read-only",
+    summary:
+      "Check what each party's core runs in: its nodes, device plugin, enclave, configuration, pod, warnings and health.",
+    file: "zama-kms/cluster-check",
+  },
 ];

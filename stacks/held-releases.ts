@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { connectorName } from "../components/zama-kms/connector-values.ts";
-import { coreClientName } from "../components/zama-kms/core-client-release.ts";
 import { coreName } from "../components/zama-kms/core-values.ts";
 import { gatewayNodeName } from "../components/zama-kms/gateway-node-values.ts";
+import { coreClientName } from "../contract/core-client.ts";
 import { optionalReleases } from "../contract/optional-releases.ts";
 import { type HeldRelease, type NeededSecret, neededSecrets, type SecretReader } from "../contract/release-secrets.ts";
 import type { PartySettings } from "./party-settings.ts";

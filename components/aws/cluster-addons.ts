@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
+import { enclaveNodeKey } from "../../contract/enclave-node-key.ts";
 import { managedPolicyArn } from "./arn.ts";
-import { enclaveNodeKey } from "./enclave-nodegroup.ts";
 import { PartyRole, type PartyRoleArgs } from "./party-role.ts";
 
 export interface ClusterAddonsArgs {

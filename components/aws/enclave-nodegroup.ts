@@ -1,12 +1,10 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { enclaveNodeKey } from "../../contract/enclave-node-key.ts";
 import { checkArgs } from "../check-args.ts";
 import { managedPolicyArn } from "./arn.ts";
 import type { AllocatorSize } from "./enclave-allocator.ts";
 import { createLaunchTemplate, type NodeImage } from "./enclave-launch-template.ts";
-
-/** Label and taint of an enclave node. */
-export const enclaveNodeKey = "node.kubernetes.io/enclave-enabled";
 
 /** Spelled as Kubernetes does. */
 export interface EnclaveTaint {

@@ -1,14 +1,12 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { coreClientName } from "../../contract/core-client.ts";
 import type { NetworkManifest } from "../../contract/network-manifest.ts";
 import type { ToolImage } from "../../contract/tool-image.ts";
 import { checkArgs } from "../check-args.ts";
 import { hooksOf } from "../hooks.ts";
 import { type ChartToInstall, unpinned } from "../pinned-chart.ts";
 import { chartImage, coreName } from "./core-values.ts";
-
-/** Name of the Helm release, and of its pods' label `app`. */
-export const coreClientName = "kms-core-client";
 
 /** Labels of its pod, as the chart gives them. */
 export const coreClientPods = { app: coreClientName };

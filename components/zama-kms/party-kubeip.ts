@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
+import { enclaveNodeKey } from "../../contract/enclave-node-key.ts";
 import { type ManifestParty, partyHost, portsForPeers } from "../../contract/network-manifest.ts";
 import { clusterNameOf } from "../../contract/stack-config.ts";
-import { type EnclaveTaint, enclaveNodeKey } from "../aws/enclave-nodegroup.ts";
+import type { EnclaveTaint } from "../aws/enclave-nodegroup.ts";
 import { kubeIpStatements } from "../aws/kubeip-role.ts";
 import { PartyAddresses } from "../aws/party-addresses.ts";
 import { PartyRole } from "../aws/party-role.ts";

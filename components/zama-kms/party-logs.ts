@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
+import { enclaveNodeKey } from "../../contract/enclave-node-key.ts";
 import { clusterNameOf } from "../../contract/stack-config.ts";
-import { enclaveNodeKey } from "../aws/enclave-nodegroup.ts";
 import { LogGroup, writesLogs } from "../aws/log-group.ts";
 import { PartyRole } from "../aws/party-role.ts";
 import { LogShipper, logShipperName, logShipperPods } from "../kubernetes/log-shipper.ts";

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import { enclaveNodeKey } from "../../contract/enclave-node-key.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { databaseSecret } from "../../contract/release-secrets.ts";
-import { enclaveNodeKey } from "../aws/enclave-nodegroup.ts";
 import { ExternalSecrets } from "../kubernetes/external-secrets.ts";
 import { type PartyNamespace, partyNames } from "../kubernetes/party-namespace.ts";
 import { ConnectorRelease } from "./connector-release.ts";

@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
+import { enclaveNodeKey } from "../../contract/enclave-node-key.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { clusterNameOf } from "../../contract/stack-config.ts";
-import { type EnclaveNodegroup, enclaveNodeKey } from "../aws/enclave-nodegroup.ts";
+import type { EnclaveNodegroup } from "../aws/enclave-nodegroup.ts";
 import { PartyRole, type PartyRoleArgs } from "../aws/party-role.ts";
 import { zoneIds } from "../aws/zone-ids.ts";
 import { PartyNamespace, partyNames } from "../kubernetes/party-namespace.ts";

@@ -11,7 +11,14 @@ import { renderValidateText } from "../report-text.ts";
 import { type Report, runbook, step } from "../runbook.ts";
 import { judge } from "./judge.ts";
 import { Observations } from "./observations.ts";
-import { caCertificateCommands, listenCommand, observe, podsCommand, probeCommand } from "./observe.ts";
+import {
+  caCertificateCommands,
+  listenCommand,
+  type ObserveInputs,
+  observe,
+  podsCommand,
+  probeCommand,
+} from "./observe.ts";
 
 /** Inputs of every runbook that probes links. */
 export const validateStage = z
@@ -26,9 +33,21 @@ export const timeoutMs = z.coerce
   .default(5_000)
   .describe("deadline of one link for DNS, TCP and TLS together, and of each question to a cluster");
 
+/** A prober listens for an hour at the most, and has to outlast the wait. */
+export const waitMinutes = z.coerce
+  .number<number>()
+  .int()
+  .min(0)
+  .max(55)
+  .default(0)
+  .describe(
+    "go on asking until every path is open and every peer came by, this long at the most: nobody has to begin at the same moment",
+  );
+
 const Inputs = z.strictObject({
   stage: validateStage,
   timeoutMs,
+  waitMinutes,
   parties: z
     .array(z.coerce.number<number>().int().min(1))
     .min(1)
@@ -52,10 +71,10 @@ export default runbook({
       step({
         id: "observe",
         does: `ask ${partiesInWords(asked, manifest)} at once: their pods, their peers' CA certificates, and a probe of each link`,
-        commands: asked.flatMap((party) => observeCommands(party, inputs.stage, inputs.timeoutMs, manifest)),
+        commands: asked.flatMap((party) => observeCommands(party, observing(inputs), manifest)),
         repeat: "safe",
         evidence: Observations,
-        run: ({ signal }) => observe(context, inputs, signal),
+        run: ({ signal }) => observe(context, observing(inputs), signal),
       }),
       step({
         id: "judge",
@@ -69,6 +88,14 @@ export default runbook({
   report: ({ evidence }) => presentValidation(evidence("judge", ValidateReport)),
 });
 
+/** What the inputs of a runbook mean to who observes. */
+export function observing<I extends Omit<ObserveInputs, "waitMs"> & { waitMinutes: number }>({
+  waitMinutes: minutes,
+  ...inputs
+}: I): ObserveInputs {
+  return { ...inputs, waitMs: minutes * 60_000 };
+}
+
 /** Every form of one judged network. */
 export function presentValidation(json: ValidateReport): Report {
   return {
@@ -81,7 +108,8 @@ export function presentValidation(json: ValidateReport): Report {
   };
 }
 
-function refuseUnknownParties(wanted: readonly number[], held: readonly PartyAccess[]): void {
+/** Nobody but a party itself can be asked about its cluster. */
+export function refuseUnknownParties(wanted: readonly number[], held: readonly PartyAccess[]): void {
   const ids = held.map(({ outputs }) => outputs.partyId as number);
   const missing = wanted.filter((id) => !ids.includes(id));
   if (missing.length === 0) return;
@@ -100,13 +128,9 @@ export function partiesInWords(asked: readonly PartyAccess[], manifest: NetworkM
 }
 
 /** What asking one party comes to, for the plan's reader. */
-export function observeCommands(
-  { outputs }: PartyAccess,
-  stage: "link" | "network",
-  timeoutMs: number,
-  manifest: NetworkManifest,
-): string[] {
-  const all = stage === "link" ? [podsCommand(outputs)] : [podsCommand(outputs), listenCommand(outputs, timeoutMs)];
+export function observeCommands({ outputs }: PartyAccess, inputs: ObserveInputs, manifest: NetworkManifest): string[] {
+  const { stage } = inputs;
+  const all = stage === "link" ? [podsCommand(outputs)] : [podsCommand(outputs), listenCommand(outputs, inputs)];
   const named = (args: string[]) => `kubectl ${args.join(" ")}   # party ${outputs.partyId}`;
   const certificates = caCertificateCommands(
     outputs,

@@ -1,0 +1,4 @@
+/** Name of the Helm release of the core-client, of its StatefulSet and of its container; its pods' label `app`. */
+export const coreClientName = "kms-core-client";
+/** Its one pod, as the StatefulSet names it. */
+export const coreClientPod = `${coreClientName}-0`;

@@ -1,0 +1,2 @@
+/** Label and taint of an enclave node. */
+export const enclaveNodeKey = "node.kubernetes.io/enclave-enabled";

@@ -1,0 +1,270 @@
+import { z } from "zod";
+import type { ClusterSights, PartySights } from "../../contract/cluster-check-report.ts";
+import { coreClientName, coreClientPod } from "../../contract/core-client.ts";
+import type { PartyOutputs } from "../../contract/party-outputs.ts";
+import { classifyFailure } from "../command.ts";
+import type { CommandResult, PartyAccess, RunbookContext } from "../context.ts";
+import {
+  Claim,
+  DaemonSet,
+  Event,
+  Namespace,
+  Node,
+  nodeFacts,
+  Pod,
+  podFacts,
+  StatefulSet,
+  statefulSetFacts,
+} from "./cluster-objects.ts";
+import { readHealthCheck } from "./health-check-output.ts";
+
+/** Connecting takes the tool 5 s and its question 10 s at the most; then there is an answer, or will be none. */
+const healthCheckMs = 15_000;
+
+/** Arguments of kubectl that list what lies in the party's namespace. */
+export function namespaceCommand({ namespace }: PartyOutputs): string[] {
+  const kinds = "statefulsets,pods,configmaps,persistentvolumeclaims,events";
+  return ["get", kinds, "--namespace", namespace, "--output", "json"];
+}
+
+/** Arguments of kubectl that list what the party's core needs of its cluster. */
+export function clusterCommand(): string[] {
+  return ["get", "nodes,namespaces,daemonsets", "--namespace", "kube-system", "--output", "json"];
+}
+
+/** Arguments of kubectl that ask the core how it is; its own image has no such tool. */
+export function healthCommand({ namespace, services, ports }: PartyOutputs): string[] {
+  const endpoint = `${services.core}.${namespace}.svc.cluster.local:${ports.grpc}`;
+  const check = ["kms-health-check", "--format", "json", "live", "--endpoint", endpoint];
+  return ["exec", "--namespace", namespace, coreClientPod, "--container", coreClientName, "--", ...check];
+}
+
+type Context = Pick<RunbookContext, "manifest" | "manifestDigest" | "clock" | "progress">;
+
+/** Asks all given parties at once. Never throws because of what a cluster does. */
+export async function lookAtClusters(
+  parties: readonly PartyAccess[],
+  { manifest, manifestDigest, clock, progress }: Context,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<ClusterSights> {
+  const startedAt = clock.now().toISOString();
+  const started = performance.now();
+  let answered = 0;
+  const seen = await Promise.all(
+    parties.map(async (party) => {
+      const sights = await lookAtCluster(party, { timeoutMs, signal });
+      answered += 1;
+      progress(`${answered} of ${parties.length} parties answered`);
+      return sights;
+    }),
+  );
+  signal.throwIfAborted();
+  return {
+    network: manifest.network,
+    environment: manifest.environment,
+    manifestDigest,
+    startedAt,
+    durationMs: Math.round(performance.now() - started),
+    partiesTotal: manifest.parties.length,
+    parties: seen,
+  };
+}
+
+type Asking = { timeoutMs: number; signal: AbortSignal };
+
+async function lookAtCluster(party: PartyAccess, asking: Asking): Promise<PartySights> {
+  const { outputs } = party;
+  const { statefulSet, pod } = outputs.workload;
+  const [place, cluster] = await Promise.all([
+    askForObjects(party, namespaceCommand(outputs), asking),
+    askForObjects(party, clusterCommand(), asking),
+  ]);
+  const clients = place.named("StatefulSet", coreClientName, z.unknown());
+  const coreClientAbsent = clients.status === "seen" && clients.value === null;
+  const core = place.named("StatefulSet", statefulSet, StatefulSet);
+  const claims = mapped(place.all("PersistentVolumeClaim", Claim), (found) =>
+    found.map(({ metadata, status }) => ({ name: metadata.name, phase: status?.phase ?? "Unknown" })),
+  );
+  return {
+    partyId: outputs.partyId,
+    name: outputs.partyName,
+    withheld: withheld(outputs),
+    statefulSetName: statefulSet,
+    podName: pod,
+    namespaceName: outputs.namespace,
+    configMapName: outputs.configMapName,
+    statefulSet: mapped(core, (set) => set && statefulSetFacts(set)),
+    pod: mapped(place.named("Pod", pod, Pod), (found) => found && podFacts(found)),
+    configMaps: place.names("ConfigMap"),
+    claims,
+    warnings: mapped(place.all("Event", Event), (events) => warningsAbout([statefulSet, pod], events)),
+    namespace: mapped(
+      cluster.named("Namespace", outputs.namespace, Namespace),
+      (found) => found && (found.status?.phase ?? "Unknown"),
+    ),
+    nodes: mapped(cluster.all("Node", Node), (nodes) => nodes.map(nodeFacts)),
+    devicePlugin: mapped(cluster.all("DaemonSet", DaemonSet), devicePluginOf),
+    coreClientAbsent,
+    health: await healthOf(party, { silence: place.silence, coreClientAbsent }, asking),
+  };
+}
+
+function withheld({ release, coreHeldFor, absent }: PartyOutputs): string | null {
+  if (release !== null) return null;
+  if (coreHeldFor) return `the core waits for the CA certificates of parties ${coreHeldFor.join(", ")}`;
+  return `the core is withheld: ${absent.release ?? "no release"}`;
+}
+
+/** By its label: the name is the installer's, the label is in every guide. */
+function devicePluginOf(sets: readonly z.infer<typeof DaemonSet>[]): { desired: number; ready: number } | null {
+  const found = sets.find(({ metadata }) => metadata.labels?.name === "aws-nitro-enclaves");
+  if (found === undefined) return null;
+  return { desired: found.status?.desiredNumberScheduled ?? 0, ready: found.status?.numberReady ?? 0 };
+}
+
+type Warnings = Extract<PartySights["warnings"], { status: "seen" }>["value"];
+
+function warningsAbout(names: readonly string[], events: readonly z.infer<typeof Event>[]): Warnings {
+  return events
+    .filter(({ type, involvedObject: { kind, name = "" } }) => {
+      const claim = kind === "PersistentVolumeClaim" && names.some((one) => name.endsWith(`-${one}`));
+      return type === "Warning" && (claim || names.includes(name));
+    })
+    .map(({ reason = "", message = "", count, series, eventTime, lastTimestamp, involvedObject }) => ({
+      about: `${involvedObject.kind} ${involvedObject.name}`,
+      reason,
+      message: message.slice(0, 300),
+      at: series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? null,
+      count: series?.count ?? count ?? 1,
+    }));
+}
+
+/** Who does not answer at all is not asked again. */
+async function healthOf(
+  party: PartyAccess,
+  { silence, coreClientAbsent }: { silence: string | null; coreClientAbsent: boolean },
+  asking: Asking,
+): Promise<PartySights["health"]> {
+  if (silence !== null) return { status: "unknown", reason: silence };
+  if (!coreClientAbsent) return await askForHealth(party, asking);
+  return { status: "unknown", reason: "no core-client runs beside the core, and its own image has no health check" };
+}
+
+async function askForHealth(party: PartyAccess, { timeoutMs, signal }: Asking): Promise<PartySights["health"]> {
+  const result = await run(party, healthCommand(party.outputs), { timeoutMs: timeoutMs + healthCheckMs, signal });
+  if ("reason" in result) return { status: "unknown", reason: result.reason };
+  // What counts is its report, whatever it exits with.
+  const value = result.ended === "deadline" || result.ended === "aborted" ? null : readHealthCheck(result.stdout);
+  if (value !== null) return { status: "seen", value };
+  const reason = classifyFailure(result)?.reason ?? "kms-health-check printed no report";
+  return { status: "unknown", reason };
+}
+
+/* Asking for objects. */
+
+type Answer<T> = { status: "seen"; value: T } | { status: "unknown"; reason: string };
+
+function mapped<T, U>(answer: Answer<T>, change: (value: T) => U): Answer<U> {
+  return answer.status === "seen" ? { status: "seen", value: change(answer.value) } : answer;
+}
+
+const List = z.object({
+  items: z.array(z.looseObject({ kind: z.string(), metadata: z.looseObject({ name: z.string() }) })),
+});
+
+/** What one `get` of several kinds printed, asked kind by kind: one that may not be listed takes none of the others along. */
+class Objects {
+  readonly #items: z.infer<typeof List>["items"];
+  readonly #whyNot: (kind: string) => string | null;
+  /** Why there was no answer at all; null where there was one. */
+  readonly silence: string | null;
+
+  constructor(
+    items: z.infer<typeof List>["items"],
+    whyNot: (kind: string) => string | null,
+    silence: string | null = null,
+  ) {
+    this.#items = items;
+    this.#whyNot = whyNot;
+    this.silence = silence;
+  }
+
+  static none(reason: string): Objects {
+    return new Objects([], () => reason, reason);
+  }
+
+  #of(kind: string): Answer<z.infer<typeof List>["items"]> {
+    const reason = this.#whyNot(kind);
+    const value = this.#items.filter((item) => item.kind === kind);
+    return reason === null ? { status: "seen", value } : { status: "unknown", reason };
+  }
+
+  names(kind: string): Answer<string[]> {
+    return mapped(this.#of(kind), (items) => items.map(({ metadata }) => metadata.name));
+  }
+
+  all<T extends z.ZodType>(kind: string, schema: T): Answer<z.output<T>[]> {
+    const items = this.#of(kind);
+    if (items.status === "unknown") return items;
+    const parsed = z.array(schema).safeParse(items.value);
+    return parsed.success
+      ? { status: "seen", value: parsed.data }
+      : { status: "unknown", reason: `kubectl printed a ${kind} that can not be read` };
+  }
+
+  /** Null where there is none of that name. */
+  named<T extends z.ZodType>(kind: string, name: string, schema: T): Answer<z.output<T> | null> {
+    const items = this.#of(kind);
+    if (items.status === "unknown") return items;
+    const item = items.value.find(({ metadata }) => metadata.name === name);
+    if (item === undefined) return { status: "seen", value: null };
+    const parsed = schema.safeParse(item);
+    return parsed.success
+      ? { status: "seen", value: parsed.data }
+      : { status: "unknown", reason: `kubectl printed a ${kind} that can not be read` };
+  }
+}
+
+async function askForObjects(party: PartyAccess, args: string[], asking: Asking): Promise<Objects> {
+  const result = await run(party, args, asking);
+  if ("reason" in result) return Objects.none(result.reason);
+  const failure = classifyFailure(result);
+  const list = result.ended === undefined || result.ended === "exited" ? listIn(result.stdout) : null;
+  if (list === null) return Objects.none(failure?.reason ?? "kubectl printed no list of objects");
+  if (failure === null) return new Objects(list, () => null);
+  const refused = refusals(result.stderr);
+  return new Objects(list, (kind) => {
+    // Of a failure that names no kind nobody knows which it took along.
+    if (refused.size === 0) return failure.reason;
+    return refused.get(`${kind.toLowerCase()}s`) ?? null;
+  });
+}
+
+/** Kinds that the caller may not list, and the API server's word on each. */
+function refusals(stderr: string): Map<string, string> {
+  const lines = stderr.split("\n").flatMap((line): [string, string][] => {
+    const [, resource] = /cannot (?:list|get) resource "([a-z]+)"/.exec(line) ?? [];
+    return resource === undefined ? [] : [[resource, `the caller may not list ${resource}`]];
+  });
+  const others = stderr.split("\n").filter((line) => line.trim() !== "" && !/cannot (?:list|get) resource/.test(line));
+  return others.length > 0 ? new Map() : new Map(lines);
+}
+
+function listIn(text: string): z.infer<typeof List>["items"] | null {
+  try {
+    const parsed = List.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data.items : null;
+  } catch (failure) {
+    if (failure instanceof SyntaxError) return null;
+    throw failure;
+  }
+}
+
+async function run(party: PartyAccess, args: string[], asking: Asking): Promise<CommandResult | { reason: string }> {
+  try {
+    return await party.kubectl(args, asking);
+  } catch (failure) {
+    return { reason: failure instanceof Error ? failure.message : String(failure) };
+  }
+}
