@@ -49,11 +49,6 @@ async function load(
       url: new CardVault(outputs).halfUrl,
     };
   };
-  let reading: ReturnType<typeof files.readTrust> | undefined;
-  const trust = () => {
-    reading ??= files.readTrust();
-    return reading;
-  };
   return async (partyId, rules) =>
-    await readHalf(partyId, rules, { files, trust, manifest, manifestDigest, endpoint, own, now: new Date() });
+    await readHalf(partyId, rules, { files, trust, manifest, manifestDigest, endpoint, own, now: new Date(), signal });
 }

@@ -1,27 +1,35 @@
-import { publishedAt } from "../contract/network-manifest.ts";
+import { entryOf } from "../contract/card-trust.ts";
 import { OperatorError } from "../contract/operator-error.ts";
-import { cardObjectName } from "../contract/party-card.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
 import { signingKeyHandle } from "../contract/signing-key-handle.ts";
 import type { PublishedText, RunbookContext } from "../runbooks/context.ts";
 import type { Session } from "./session.ts";
 
 /** How runbooks read the parties' public vaults, as anybody may. Loaded when the first is asked for. */
-export function publicReader(session: Session, held: readonly PartyOutputs[]): RunbookContext["readPublished"] {
+export function publicReader(
+  session: Session,
+  held: readonly PartyOutputs[],
+  signal: AbortSignal,
+): RunbookContext["readPublished"] {
   let loading: ReturnType<typeof load> | undefined;
   return async (holder, object) => {
-    loading ??= load(session, held);
+    loading ??= load(session, held, signal);
     return await (await loading)(holder, object);
   };
 }
 
-async function load(session: Session, held: readonly PartyOutputs[]): Promise<RunbookContext["readPublished"]> {
-  const [{ fetchPublic }, { partyStacks }, { CardFiles }, { s3Endpoint }] = await Promise.all([
-    import("../fleet/card-sources.ts"),
-    import("../fleet/party-stacks.ts"),
-    import("../stacks/card-files.ts"),
-    import("./s3-endpoint.ts"),
-  ]);
+async function load(
+  session: Session,
+  held: readonly PartyOutputs[],
+  signal: AbortSignal,
+): Promise<RunbookContext["readPublished"]> {
+  const [{ fetchPublic, isForbidden, publicAddress }, { partyStacks }, { CardFiles }, { s3Endpoint }] =
+    await Promise.all([
+      import("../fleet/card-sources.ts"),
+      import("../fleet/party-stacks.ts"),
+      import("../stacks/card-files.ts"),
+      import("./s3-endpoint.ts"),
+    ]);
   const { manifest, network, stacksDir } = session;
   const trust = await new CardFiles(stacksDir, network).readTrust();
   const endpoint = await s3Endpoint(await partyStacks(stacksDir, network));
@@ -29,10 +37,8 @@ async function load(session: Session, held: readonly PartyOutputs[]): Promise<Ru
   const addressOf = (partyId: number): string | undefined => {
     const outputs = held.find((party) => party.partyId === partyId);
     if (outputs !== undefined) return `${outputs.publicVault.url}/${outputs.publicVault.prefix}`;
-    const card = trust?.parties[String(partyId)]?.url;
-    if (card?.endsWith(`/${cardObjectName}`)) return card.slice(0, -cardObjectName.length - 1);
     const party = manifest.parties.find(({ id }) => id === partyId);
-    return party && publishedAt(party);
+    return party && publicAddress(party, entryOf(trust?.parties ?? {}, partyId));
   };
   return async (holder, { type, of }): Promise<PublishedText> => {
     const address = addressOf(holder);
@@ -42,13 +48,14 @@ async function load(session: Session, held: readonly PartyOutputs[]): Promise<Ru
     try {
       const text = await fetchPublic(`${folder}/${type}/${signingKeyHandle}`, {
         endpoint,
-        signal: undefined,
+        signal,
         accept: "*/*",
         code: "CERTIFICATE_UNREACHABLE",
         what: `party ${holder}: its public vault can not be read`,
       });
       return text === undefined ? { status: "absent" } : { status: "found", text };
     } catch (failure) {
+      if (isForbidden(failure)) return { status: "forbidden" };
       if (!(failure instanceof OperatorError)) throw failure;
       return { status: "unknown", reason: failure.problem.found };
     }

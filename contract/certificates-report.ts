@@ -29,6 +29,7 @@ export const Found = <T extends z.ZodType>(value: T) =>
 export const FoundCertificate = Found(CertificateFacts);
 export type FoundCertificate = z.infer<typeof FoundCertificate>;
 export const FoundAddress = Found(z.string());
+export type FoundAddress = z.infer<typeof FoundAddress>;
 
 /** Everything that the comparison of certificates rests on; the evidence of a run. */
 export const CertificateSights = z.strictObject({

@@ -94,6 +94,15 @@ function textsOf(value: unknown): string[] {
   return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsOf) : [];
 }
 
+/** What a half has to be like for a report to take it in. */
+export interface HalfRules {
+  stage: "link" | "network";
+  /** Milliseconds since its probing began. */
+  maxAgeMs: number;
+  /** A folder that holds halves as files. @default each party's public vault */
+  folder?: string | undefined;
+}
+
 /** Why a party's half says nothing here. */
 export const HalfProblem = z.strictObject({
   ...Finding.omit({ party: true, field: true }).shape,

@@ -3,7 +3,6 @@ import type { Trusted } from "../contract/card-trust.ts";
 import { type ManifestParty, publishedAt } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { cardObjectName } from "../contract/party-card.ts";
-import { halfObjectName } from "../contract/validate-half.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import { largestCard } from "../stacks/card-verification.ts";
 import { readIfThere } from "../stacks/text-file.ts";
@@ -68,6 +67,24 @@ interface Asked {
   largest?: number;
 }
 
+/** An answer that is no text. */
+class HttpStatus extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`HTTP status ${status}${status === 403 ? ": nothing is there, or nothing that the world may read" : ""}`);
+    this.status = status;
+  }
+}
+
+/**
+ * Whether S3 refused to answer. It does so too where nothing is there: of a public vault the world may read objects, and not list them.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+ */
+export function isForbidden(failure: unknown): boolean {
+  return failure instanceof OperatorError && failure.cause instanceof HttpStatus && failure.cause.status === 403;
+}
+
 /** A public object's text; undefined where there is none. */
 export async function fetchPublic(url: string, asked: Asked): Promise<string | undefined> {
   const { endpoint, accept, code, what } = asked;
@@ -79,7 +96,7 @@ export async function fetchPublic(url: string, asked: Asked): Promise<string | u
       headers: { accept },
     });
     if (response.status === 404) return undefined;
-    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+    if (!response.ok) throw new HttpStatus(response.status);
     return await limited(response, asked.largest ?? largestCard);
   } catch (cause) {
     throw new OperatorError(
@@ -102,10 +119,10 @@ export function cardAddress(party: ManifestParty): string | undefined {
   return published && `${published}/${cardObjectName}`;
 }
 
-/** Where a party publishes its halves: beside its card. Undefined where its card does not come from a vault. */
-export function halfAddress(party: ManifestParty, trusted: Trusted | undefined): string | undefined {
-  const card = trusted?.url ?? cardAddress(party);
-  return card?.endsWith(`/${cardObjectName}`) ? card.replace(cardObjectName, halfObjectName) : undefined;
+/** Where all lies that a party publishes: around the card whose address was decided with its key, else where the manifest says. */
+export function publicAddress(party: ManifestParty, trusted: Trusted | undefined): string | undefined {
+  const [card, ending] = [trusted?.url, `/${cardObjectName}`];
+  return card?.endsWith(ending) ? card.slice(0, -ending.length) : publishedAt(party);
 }
 
 /**

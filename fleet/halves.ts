@@ -21,8 +21,8 @@ export interface OwnHalf {
 /** What every half is read with. */
 export interface HalfReading {
   files: CardFiles;
-  /** Whom this party trusts: read once for all halves, since the file grows with the network. */
-  trust(): Promise<CardTrust | undefined>;
+  /** Whom this party trusts. */
+  trust: CardTrust | undefined;
   manifest: NetworkManifest;
   manifestDigest: Digest;
   /** Where the AWS configuration sends S3's calls, if anywhere else than to AWS. */
@@ -39,10 +39,10 @@ export interface HalfReading {
  * folder that is none: that is nobody's half.
  */
 export async function readHalf(partyId: number, question: HalfRules, reading: HalfReading): Promise<FoundHalf> {
+  const { files, trust, manifestDigest, now } = reading;
+  if (question.folder !== undefined) await requireFolder(question.folder);
   try {
-    const { files, manifestDigest, now } = reading;
     const own = await reading.own(partyId);
-    const trust = await reading.trust();
     const expected = files.expected(partyId, trust);
     const source = sourceOf(question, reading, own);
     const found = await source(partyId, entryOf(trust?.parties ?? {}, partyId));

@@ -1,7 +1,7 @@
 import type { Digest } from "../contract/names.ts";
 import type { NetworkManifest } from "../contract/network-manifest.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
-import type { FoundHalf } from "../contract/validate-half.ts";
+import type { FoundHalf, HalfRules } from "../contract/validate-half.ts";
 
 /** What a command left behind. A command that was ended by its deadline says so in `ended`. */
 export interface CommandResult {
@@ -37,15 +37,6 @@ export interface PartyAccess {
   readObject(bucket: string, key: string): Promise<string | null>;
 }
 
-/** What a half has to be like for a report to take it in. */
-export interface HalfRules {
-  stage: "link" | "network";
-  /** Milliseconds since its probing began. */
-  maxAgeMs: number;
-  /** A folder that holds halves as files. @default each party's public vault */
-  folder?: string | undefined;
-}
-
 /** What a core publishes of a party: in the party's own vault, or, where `of` is another, the copy that its core looks for there. */
 export interface PublishedObject {
   type: "CACert" | "VerfAddress";
@@ -56,6 +47,8 @@ export interface PublishedObject {
 export type PublishedText =
   | { status: "found"; text: string }
   | { status: "absent" }
+  /** Nothing is there, or nothing that the world may read: S3 says the same of both. */
+  | { status: "forbidden" }
   | { status: "unknown"; reason: string };
 
 /** Everything that a runbook may touch; it imports no driver of its own. */

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
-import { open, readFile, rename, rm, stat } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileError } from "../contract/file-error.ts";
 import { OperatorError } from "../contract/operator-error.ts";
@@ -25,6 +25,13 @@ export async function readRegular(path: string): Promise<string> {
     found: kindOf(about),
     expected: "a file",
     next: `move ${path} away`,
+  });
+}
+
+/** Throws the OperatorError of `fileError` unless it is a folder that can be looked into. */
+export async function requireFolder(path: string): Promise<void> {
+  await readdir(path).catch((failure: unknown) => {
+    throw fileError(failure, path) ?? failure;
   });
 }
 

@@ -37,7 +37,7 @@ const planFormats = ["table", "json", "markdown"] as const;
 export async function validate(args: string[]): Promise<number> {
   return await runRunbook(await loadRunbook("validate"), args, {
     command: "validate",
-    options: { timeout: "timeout-ms", party: "parties" },
+    options: { timeout: "timeout-ms", wait: "wait-minutes", party: "parties" },
   });
 }
 
@@ -45,7 +45,7 @@ export async function validate(args: string[]): Promise<number> {
 export async function report(args: string[]): Promise<number> {
   return await runRunbook(await loadRunbook("report"), args, {
     command: "report",
-    options: { timeout: "timeout-ms", "max-age": "max-age-minutes" },
+    options: { timeout: "timeout-ms", wait: "wait-minutes", "max-age": "max-age-minutes" },
   });
 }
 
@@ -157,8 +157,8 @@ function given(session: Session, parties: Parameters<typeof planRunbook>[1]["par
     manifestDigest,
     parties,
     clock: { now: () => new Date() },
-    readHalf: halfReader(session, held),
-    readPublished: publicReader(session, held),
+    readHalf: halfReader(session, held, signal),
+    readPublished: publicReader(session, held, signal),
     signal,
     progress: (text: string) => terminal.progress(text),
   };

@@ -1,5 +1,10 @@
 import { z } from "zod";
-import { CertificateSights, CertificatesReport, type FoundCertificate } from "../../contract/certificates-report.ts";
+import {
+  CertificateSights,
+  CertificatesReport,
+  type FoundAddress,
+  type FoundCertificate,
+} from "../../contract/certificates-report.ts";
 import { partyHost } from "../../contract/network-manifest.ts";
 import type { PublishedText, RunbookContext } from "../context.ts";
 import { runbook, step } from "../runbook.ts";
@@ -71,24 +76,51 @@ async function look(context: Context, signal: AbortSignal): Promise<CertificateS
   };
 }
 
-/** One vault. One that does not answer is asked once, not once for each object. */
+/** How often a vault may give no answer before it is asked for nothing more: each time costs the whole patience with it. */
+const mostSilences = 2;
+
+/** One vault. One that does not answer at all is asked once, not once for each object. */
 async function lookInto(holder: number, { manifest, readPublished }: Context, signal: AbortSignal) {
   const ownText = await readPublished(holder, { type: "CACert", of: holder });
+  const silences = ownText.status === "unknown" ? Array(mostSilences).fill(ownText) : [];
+  let isOpen = ownText.status === "found";
   const read = async (type: "CACert" | "VerfAddress", of: number): Promise<PublishedText> => {
-    if (ownText.status === "unknown") return ownText;
-    return signal.aborted ? { status: "unknown", reason: "interrupted" } : await readPublished(holder, { type, of });
+    if (silences.length >= mostSilences) return silences[0];
+    if (signal.aborted) return { status: "unknown", reason: "interrupted" };
+    const text = await readPublished(holder, { type, of });
+    if (text.status === "unknown") silences.push(text);
+    isOpen ||= text.status === "found";
+    return text;
   };
   const address = await read("VerfAddress", holder);
   const copies = [];
-  for (const { id: of } of manifest.parties)
-    if (of !== holder) copies.push({ of, copy: certificateIn(await read("CACert", of)) });
+  for (const { id: of } of manifest.parties) if (of !== holder) copies.push({ of, text: await read("CACert", of) });
+  const settled = (text: PublishedText) => settle(text, isOpen);
   return {
-    own: certificateIn(ownText),
-    address: address.status === "found" ? { status: "found" as const, value: address.text } : address,
-    copies,
+    own: certificateIn(settled(ownText)),
+    address: addressIn(settled(address)),
+    copies: copies.map(({ of, text }) => ({ of, copy: certificateIn(settled(text)) })),
   };
 }
 
-function certificateIn(found: PublishedText): FoundCertificate {
+/** In a vault of which the world can read something, what it may not read is not there. */
+function settle(text: PublishedText, isOpen: boolean): Exclude<PublishedText, { status: "forbidden" }> {
+  if (text.status !== "forbidden") return text;
+  return isOpen
+    ? { status: "absent" }
+    : { status: "unknown", reason: "nothing in its public vault can be read by the world, or nothing is there" };
+}
+
+type Settled = ReturnType<typeof settle>;
+
+function certificateIn(found: Settled): FoundCertificate {
   return found.status === "found" ? readCaCertificate(found.text) : found;
+}
+
+function addressIn(found: Settled): FoundAddress {
+  if (found.status !== "found") return found;
+  const address = found.text.trim().toLowerCase();
+  return /^0x[0-9a-f]{40}$/.test(address)
+    ? { status: "found", value: address }
+    : { status: "unreadable", detail: "what its core published as its address is none" };
 }

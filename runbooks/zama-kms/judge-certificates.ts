@@ -53,11 +53,12 @@ function ownVerdict({ own, host, address }: Party, now: Date): Verdict {
   const wrong = mistakeOf(own.value, host, now);
   if (wrong !== undefined) return wrong;
   if (address.status === "unknown") return unknown(`its signing key's address: ${address.reason}`);
-  if (address.status !== "found") return unknown("its core published no address of its signing key to compare with");
-  if (address.value.trim().toLowerCase() === own.value.address) return ok;
+  if (address.status === "unreadable") return fail("CA_CERTIFICATE_KEY_WRONG", address.detail);
+  if (address.status === "absent") return unknown("its core published no address of its signing key to compare with");
+  if (address.value === own.value.address) return ok;
   return fail(
     "CA_CERTIFICATE_KEY_WRONG",
-    `the certificate's key is ${own.value.address}, its signing key ${address.value.trim()}`,
+    `the certificate's key is ${own.value.address}, its signing key ${address.value}`,
   );
 }
 

@@ -30,13 +30,8 @@ for (const id of ids) {
   await files.writeTrust(id, { fingerprint: key.fingerprint });
   await writeFile(join(folder, `party-${id}${halfFileEnding}`), await signHalf(halfContent(id, { seen }), key));
 }
-let trusted: ReturnType<typeof files.readTrust> | undefined;
 const reading = {
   files,
-  trust: () => {
-    trusted ??= files.readTrust();
-    return trusted;
-  },
   manifest: NetworkManifest.parse(rawManifest()),
   manifestDigest: digestOf("e"),
   endpoint: undefined,
@@ -46,7 +41,8 @@ const reading = {
 const question = { stage: "link", maxAgeMs: 15 * minuteMs, folder } as const;
 
 const started = performance.now();
-const halves = await Promise.all(ids.map((id) => readHalf(id, question, reading)));
+const trust = await files.readTrust();
+const halves = await Promise.all(ids.map((id) => readHalf(id, question, { ...reading, trust })));
 const read = performance.now();
 const joined = joinHalves(modelNetwork(parties, [], { mine: [] }), halves);
 const report = ValidateReport.parse(judge(joined));

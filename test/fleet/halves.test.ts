@@ -46,7 +46,6 @@ const reading = (): HalfReading => ({
     network: manifest.network,
     parties: { 2: { fingerprint: key.fingerprint }, 3: { fingerprint: stranger.fingerprint } },
   },
-  trust: () => files.readTrust(),
   manifest,
   manifestDigest: digestOf("e"),
   endpoint: undefined,

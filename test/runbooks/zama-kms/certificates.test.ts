@@ -113,6 +113,63 @@ describe("what is wrong is the finding of whoever can mend it", () => {
     expect([report.verdict, report.copiesEqual]).toEqual(["FAIL", 9]);
   });
 
+  test("S3 says 403 of a copy that is not there: in a vault of which the rest can be read, it is missing", async () => {
+    const { told, report } = await run((holder, { type, of }) =>
+      holder === 2 && type === "CACert" && of === 3 ? { status: "forbidden" } : undefined,
+    );
+    expect(told).toEqual(["CA_COPY_MISSING 2"]);
+    expect(report.verdict).toBe("FAIL");
+  });
+
+  test("a vault that the world can read nothing of says nothing of its copies", async () => {
+    const { told, report } = await run((holder) => (holder === 2 ? { status: "forbidden" } : undefined));
+    expect(told).toEqual(["COULD_NOT_TELL 2"]);
+    expect(report.verdict).toBe("UNKNOWN");
+  });
+
+  test("a vault that answers once, and then no more, is not waited for once for each copy", async () => {
+    const { asked, report } = await run((holder, { type }) =>
+      holder === 3 && type !== "VerfAddress"
+        ? undefined
+        : holder === 3
+          ? { status: "unknown", reason: "no answer" }
+          : undefined,
+    );
+    expect(asked.filter((question) => question.startsWith("3 "))).toHaveLength(5);
+    expect(report.verdict).toBe("UNKNOWN");
+    const hanging = await run((holder, { of }) =>
+      holder === 3 && of !== 3 ? { status: "unknown", reason: "no answer" } : undefined,
+    );
+    expect(hanging.asked.filter((question) => question.startsWith("3 "))).toEqual([
+      "3 CACert 3",
+      "3 VerfAddress 3",
+      "3 CACert 1",
+      "3 CACert 2",
+    ]);
+    expect(hanging.told).toEqual(["COULD_NOT_TELL 3"]);
+  });
+
+  test("an address in another case, or with blanks around it, is the same; what is none is never green", async () => {
+    const address =
+      (value: string): Vaults =>
+      (holder, { type }) =>
+        holder === 1 && type === "VerfAddress" ? text(value) : undefined;
+    const own = ethereumAddress(keyOf(1));
+    expect((await run(address(`\r\n ${own.toUpperCase().replace("0X", "0x")}\r\n`))).told).toEqual([]);
+    const { told, report } = await run(address(`${"x".repeat(60_000)}\u001b[2J`));
+    expect(told).toEqual(["CA_CERTIFICATE_KEY_WRONG 1"]);
+    expect(report.findings[0]?.found.length).toBeLessThan(100);
+  });
+
+  test("line ends of Windows, and words before the certificate, change nothing of it", async () => {
+    const pem = pems.get(4) ?? "";
+    const bag = `Bag Attributes\r\n    friendlyName: core\r\n${pem.replaceAll("\n", "\r\n")}`;
+    expect(
+      (await run((holder, { of, type }) => (holder === 1 && of === 4 && type === "CACert" ? text(bag) : undefined)))
+        .told,
+    ).toEqual([]);
+  });
+
   test("a vault that does not answer is asked once, and is never green", async () => {
     const { report, told, asked } = await run((holder) =>
       holder === 3 ? { status: "unknown", reason: "connect ECONNREFUSED" } : undefined,
