@@ -71,7 +71,7 @@ th{font-weight:600;text-align:left}
 .x{color:var(--down);background:var(--downbg);font-weight:750}
 .q{color:var(--q);background:var(--qbg);font-weight:650;box-shadow:inset 0 0 0 1px var(--qline)}
 .s{color:var(--soft);background:var(--sheet)}
-.matrix .x{font-size:.8rem}
+.matrix .x{font-size:.8rem;overflow-wrap:normal}
 .few th,.few td{width:4.4rem;height:2.5rem}
 .matrix small,.key small{display:block;font-size:.68rem;font-weight:600;line-height:1}
 .legend{align-items:center}.key small{padding-bottom:.2rem}
@@ -117,7 +117,7 @@ th{font-weight:600;text-align:left}
 .number{text-align:right!important;white-space:nowrap}
 footer{margin-top:2.5rem;padding-top:.75rem;padding-bottom:2rem;color:var(--soft);font-size:.85rem;border-top:1px solid var(--line)}
 @media (max-width:60rem){.scripted.beside{grid-template-columns:minmax(0,1fr)}}
-@media (max-width:34rem){header,main,footer{padding-left:.8rem;padding-right:.8rem}h1{font-size:1.4rem}h1 .word{font-size:.7em}.numbers{grid-template-columns:1fr 1fr}dl.parts{grid-template-columns:minmax(0,1fr)}dl.parts dt{font-size:.82rem;margin-top:.25rem}.panel dl.parts{grid-template-columns:5rem minmax(0,1fr)}.matrix tbody th,.matrix thead th:first-child{width:5.5rem;max-width:5.5rem;padding:0 .3rem}.matrix th,.matrix td{width:2.75rem}.dense th,.dense td{width:1.45rem}.list td.which{min-width:5.5rem}.list td.why{min-width:9rem}.few th,.few td{width:3.6rem}select{width:100%}label{flex:1 1 9rem}}
+@media (max-width:34rem){header,main,footer{padding-left:.8rem;padding-right:.8rem}h1{font-size:1.4rem}h1 .word{font-size:.7em}.numbers{grid-template-columns:1fr 1fr}dl.parts{grid-template-columns:minmax(0,1fr)}dl.parts dt{font-size:.82rem;margin-top:.25rem}.panel dl.parts{grid-template-columns:5rem minmax(0,1fr)}.matrix tbody th,.matrix thead th:first-child{width:5.5rem;max-width:5.5rem;padding:0 .3rem}.matrix th,.matrix td{width:2.9rem}.matrix .x{font-size:.72rem}.matrix small{font-size:.6rem}.dense th,.dense td{width:1.45rem}.list td.which{min-width:5.5rem}.list td.why{min-width:9rem}.few th,.few td{width:3.6rem}select{width:100%}label{flex:1 1 9rem}}
 @media print{:root{--paper:#fff;--sheet:#f6f7f8;--ink:#000;--soft:#444;--line:#bbb;--ok:#17633a;--okbg:#fff;--down:#fff;--downbg:#000;--downline:#000;--q:#000;--qbg:#e6e6e6;--qline:#000;--accent:#000}
 body{font-size:9.5pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}header,main,footer{max-width:none;padding:0}nav,form,.skip,.panel,.finding button,#pairs,#keys{display:none!important}
 .box{max-height:none;overflow:visible;border:0;width:auto}.split,.scripted.beside{display:block}.matrix thead th,.matrix tbody th,.list thead th{position:static}.finding,tr{break-inside:avoid}h2{break-after:avoid}dl.parts dd,.clip,.list td .clip{max-height:none;overflow:visible}
