@@ -21,7 +21,7 @@ function keys(page: string): string[] {
 async function markdownFiles(): Promise<string[]> {
   const inFolder = async (folder: string) =>
     (await readdir(join(root, folder))).filter((name) => name.endsWith(".md")).map((name) => join(folder, name));
-  return [...(await inFolder(".")), ...(await inFolder("docs"))];
+  return [...(await inFolder(".")), ...(await inFolder("docs")), ...(await inFolder("docs/runbooks"))];
 }
 
 /** The anchors that a page's headings make. */
