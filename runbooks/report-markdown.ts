@@ -14,7 +14,7 @@ export function renderValidateMarkdown(report: ValidateReport): string {
     `${report.linksUp} of ${report.linksTotal} links up, ${report.partiesFullyConnected} of ${ids.length} parties fully connected, faults still tolerated: ${report.faultsTolerated ?? "could not tell"} (t = ${report.threshold}).`,
     "",
     ...report.findings.flatMap(({ code, field, found, expected, next }) => [
-      `- **${code}** ${field}`,
+      `- **${code}** ${oneLine(field)}`,
       `  - found: ${oneLine(found)}`,
       `  - expected: ${oneLine(expected)}`,
       `  - next: ${oneLine(next)}`,
@@ -33,7 +33,7 @@ export function renderValidateMarkdown(report: ValidateReport): string {
   ].join("\n");
 }
 
-/** Text in one cell or item. */
+/** Text in one cell or item, as it stands: what peers said may hold links, pictures and HTML, and a command has its `<…>`. */
 export function oneLine(text: string): string {
-  return text.replaceAll("\n", "; ").replaceAll("|", "\\|");
+  return text.replaceAll(/[\r\n]+/g, "; ").replaceAll(/[\\`*[\]<>|]/g, "\\$&");
 }

@@ -151,3 +151,12 @@ test("the report as Markdown has the verdict first, then findings, then the matr
     "
   `);
 });
+
+test("what a peer says is text in Markdown, and so is the command that it calls for", () => {
+  const seen = modelNetwork(4, [{ kind: "cut", from: 2, to: 3 }]);
+  const probe = seen.parties[1]?.probe;
+  const link = probe?.status === "replied" ? probe.reply.links.find(({ peerId }) => peerId === 3) : undefined;
+  if (link) link.detail = "![all is well](https://party-2.example/green.svg) <h1>OK</h1>\r## `OK`";
+  const markdown = renderValidateMarkdown(judge(seen));
+  expect(markdown).toContain("!\\[all is well\\](https://party-2.example/green.svg) \\<h1\\>OK\\</h1\\>; ## \\`OK\\`");
+});

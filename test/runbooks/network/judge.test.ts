@@ -324,6 +324,15 @@ describe("any network", () => {
     }
   });
 
+  test("that was seen in one moment does not contradict itself, whatever is wrong with it", () => {
+    fc.assert(
+      fc.property(network(8), fc.constantFrom("link" as const, "network" as const), ({ n, faults }, stage) => {
+        expect(named(judge(modelNetwork(n, faults, { stage })).findings).join()).not.toContain("CONTRADICTED");
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test("with any faults gives a report that fits the contract, and is clean only if all is known and up", () => {
     fc.assert(
       fc.property(network(8), fc.integer({ min: 0, max: 13 }), ({ n, faults }, held) => {
