@@ -2,6 +2,7 @@ import { z } from "zod";
 import { partyHost } from "../../contract/network-manifest.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { ProbeReply, type ProbeRequest } from "../../contract/probe.ts";
+import { peerCertificateKey } from "../../contract/signing-key-handle.ts";
 import type { Workload } from "../../contract/validate-half.ts";
 import { classifyFailure } from "../command.ts";
 import type { CommandResult, PartyAccess, RunbookContext } from "../context.ts";
@@ -221,7 +222,7 @@ export function caCertificateCommands(
     .filter((peerId) => peerId !== partyId)
     .map((peerId) => ({
       peerId,
-      command: `aws s3 cp s3://${publicVault.bucketName}/${peerCaKey(outputs, peerId)} - --profile ${awsProfile} --region ${region}`,
+      command: `aws s3 cp s3://${publicVault.bucketName}/${peerCertificateKey(peerId)} - --profile ${awsProfile} --region ${region}`,
     }));
 }
 
@@ -264,7 +265,7 @@ async function probeRequest(
             ? null
             : await within(
                 inputs.timeoutMs,
-                party.readObject(outputs.publicVault.bucketName, peerCaKey(outputs, peer.id)),
+                party.readObject(outputs.publicVault.bucketName, peerCertificateKey(peer.id)),
               ).catch((failure: unknown) => {
                 caUnreadable[String(peer.id)] =
                   `CA certificate of party ${peer.id} cannot be read: ${messageOf(failure)}`;
@@ -284,12 +285,6 @@ async function probeRequest(
     core: inputs.stage === "network" ? null : { host: qualified(outputs.services.core, outputs.namespace), port: grpc },
   };
   return { request, caUnreadable };
-}
-
-/** A peer's CA certificate lies in the own public vault under the peer's prefix, as the own one lies under the own prefix. */
-function peerCaKey({ caCertificate, publicVault, partyId }: PartyOutputs, peerId: number): string {
-  const peerPrefix = publicVault.prefix.replace(new RegExp(`-p${partyId}$`), `-p${peerId}`);
-  return caCertificate.key.replace(`${publicVault.prefix}/`, `${peerPrefix}/`);
 }
 
 /** The prober asks DNS for full names: search lists are the pod's, not its. */
