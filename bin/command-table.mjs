@@ -16,12 +16,13 @@ export const commands = {
   },
   validate: {
     usage:
-      "npx quorate validate [--stage link|network] [--party <id>] [--timeout <ms>] [--format table|json|markdown|junit|html|prometheus]",
+      "npx quorate validate [--stage link|network] [--party <id>] [--wait <minutes>] [--timeout <ms>] [--format table|json|markdown|junit|html|prometheus]",
     summary:
       "Prove every directed link of the network: path, certificate, release, and what each core says of the others.",
     options: {
       "--stage <s>": "link (default), or network: before any core runs",
       "--party <id>[,…]": "ask only these parties (default: all whose stack files lie here)",
+      "--wait <minutes>": "go on until every path is open and every peer came by, this long at the most",
       "--timeout <ms>": "deadline of one link for DNS, TCP and TLS together (default 5000)",
       "--format <f>": "table (default), json, markdown, junit, html or prometheus",
       ...network,
@@ -34,7 +35,7 @@ export const commands = {
   },
   report: {
     usage:
-      "npx quorate report [--stage link|network] [--max-age <minutes>] [--published] [--from <folder>] [--timeout <ms>] [--format table|json|markdown|junit|html|prometheus]",
+      "npx quorate report [--stage link|network] [--max-age <minutes>] [--published] [--from <folder>] [--wait <minutes>] [--timeout <ms>] [--format table|json|markdown|junit|html|prometheus]",
     summary:
       "Join what every party saw of its own links, signed, with what can be seen from here: the whole network from first hand.",
     options: {
@@ -42,6 +43,7 @@ export const commands = {
       "--max-age <minutes>": "the oldest half that counts (default 15)",
       "--published": "take one's own parties' halves as published too, and ask no cluster",
       "--from <folder>": "a folder that holds the halves (default: each party's public vault)",
+      "--wait <minutes>": "go on with one's own parties until every path is open, this long at the most",
       "--timeout <ms>": "deadline of one link for DNS, TCP and TLS together (default 5000)",
       "--format <f>": "table (default), json, markdown, junit, html or prometheus",
       ...network,

@@ -45,5 +45,5 @@ declare module "*/prober.mjs" {
   export function readCbor(bytes: Buffer): unknown;
   export function readProto(bytes: Buffer): { field: number; value: number | Buffer }[];
   export function readHealthStatus(bytes: Buffer, latencyMs: number): CoreView;
-  export function createAnsweringServer(partyId: number): Server;
+  export function createAnsweringServer(partyId: number, onHeard?: (from: number, source: string) => void): Server;
 }

@@ -189,7 +189,7 @@ async function probeLink(peer, request, { resolver, gate, secureContext }) {
     const socket = await connectToAny(addresses, peer.port, deadline, link);
     if (request.stage === "network") {
       link.stage = "answer";
-      await readAnswer(socket, peer, deadline, link);
+      await readAnswer(socket, { peer, partyId: request.partyId }, deadline, link);
     } else {
       link.stage = "tls";
       const leaf = await handshake(socket, peer, secureContext, deadline, link);
@@ -923,7 +923,7 @@ function messageBytes(value) {
  * Reads the one line of the peer's listening prober. We say a line first: a core that is already there takes it for a broken TLS
  * hello and hangs up, where it would otherwise wait for us in silence until the deadline.
  */
-function readAnswer(socket, peer, deadline, link) {
+function readAnswer(socket, { peer, partyId }, deadline, link) {
   const where = `${link.address} port ${peer.port}`;
   return within(
     deadline,
@@ -958,21 +958,42 @@ function readAnswer(socket, peer, deadline, link) {
       });
       socket.once("end", () => judge(true));
       socket.on("error", (error) => reject(socketFault(error, where)));
-      socket.write(`${JSON.stringify({ quorate: "prober" })}\n`);
+      socket.write(`${JSON.stringify({ quorate: "prober", partyId })}\n`);
     },
     () => socket.destroy(),
   );
 }
 
-/** Answers every connection with who we are and from where we see it, until closed. */
-export function createAnsweringServer(partyId) {
+/**
+ * Answers every connection with who we are and from where we see it, until closed; `onHeard` is told who says to be there.
+ * @param {number} partyId
+ * @param {(from: number, source: string) => void} [onHeard]
+ */
+export function createAnsweringServer(partyId, onHeard = () => {}) {
   return net.createServer((socket) => {
     const source = (socket.remoteAddress ?? "").replace(/^::ffff:/, "");
     socket.on("error", () => {});
     socket.setTimeout(5000, () => socket.destroy());
-    socket.resume();
+    let said = "";
+    socket.on("data", (chunk) => {
+      if (said.length < maxAnswerBytes) said += chunk.toString("latin1");
+      const from = said.includes("\n") ? claimedParty(said.split("\n", 1)[0]) : undefined;
+      if (from === undefined) return;
+      said = "";
+      onHeard(from, source);
+    });
     socket.end(`${JSON.stringify({ quorate: "prober", partyId, source })}\n`);
   });
+}
+
+/** Who a peer's prober says it is; earlier ones say nothing of it. Nothing rests on it but when we stop listening. */
+function claimedParty(line) {
+  try {
+    const { partyId } = JSON.parse(line);
+    return Number.isInteger(partyId) && partyId > 0 ? partyId : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 const usage = `usage: node prober.mjs probe < request.json
@@ -1017,7 +1038,12 @@ function runListen(options) {
   const port = whole("port", 65_535);
   const seconds = whole("seconds", 3600);
   const host = process.env.QUORATE_POD_IP || "0.0.0.0";
-  const server = createAnsweringServer(whole("party", 1000));
+  const heard = new Set();
+  const server = createAnsweringServer(whole("party", 1000), (from, source) => {
+    if (heard.has(from) || heard.size >= 1000) return;
+    heard.add(from);
+    process.stdout.write(`heard party ${from} from ${source}\n`);
+  });
   server.once("error", (error) => {
     if (error.code === "EADDRINUSE")
       quit(3, `port ${port} of ${host} is taken: the core is already there, so use stage link`);

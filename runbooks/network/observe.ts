@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import { partyHost } from "../../contract/network-manifest.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
@@ -12,6 +13,10 @@ import type { Observations, PartyObservation } from "./observations.ts";
 export interface ObserveInputs {
   stage: "link" | "network";
   timeoutMs: number;
+  /** Goes on asking until nothing is wanting, this long at the most. @default 0 */
+  waitMs?: number;
+  /** Between two rounds of asking everybody. @default 3000 */
+  betweenRoundsMs?: number;
   /** @default all for which credentials are held */
   parties?: number[] | undefined;
 }
@@ -34,19 +39,16 @@ export async function observe(
   const startedAt = context.clock.now().toISOString();
   const started = performance.now();
   const listeners = inputs.stage === "network" ? await startListeners(parties, inputs, signal) : [];
+  const { waitMs = 0, betweenRoundsMs = 3_000 } = inputs;
+  const until = started + waitMs;
   try {
-    let answered = 0;
-    const observed = new Map(
-      await Promise.all(
-        parties.map(async (party): Promise<[number, PartyObservation]> => {
-          const listener = listeners.find((one) => one.partyId === party.outputs.partyId);
-          const seen = await observeParty(party, context, inputs, signal);
-          answered += 1;
-          context.progress(`${answered} of ${parties.length} parties answered`);
-          return [party.outputs.partyId, { ...seen, notListening: listener?.problem ?? null }];
-        }),
-      ),
-    );
+    let observed = await observeAll(parties, listeners, context, inputs, signal);
+    for (let wanting = whatIsWanting(observed, listeners, context); wanting !== null && performance.now() < until; ) {
+      context.progress(`${wanting}; trying again for ${Math.ceil((until - performance.now()) / 1000)} s`);
+      await pause(Math.min(betweenRoundsMs, until - performance.now()), undefined, { signal });
+      observed = await observeAll(parties, listeners, context, inputs, signal);
+      wanting = whatIsWanting(observed, listeners, context);
+    }
     signal.throwIfAborted();
     return {
       network: manifest.network,
@@ -64,6 +66,49 @@ export async function observe(
   } finally {
     await Promise.all(listeners.map((listener) => listener.stop()));
   }
+}
+
+async function observeAll(
+  parties: readonly PartyAccess[],
+  listeners: readonly Listener[],
+  context: Pick<RunbookContext, "manifest" | "clock" | "progress">,
+  inputs: ObserveInputs,
+  signal: AbortSignal,
+): Promise<Map<number, PartyObservation>> {
+  let answered = 0;
+  const observed = await Promise.all(
+    parties.map(async (party): Promise<[number, PartyObservation]> => {
+      const listener = listeners.find((one) => one.partyId === party.outputs.partyId);
+      const seen = await observeParty(party, context, inputs, signal);
+      answered += 1;
+      context.progress(`${answered} of ${parties.length} parties answered`);
+      return [party.outputs.partyId, { ...seen, notListening: listener?.problem ?? null }];
+    }),
+  );
+  return new Map(observed);
+}
+
+/**
+ * What another round could bring, in words; null where nothing is wanting. A party that hears its peers has to go on listening until the last of
+ * them came by: they need not all begin at the same moment.
+ */
+function whatIsWanting(
+  observed: ReadonlyMap<number, PartyObservation>,
+  listeners: readonly Listener[],
+  { manifest }: Pick<RunbookContext, "manifest">,
+): string | null {
+  const peers = manifest.parties.length - 1;
+  const links = [...observed.values()].flatMap(({ probe }) => (probe.status === "replied" ? probe.reply.links : []));
+  const open = links.filter(({ code }) => code === "OK").length;
+  if (open < observed.size * peers) return `${open} of ${observed.size * peers} paths open`;
+  const heard = listeners.reduce((sum, listener) => sum + listener.heard.size, 0);
+  if (heard < listeners.length * peers) return `heard by ${heard} of ${listeners.length * peers} peers`;
+  const isSilent = [...observed.values()].some(({ probe }) => probe.status === "replied" && isWantingView(probe.reply));
+  return listeners.length === 0 && isSilent ? "not every core reaches its peers" : null;
+}
+
+function isWantingView({ view }: ProbeReply): boolean {
+  return view.status === "silent" || view.peers.some(({ reachable }) => !reachable);
 }
 
 function notAsked({ parties }: Pick<RunbookContext, "parties">, party: { id: number; name: string }): PartyObservation {
@@ -296,13 +341,15 @@ function qualified(host: string, namespace: string): string {
 
 interface Listener {
   partyId: number;
+  /** Peers whose probers came by. */
+  heard: ReadonlySet<number>;
   problem: string | null;
   stop(): Promise<void>;
 }
 
 /** Arguments of kubectl that make the prober answer its peers for a while. */
-export function listenCommand(outputs: PartyOutputs, timeoutMs: number): string[] {
-  const seconds = String(Math.ceil((timeoutMs + execSlackMs + listenSlackMs) / 1000));
+export function listenCommand(outputs: PartyOutputs, { timeoutMs, waitMs = 0 }: ObserveInputs): string[] {
+  const seconds = String(Math.ceil((waitMs + timeoutMs + execSlackMs + listenSlackMs) / 1000));
   const { partyId, ports } = outputs;
   const options = ["--port", String(ports.peer), "--seconds", seconds, "--party", String(partyId)];
   return [...execProber(outputs), "node", "prober.mjs", "listen", ...options];
@@ -320,14 +367,17 @@ async function startListener(party: PartyAccess, inputs: ObserveInputs, signal: 
   const { partyId } = party.outputs;
   const [over, killed] = [new AbortController(), new AbortController()];
   const up = Promise.withResolvers<null>();
-  const running = ask(party, listenCommand(party.outputs, inputs.timeoutMs), {
-    timeoutMs: inputs.timeoutMs + execSlackMs + 2 * listenSlackMs,
+  const heard = new Set<number>();
+  const running = ask(party, listenCommand(party.outputs, inputs), {
+    timeoutMs: (inputs.waitMs ?? 0) + inputs.timeoutMs + execSlackMs + 2 * listenSlackMs,
     // Not the run's own signal: ending kubectl does not end the listener, which has to be told before.
     signal: killed.signal,
     stdin: "held\n",
     holdStdin: over.signal,
     onLine: (line) => {
       if (line.startsWith("listening")) up.resolve(null);
+      const [, from] = /^heard party (\d+) /.exec(line) ?? [];
+      if (from !== undefined) heard.add(Number(from));
     },
   });
   const late = new Promise<string>((resolve) => {
@@ -338,6 +388,7 @@ async function startListener(party: PartyAccess, inputs: ObserveInputs, signal: 
   const problem = await Promise.race([up.promise, ended, late, interrupted(signal)]);
   return {
     partyId,
+    heard,
     problem,
     async stop() {
       over.abort();

@@ -6,11 +6,20 @@ import { joinHalves } from "./join.ts";
 import { judge } from "./judge.ts";
 import { Observations } from "./observations.ts";
 import { observe } from "./observe.ts";
-import { observeCommands, partiesInWords, presentValidation, timeoutMs, validateStage } from "./validate.ts";
+import {
+  observeCommands,
+  observing,
+  partiesInWords,
+  presentValidation,
+  timeoutMs,
+  validateStage,
+  waitMinutes,
+} from "./validate.ts";
 
 const Inputs = z.strictObject({
   stage: validateStage,
   timeoutMs,
+  waitMinutes,
   maxAgeMinutes: z.coerce
     .number<number>()
     .int()
@@ -39,10 +48,10 @@ export default runbook({
       step({
         id: "observe",
         does: own.length === 0 ? "probe nothing from here" : `ask ${partiesInWords(own, manifest)} at once`,
-        commands: own.flatMap((party) => observeCommands(party, inputs.stage, inputs.timeoutMs, manifest)),
+        commands: own.flatMap((party) => observeCommands(party, observing(inputs), manifest)),
         repeat: "safe",
         evidence: Observations,
-        run: ({ signal }) => observe({ ...context, parties: own }, inputs, signal),
+        run: ({ signal }) => observe({ ...context, parties: own }, observing(inputs), signal),
       }),
       step({
         id: "halves",

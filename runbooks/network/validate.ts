@@ -88,12 +88,12 @@ export default runbook({
   report: ({ evidence }) => presentValidation(evidence("judge", ValidateReport)),
 });
 
-/** What the inputs of a runbook mean to who observes. */
-export function observing<I extends Omit<ObserveInputs, "waitMs"> & { waitMinutes: number }>({
-  waitMinutes: minutes,
-  ...inputs
-}: I): ObserveInputs {
-  return { ...inputs, waitMs: minutes * 60_000 };
+/** What a runbook's inputs mean to who observes. */
+export function observing(
+  inputs: Pick<ObserveInputs, "stage" | "timeoutMs" | "parties"> & { waitMinutes: number },
+): ObserveInputs {
+  const { stage, timeoutMs: deadline, parties, waitMinutes: minutes } = inputs;
+  return { stage, timeoutMs: deadline, parties, waitMs: minutes * 60_000 };
 }
 
 /** Every form of one judged network. */

@@ -311,6 +311,20 @@ describe("stage network", () => {
     expect(await probeNetwork(port)).toMatchObject({ code: "OK", stage: "answer", sourceSeenByPeer: "127.0.0.1" });
   });
 
+  test("a listening prober is told which party came by, and is not misled by whoever says something else", async () => {
+    const heard: [number, string][] = [];
+    const port = await listen(createAnsweringServer(2, (from, source) => heard.push([from, source])));
+    await probeNetwork(port);
+    for (const line of ["not JSON", '{"quorate":"prober"}', '{"partyId":"3"}', "x".repeat(10_000)]) {
+      const socket = net.connect(port, "127.0.0.1");
+      socket.on("error", () => {});
+      socket.resume();
+      socket.end(`${line}\n`);
+      await once(socket, "close");
+    }
+    await expect.poll(() => heard).toEqual([[1, "127.0.0.1"]]);
+  });
+
   test("another party's prober, a core, an echo, a silent server", async () => {
     expect(await probeNetwork(await listen(createAnsweringServer(3)))).toMatchObject({
       code: "WRONG_ANSWER",

@@ -81,6 +81,8 @@ export function fakeParties(
     stage?: "link" | "network";
     answer?: (party: number, args: string[]) => Partial<CommandResult> | undefined;
     caller?: () => Promise<string>;
+    /** Lines that a listening prober prints, once it listens. */
+    heard?: (party: number) => string[];
   } = {},
 ): { parties: PartyAccess[]; asked: Asked[]; objects: string[]; listening: Set<number> } {
   const model = modelNetwork(4, faults, options.stage ? { stage: options.stage } : {});
@@ -103,7 +105,7 @@ export function fakeParties(
         if (planned !== undefined) return result(planned);
         if (args[0] === "get" && seen.workload.status === "seen")
           return result({ stdout: JSON.stringify(listOf(seen.workload.workload)) });
-        if (args.includes("listen")) return listen(command, id, listening);
+        if (args.includes("listen")) return listen(command, id, listening, options.heard?.(id) ?? []);
         if (args.includes("probe") && seen.probe.status === "replied") {
           question.request = ProbeRequest.parse(JSON.parse(command.stdin ?? ""));
           return result({ stdout: JSON.stringify(seen.probe.reply) });
@@ -124,9 +126,10 @@ async function listen(
   { onLine, signal, holdStdin }: CommandOptions,
   party: number,
   listening: Set<number>,
+  heard: readonly string[],
 ): Promise<CommandResult> {
   listening.add(party);
-  onLine?.("listening on 127.1.0.1 port 50001 for 13 s");
+  for (const line of ["listening on 127.1.0.1 port 50001 for 13 s", ...heard]) onLine?.(line);
   return await new Promise((resolve) => {
     signal?.addEventListener("abort", () => resolve(result({ exitCode: 143, ended: "aborted" })), { once: true });
     holdStdin?.addEventListener("abort", () => {

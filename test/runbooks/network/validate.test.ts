@@ -56,7 +56,7 @@ test("its plan tells the exact commands", async () => {
   expect(renderPlan(plan).replace(shortDigest(plan.digest), "<digest>")).toMatchInlineSnapshot(`
     "network DEVNET
     validate   Probe every link between the parties and say which are up, whose fault it is if not, and what to do.   read-only
-      with stage=network, timeoutMs=5000
+      with stage=network, timeoutMs=5000, waitMinutes=0
       1  observe  ask 1 of 4 parties (1) at once: their pods, their peers' CA certificates, and a probe of each link
          $ kubectl get pods,statefulsets --namespace kms-decentralized --output json   # party 1
          $ kubectl exec --namespace kms-decentralized deploy/quorate-prober --container prober --stdin -- node prober.mjs listen --port 50001 --seconds 13 --party 1   # party 1
