@@ -1,4 +1,5 @@
 import type { ValidateReport } from "../contract/validate-report.ts";
+import type { Finding } from "../contract/verdict.ts";
 import { networkLine } from "./network-line.ts";
 import { halvesLine } from "./report-text.ts";
 
@@ -13,13 +14,7 @@ export function renderValidateMarkdown(report: ValidateReport): string {
     "",
     `${report.linksUp} of ${report.linksTotal} links up, ${report.partiesFullyConnected} of ${ids.length} parties fully connected, faults still tolerated: ${report.faultsTolerated ?? "could not tell"} (t = ${report.threshold}).`,
     "",
-    ...report.findings.flatMap(({ code, field, found, expected, next }) => [
-      `- **${code}** ${oneLine(field)}`,
-      `  - found: ${oneLine(found)}`,
-      `  - expected: ${oneLine(expected)}`,
-      `  - next: ${oneLine(next)}`,
-    ]),
-    ...(report.findings.length > 0 ? [""] : []),
+    ...findingItems(report.findings),
     `| from \\ to | ${ids.join(" | ")} |`,
     `|---|${ids.map(() => "---|").join("")}`,
     ...report.parties.map(
@@ -33,7 +28,18 @@ export function renderValidateMarkdown(report: ValidateReport): string {
   ].join("\n");
 }
 
+/** What is wrong and what to do about it, as a list with an empty line after it. */
+export function findingItems(findings: readonly Finding[]): string[] {
+  const items = findings.flatMap(({ code, field, found, expected, next }) => [
+    `- **${code}** ${oneLine(field)}`,
+    `  - found: ${oneLine(found)}`,
+    `  - expected: ${oneLine(expected)}`,
+    `  - next: ${oneLine(next)}`,
+  ]);
+  return items.length > 0 ? [...items, ""] : [];
+}
+
 /** Text in one cell or item, as it stands: what peers said may hold links, pictures and HTML, and a command has its `<…>`. */
-export function oneLine(text: string): string {
+function oneLine(text: string): string {
   return text.replaceAll(/[\r\n]+/g, "; ").replaceAll(/[\\`*[\]<>|]/g, "\\$&");
 }

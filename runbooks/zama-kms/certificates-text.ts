@@ -3,7 +3,7 @@ import type { CertificatesReport } from "../../contract/certificates-report.ts";
 import type { Verdict } from "../../contract/verdict.ts";
 import { networkLine } from "../network-line.ts";
 import { junitSuites } from "../report-junit.ts";
-import { oneLine } from "../report-markdown.ts";
+import { findingItems } from "../report-markdown.ts";
 import { renderFinding } from "../report-text.ts";
 import type { TextStyle } from "../runbook.ts";
 
@@ -49,13 +49,7 @@ export function renderCertificatesMarkdown(report: CertificatesReport): string {
     "",
     `${report.copiesEqual} of ${report.copiesTotal} copies equal.`,
     "",
-    ...report.findings.flatMap(({ code, field, found, expected, next }) => [
-      `- **${code}** ${oneLine(field)}`,
-      `  - found: ${oneLine(found)}`,
-      `  - expected: ${oneLine(expected)}`,
-      `  - next: ${oneLine(next)}`,
-    ]),
-    ...(report.findings.length > 0 ? [""] : []),
+    ...findingItems(report.findings),
     `| vault of \\ certificate of | ${ids.join(" | ")} |`,
     `|---|${ids.map(() => "---|").join("")}`,
     ...ids.map((holder) => `| ${holder} | ${ids.map((of) => cell(verdictOf(report, holder, of))).join(" | ")} |`),

@@ -3,7 +3,7 @@ import { type ClusterCheck, type ClusterCheckReport, clusterChecks } from "../..
 import { fail, ok, unknown, type Verdict } from "../../contract/verdict.ts";
 import { networkLine } from "../network-line.ts";
 import { junitSuites } from "../report-junit.ts";
-import { oneLine } from "../report-markdown.ts";
+import { findingItems } from "../report-markdown.ts";
 import { renderFinding, wrap } from "../report-text.ts";
 import type { TextStyle } from "../runbook.ts";
 
@@ -56,13 +56,7 @@ export function renderClusterCheckMarkdown(report: ClusterCheckReport): string {
     "",
     `${ids.length} of ${report.partiesTotal} parties asked.`,
     "",
-    ...report.findings.flatMap(({ code, field, found, expected, next }) => [
-      `- **${code}** ${oneLine(field)}`,
-      `  - found: ${oneLine(found)}`,
-      `  - expected: ${oneLine(expected)}`,
-      `  - next: ${oneLine(next)}`,
-    ]),
-    ...(report.findings.length > 0 ? [""] : []),
+    ...findingItems(report.findings),
     `| check \\ party | ${ids.join(" | ")} |`,
     `|---|${ids.map(() => "---|").join("")}`,
     ...clusterChecks.map((check) => `| ${check} | ${ids.map(cell(check)).join(" | ")} |`),
