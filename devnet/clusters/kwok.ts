@@ -1,5 +1,7 @@
-import { mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { coreClientName } from "../../contract/core-client.ts";
 import { addressesOf, ports } from "../addresses.ts";
 import { type DevnetFiles, writeReplaceable } from "../files.ts";
 import type { Program } from "../supervision/program.ts";
@@ -11,6 +13,11 @@ import { stages } from "./stages.ts";
 /** Working directory of commands that `kubectl exec` runs in a party's pods. */
 export function podFolder(files: DevnetFiles, party: number): string {
   return join(files.party(party), "pod");
+}
+
+/** Programs that images have and this machine has not. */
+function podTools(files: DevnetFiles, party: number): string {
+  return join(files.party(party), "pod-tools");
 }
 
 /** What `kubectl logs` of a party's core shows. */
@@ -40,7 +47,9 @@ export function kwokProgram(plane: ControlPlane): Program {
       "--v=WARN",
     ],
     // `kubectl exec … node prober.mjs` means the Node that runs us, not an older one of the machine.
-    env: { PATH: [dirname(process.execPath), process.env.PATH].filter(Boolean).join(delimiter) },
+    env: {
+      PATH: [podTools(files, party), dirname(process.execPath), process.env.PATH].filter(Boolean).join(delimiter),
+    },
     logFile: join(folder, "logs", "kwok.log"),
     probe: () => askHealthz(address, ports.kubelet),
     startTimeoutMs: 60_000,
@@ -53,10 +62,15 @@ export function writeKwokFiles(plane: ControlPlane, keptJobs: string[] = []): vo
   const addresses = addressesOf(k);
   mkdirSync(podFolder(files, party), { recursive: true, mode: 0o700 });
   mkdirSync(dirname(coreLogPath(files, party)), { recursive: true, mode: 0o700 });
-  const environment = {
+  writePodTools(files, party);
+  const environment: Record<string, string> = {
     QUORATE_POD_IP: addresses.core(party),
     QUORATE_RESOLVER: `${addresses.dns(party)}:${ports.dns}`,
   };
+  const localExec = (variables: Record<string, string>) => ({
+    workDir: podFolder(files, party),
+    envs: Object.entries(variables).map(([name, value]) => ({ name, value })),
+  });
   const documents = [
     ...stages(keptJobs),
     {
@@ -65,12 +79,8 @@ export function writeKwokFiles(plane: ControlPlane, keptJobs: string[] = []): vo
       metadata: { name: "pods" },
       spec: {
         execs: [
-          {
-            local: {
-              workDir: podFolder(files, party),
-              envs: Object.entries(environment).map(([name, value]) => ({ name, value })),
-            },
-          },
+          { containers: [coreClientName], local: localExec({ ...environment, QUORATE_CORE_CLIENT: "1" }) },
+          { local: localExec(environment) },
         ],
       },
     },
@@ -82,6 +92,19 @@ export function writeKwokFiles(plane: ControlPlane, keptJobs: string[] = []): vo
     },
   ];
   writeReplaceable(kwokConfigPath(files, party), documents.map((document) => JSON.stringify(document)).join("\n---\n"));
+}
+
+/** `kms-health-check`, which the image core-client has. */
+function writePodTools(files: DevnetFiles, party: number): void {
+  mkdirSync(podTools(files, party), { recursive: true, mode: 0o700 });
+  const path = join(podTools(files, party), "kms-health-check");
+  const program = fileURLToPath(new URL("../nodes/kms-health-check.ts", import.meta.url));
+  writeReplaceable(path, `#!/bin/sh\nexec ${quoted(process.execPath)} ${quoted(program)} "$@"\n`);
+  chmodSync(path, 0o700);
+}
+
+function quoted(path: string): string {
+  return `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
 function kwokConfigPath(files: DevnetFiles, party: number): string {
