@@ -131,7 +131,8 @@ export function ageWords(ms: number): string {
   return minutes < 2 * 1440 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1440)} days`;
 }
 
-function again(partyId: number, stage: "link" | "network" = "link"): string {
+/** What brings another half of the party. */
+export function again(partyId: number, stage: "link" | "network" = "link"): string {
   const validate = `npx quorate validate${stage === "link" ? "" : ` --stage ${stage}`}`;
   return `ask party ${partyId} to run: ${validate}, then: npx quorate reports publish`;
 }

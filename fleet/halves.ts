@@ -7,7 +7,7 @@ import { exitCodes } from "../contract/verdict.ts";
 import type { CardFiles } from "../stacks/card-files.ts";
 import { requireFolder } from "../stacks/text-file.ts";
 import { type CardSource, fetchPublic, folderSource, isForbidden, publicAddress } from "./card-sources.ts";
-import { checkHalf, largestHalf, openHalf } from "./half-verification.ts";
+import { again, checkHalf, largestHalf, openHalf } from "./half-verification.ts";
 
 /** How the file of a half ends, where halves lie in a folder. */
 export const halfFileEnding = ".half.jws";
@@ -46,7 +46,7 @@ export async function readHalf(partyId: number, question: HalfRules, reading: Ha
     const expected = files.expected(partyId, trust);
     const source = sourceOf(question, reading, own);
     const found = await source(partyId, entryOf(trust?.parties ?? {}, partyId));
-    if (found === undefined) throw missing(partyId, reading.manifest, "no half where it was looked for");
+    if (found === undefined) throw missing(partyId, question, "no half where it was looked for");
     const fingerprint = own?.fingerprint ?? expected.fingerprint;
     const verified = await openHalf(found.text, { ...expected, fingerprint, source: found.source });
     checkHalf(verified, { ...question, manifestDigest, now, source: found.source });
@@ -59,14 +59,14 @@ export async function readHalf(partyId: number, question: HalfRules, reading: Ha
   }
 }
 
-function sourceOf({ folder }: HalfRules, reading: HalfReading, own: OwnHalf | undefined): CardSource {
+function sourceOf(question: HalfRules, reading: HalfReading, own: OwnHalf | undefined): CardSource {
   const { manifest, endpoint, signal } = reading;
-  if (folder !== undefined) return folderSource(folder, manifest.network, halfFileEnding);
+  if (question.folder !== undefined) return folderSource(question.folder, manifest.network, halfFileEnding);
   return async (partyId, trusted) => {
     const party = manifest.parties.find(({ id }) => id === partyId);
     const address = party && publicAddress(party, trusted);
     const url = own?.url ?? (address && `${address}/${halfObjectName}`);
-    if (url === undefined) throw missing(partyId, manifest, "nobody here knows where its public vault is");
+    if (url === undefined) throw missing(partyId, question, "nobody here knows where its public vault is");
     const text = await fetchPublic(url, {
       endpoint,
       signal,
@@ -76,19 +76,19 @@ function sourceOf({ folder }: HalfRules, reading: HalfReading, own: OwnHalf | un
       largest: largestHalf,
     }).catch((failure: unknown) => {
       if (!isForbidden(failure)) throw failure;
-      throw missing(partyId, manifest, `nothing that the world may read at ${url}`);
+      throw missing(partyId, question, `nothing that the world may read at ${url}`);
     });
     return text === undefined ? undefined : { text, source: url };
   };
 }
 
-function missing(partyId: number, { network }: NetworkManifest, found: string): OperatorError {
+function missing(partyId: number, { stage }: HalfRules, found: string): OperatorError {
   return new OperatorError({
     code: "HALF_MISSING",
-    what: `party ${partyId} (${network}): there is no half of it`,
+    what: `party ${partyId}: there is no half of it`,
     found,
     expected: `what the party publishes as ${halfObjectName} in its public vault, at the address that came with its key`,
-    next: `ask party ${partyId} to run: npx quorate validate, then: npx quorate reports publish`,
+    next: again(partyId, stage),
     exitCode: exitCodes.unknown,
   });
 }

@@ -200,9 +200,10 @@ describe("what is no half's fault", () => {
   });
 
   test("a vault that nobody here knows is said to be that", async () => {
-    expect((await readHalf(2, question, reading())).problem).toMatchObject({
+    expect((await readHalf(2, { ...question, stage: "network" }, reading())).problem).toMatchObject({
       code: "HALF_MISSING",
       found: "nobody here knows where its public vault is",
+      next: "ask party 2 to run: npx quorate validate --stage network, then: npx quorate reports publish",
     });
   });
 });
