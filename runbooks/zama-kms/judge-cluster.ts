@@ -386,7 +386,16 @@ function healthRule({ party, partiesTotal }: Context): Said {
 
 /* What to do about it. */
 
-/** Each FAIL is a finding; of what could not be told one for each reason, and none where a failure of the party says why. */
+/** What another failure of the same party brings along. */
+const consequences: Record<string, readonly string[]> = {
+  POD_MISSING: ["STATEFUL_SET_MISSING", "CORE_SCALED_DOWN"],
+  HEALTH_UNREACHABLE: ["STATEFUL_SET_MISSING", "CORE_SCALED_DOWN", "POD_MISSING", "POD_PENDING", "POD_CRASHES"],
+};
+
+/**
+ * Each FAIL is a finding, unless another brings it along; of what could not be told one for each reason, and none where a
+ * failure of the party says why.
+ */
 function findingsOf(party: Party, checks: readonly ClusterCheck[]): Finding[] {
   const failed = checks.filter(({ verdict }) => verdict === "FAIL");
   const explained = failed.some(({ check }) => check === "stateful-set" || check === "pod");
@@ -395,9 +404,11 @@ function findingsOf(party: Party, checks: readonly ClusterCheck[]): Finding[] {
     ({ verdict, found }) => verdict === "UNKNOWN" && !(explained && derived.includes(found)),
   );
   const groups = Map.groupBy(unknown, ({ found }) => found);
+  const codes = failed.map(({ code }) => code ?? "");
+  const roots = failed.filter(({ code }) => !consequences[code ?? ""]?.some((cause) => codes.includes(cause)));
   const field = (names: string) => `party ${party.partyId}: ${names}`;
   return [
-    ...failed.map(({ check, code, found, expected, next }) => ({
+    ...roots.map(({ check, code, found, expected, next }) => ({
       code: code ?? "",
       party: party.partyId,
       field: field(check),

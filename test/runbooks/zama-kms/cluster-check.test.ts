@@ -151,12 +151,13 @@ describe("what is wrong in one cluster is that party's finding", () => {
   test.each<[string, NonNullable<Change["cluster"]>, string[], string]>([
     [
       "scaled to 0",
-      ({ parts }) => {
+      ({ parts, health }) => {
         parts.statefulSet.spec.replicas = 0;
         parts.statefulSet.status = {};
         delete parts.pod;
+        health.connectivity = { reachable: false, latency_ms: 5000, error: "Failed to connect before the deadline" };
       },
-      ["CORE_SCALED_DOWN 2", "POD_MISSING 2"],
+      ["CORE_SCALED_DOWN 2"],
       "scaled to 0",
     ],
     [
@@ -165,7 +166,7 @@ describe("what is wrong in one cluster is that party's finding", () => {
         delete parts.statefulSet;
         delete parts.pod;
       },
-      ["STATEFUL_SET_MISSING 2", "POD_MISSING 2"],
+      ["STATEFUL_SET_MISSING 2"],
       "none of that name",
     ],
     [
@@ -173,6 +174,15 @@ describe("what is wrong in one cluster is that party's finding", () => {
       pending,
       ["NODE_TOO_SMALL 2", "CORE_NOT_READY 2", "POD_PENDING 2", "ENCLAVE_LOGGER_STOPPED 2"],
       "64 GiB of huge pages",
+    ],
+    [
+      "a StatefulSet that makes no pod",
+      ({ parts }) => {
+        parts.statefulSet.status = {};
+        delete parts.pod;
+      },
+      ["CORE_NOT_READY 2", "POD_MISSING 2"],
+      "0 of 1 ready",
     ],
     ["crashing, out of memory", crashes, ["CORE_NOT_READY 2", "POD_CRASHES 2"], "0 of 1 ready"],
     [
