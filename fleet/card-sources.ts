@@ -19,6 +19,9 @@ export type CardSource = (partyId: number, trusted: Trusted | undefined) => Prom
 
 const patienceMs = 10_000;
 
+/** Bytes, of a document in a folder: far above any, and little enough to read that of each party. */
+const largestFile = 2 ** 20;
+
 /**
  * Each party's public vault, over HTTPS, asked as anybody may ask: at the address that was decided with its key, else where its manifest says.
  * `endpoint` is where the AWS configuration sends S3's calls, if it sends them elsewhere.
@@ -134,7 +137,7 @@ export function folderSource(folder: string, network: string, ending = ".jws"): 
   return async (partyId) => {
     for (const place of places) {
       const path = join(folder, ...place, `party-${partyId}${ending}`);
-      const text = await readIfThere(path);
+      const text = await readIfThere(path, largestFile);
       if (text !== undefined) return { text, source: path };
     }
     return undefined;

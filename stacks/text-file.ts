@@ -5,10 +5,13 @@ import { dirname } from "node:path";
 import { fileError } from "../contract/file-error.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 
+/** Bytes. Node reads no more than twice that into a text. */
+const largestText = 2 ** 30;
+
 /** A file's text; undefined where there is no such file. Throws the OperatorError of `fileError` where it can not be read. */
-export async function readIfThere(path: string): Promise<string | undefined> {
+export async function readIfThere(path: string, largestBytes = largestText): Promise<string | undefined> {
   try {
-    return await readRegular(path);
+    return await readRegular(path, largestBytes);
   } catch (failure) {
     if ((failure as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw fileError(failure, path) ?? failure;
@@ -16,14 +19,14 @@ export async function readIfThere(path: string): Promise<string | undefined> {
 }
 
 /** A file's text. Nobody writes into a pipe that lies in its place: reading it would wait for ever. */
-export async function readRegular(path: string): Promise<string> {
+export async function readRegular(path: string, largestBytes = largestText): Promise<string> {
   const about = await stat(path);
-  if (about.isFile()) return await readFile(path, "utf8");
+  if (about.isFile() && about.size <= largestBytes) return await readFile(path, "utf8");
   throw new OperatorError({
     code: "FILE_UNUSABLE",
     what: `${path} can not be used`,
-    found: kindOf(about),
-    expected: "a file",
+    found: about.isFile() ? `${about.size} bytes` : kindOf(about),
+    expected: about.isFile() ? `at most ${largestBytes} bytes` : "a file",
     next: `move ${path} away`,
   });
 }

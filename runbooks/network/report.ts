@@ -58,16 +58,19 @@ export default runbook({
         does: `fetch and verify the halves of ${others.length} of ${manifest.parties.length} parties, none older than ${inputs.maxAgeMinutes} min`,
         repeat: "safe",
         evidence: z.array(FoundHalf),
-        run: async () => {
+        run: async ({ signal }) => {
           let answered = 0;
-          return await Promise.all(
+          const found = await Promise.all(
             others.map(async ({ id }) => {
-              const found = await context.readHalf(id, rules);
+              const half = await context.readHalf(id, rules);
               answered += 1;
               context.progress(`${answered} of ${others.length} halves looked for`);
-              return found;
+              return half;
             }),
           );
+          // What was not waited for is no finding about its party.
+          signal.throwIfAborted();
+          return found;
         },
       }),
       step({

@@ -1,6 +1,6 @@
 import "reflect-metadata";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -182,6 +182,13 @@ describe("what is no half's fault", () => {
     await mkdir(join(root, "party-2.half.jws"));
     const found = await readHalf(2, { ...question, folder: root }, reading());
     expect(found.problem).toMatchObject({ code: "FILE_UNUSABLE", refused: false });
+  });
+
+  test("a file that is larger than memory is not read", async () => {
+    await writeFile(join(root, "party-2.half.jws"), "");
+    await truncate(join(root, "party-2.half.jws"), 3 * 2 ** 30);
+    const found = await readHalf(2, { ...question, folder: root }, reading());
+    expect(found.problem).toMatchObject({ code: "FILE_UNUSABLE", found: "3221225472 bytes", refused: false });
   });
 
   test("S3's 403 is what it says where nothing was published: the world may not list a vault", async () => {

@@ -10,7 +10,7 @@ import { joinHalves } from "../../../runbooks/network/join.ts";
 import { judge } from "../../../runbooks/network/judge.ts";
 import report from "../../../runbooks/network/report.ts";
 import { renderValidateText } from "../../../runbooks/report-text.ts";
-import { executeRun, planRunbook } from "../../../runbooks/run.ts";
+import { executeRun, planRunbook, readRun } from "../../../runbooks/run.ts";
 import { digestOf } from "../../support/cards.ts";
 import { halfContent } from "../../support/halves.ts";
 import { noVaults } from "../support/no-peers.ts";
@@ -131,17 +131,23 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 async function run(parties: PartyAccess[], inputs: object = {}) {
+  const { result, asked } = await execute(parties, inputs);
+  return { result, asked, json: ValidateReport.parse(result.report?.json) };
+}
+
+async function execute(parties: PartyAccess[], inputs: object = {}, interrupt?: AbortController) {
   const asked: [number, object][] = [];
   const given = {
     manifest,
     manifestDigest: digestOf("e"),
     parties,
     clock: { now: () => new Date() },
-    signal: new AbortController().signal,
+    signal: (interrupt ?? new AbortController()).signal,
     progress: () => {},
     readPublished: noVaults,
     readHalf: async (partyId: number, rules: object) => {
       asked.push([partyId, rules]);
+      interrupt?.abort();
       return found(partyId);
     },
   };
@@ -152,8 +158,7 @@ async function run(parties: PartyAccess[], inputs: object = {}) {
     clock: { now: () => new Date() },
     signal: given.signal,
   };
-  const result = await executeRun(await planRunbook(report, given, inputs), host, { quiet: true });
-  return { result, asked, json: ValidateReport.parse(result.report?.json) };
+  return { result: await executeRun(await planRunbook(report, given, inputs), host, { quiet: true }), asked };
 }
 
 test("one's own party is probed, and the others' halves are read by the rules that were asked for", async () => {
@@ -183,4 +188,14 @@ test("the report says whose rows come from halves, and how old the oldest is", (
     "by signed halves: parties 2-4, the oldest 5 min old",
   );
   expect(renderValidateText(judge(mine(1)), { colour: false, columns: 80 })).not.toContain("halves");
+});
+
+test("halves that were not waited for are looked for again when the run is resumed", async () => {
+  const { result } = await execute(fakeParties().parties.slice(0, 1), {}, new AbortController());
+  const { steps } = await readRun(join(root, "runs"), result.runId ?? "");
+  expect(steps.map(({ id, state }) => [id, state])).toEqual([
+    ["observe", "DONE"],
+    ["halves", "INTERRUPTED"],
+    ["judge", "NOT_STARTED"],
+  ]);
 });
