@@ -84,6 +84,11 @@ const rules: { [check in ClusterCheck["check"]]: (context: Context) => Said } = 
 /* The cluster. */
 
 const up = ({ partyId }: Party) => `npx quorate up --party ${partyId}`;
+/** An update compares with what the stack remembers, so that what went behind its back is looked for first. */
+const restore = (party: Party) => `pulumi refresh of party ${party.partyId}'s stack, then: ${up(party)}`;
+/** Of what a chart made nobody but Helm knows. */
+const restoreChart = (party: Party) =>
+  `it is of the core's Helm release, and a refresh does not miss it; ask who took it away, and look: helm --namespace ${party.namespaceName} history kms-core`;
 /** How to look for oneself, once kubectl asks the right cluster. */
 const kubectl = ({ partyId, namespaceName }: Party, words: string) =>
   `KUBECONFIG="$(npx quorate kubeconfig --party ${partyId})" kubectl --namespace ${namespaceName} ${words}`;
@@ -104,7 +109,7 @@ function namespaceRule({ party }: Context): Said {
   return whereSeen(party.namespace, expected, (phase) => {
     if (phase === "Active") return good("Active", expected);
     const found = phase === null ? "there is none of that name" : phase;
-    const next = phase === null ? up(party) : describe(party, `namespace ${party.namespaceName}`);
+    const next = phase === null ? restore(party) : describe(party, `namespace ${party.namespaceName}`);
     return bad("NAMESPACE_NOT_ACTIVE", found, expected, next);
   });
 }
@@ -114,14 +119,9 @@ function nodesRule({ party }: Context): Said {
   return whereSeen(party.nodes, expected, (nodes) => {
     const enclaves = enclaveNodes(nodes);
     const names = (some: readonly NodeFacts[]) => some.map(({ name }) => name).join(", ");
-    if (nodes.length === 0) return bad("NODE_MISSING", "the cluster has no node", expected, up(party));
+    if (nodes.length === 0) return bad("NODE_MISSING", "the cluster has no node", expected, restore(party));
     if (enclaves.length === 0)
-      return bad(
-        "NODE_LABEL_MISSING",
-        `no label on ${names(nodes)}`,
-        expected,
-        `${up(party)}: it labels the node group`,
-      );
+      return bad("NODE_LABEL_MISSING", `no label on ${names(nodes)}`, expected, restore(party));
     const lost = enclaves.filter(({ ready }) => !ready);
     if (lost.length > 0)
       return bad(
@@ -136,7 +136,7 @@ function nodesRule({ party }: Context): Said {
         "NODE_TAINT_MISSING",
         `no taint on ${names(bare)}: anything may take its room`,
         expected,
-        `${up(party)}: it taints the node group`,
+        restore(party),
       );
     const closed = enclaves.filter(({ schedulable }) => !schedulable);
     if (closed.length === enclaves.length)
@@ -158,7 +158,7 @@ function devicePluginRule({ party }: Context): Said {
   const expected = "a DaemonSet labelled name=aws-nitro-enclaves in kube-system, ready on each enclave node";
   return whereSeen(party.devicePlugin, expected, (plugin) => {
     const look = kubectl(party, "describe daemonset --namespace kube-system --selector name=aws-nitro-enclaves");
-    if (plugin === null) return bad("DEVICE_PLUGIN_MISSING", "there is none", expected, up(party));
+    if (plugin === null) return bad("DEVICE_PLUGIN_MISSING", "there is none", expected, restore(party));
     const found = `${plugin.ready} of ${plugin.desired} ready`;
     if (plugin.desired === 0)
       return bad("DEVICE_PLUGIN_NOWHERE", "no node is one for it: they lack its label", expected, look);
@@ -205,7 +205,13 @@ function configMapsRule({ party }: Context): Said {
   const expected = `ConfigMaps ${names.join(", ")}`;
   return whereSeen(party.configMaps, expected, (present) => {
     const missing = names.filter((name) => !present.includes(name));
-    if (missing.length > 0) return bad("CONFIG_MAP_MISSING", `missing: ${missing.join(", ")}`, expected, up(party));
+    if (missing.length > 0)
+      return bad(
+        "CONFIG_MAP_MISSING",
+        `missing: ${missing.join(", ")}`,
+        expected,
+        missing.includes(party.configMapName) ? restore(party) : restoreChart(party),
+      );
     return set === null ? untold(noStatefulSet(party), expected, up(party)) : good(`all ${names.length}`, expected);
   });
 }
@@ -227,7 +233,7 @@ function statefulSetRule({ party }: Context): Said {
   return whereSeen(party.statefulSet, expected, (set) => {
     if (set === null)
       return party.withheld === null
-        ? bad("STATEFUL_SET_MISSING", "there is none of that name", expected, up(party))
+        ? bad("STATEFUL_SET_MISSING", "there is none of that name", expected, restoreChart(party))
         : untold(party.withheld, expected, `${up(party)}, once nothing holds it back`);
     if (set.replicas === 0)
       return bad(

@@ -401,6 +401,16 @@ describe("what is wrong in one cluster is that party's finding", () => {
     expect(report.parties.map(({ verdict }) => verdict)).toEqual(["OK", "FAIL", "OK", "OK"]);
   });
 
+  test("what is gone behind the stack's back is looked for before an update, which would not miss it", async () => {
+    const next = async (part: string) => {
+      const { report } = await run({ cluster: ({ parts }) => void delete parts[part] });
+      return report.findings[0]?.next;
+    };
+    expect(await next("devicePlugin")).toBe("pulumi refresh of party 2's stack, then: npx quorate up --party 2");
+    expect(await next("partyMap")).toContain("pulumi refresh");
+    expect(await next("configMap")).toContain("helm --namespace kms-decentralized history kms-core");
+  });
+
   test("what a pod was killed for stands beside what to do about it", async () => {
     const { of } = await run({ cluster: crashes });
     expect(of("pod")?.found).toContain("last end: kms-core-enclave, OOMKilled at 2026-11-20T11:58:00Z");
