@@ -1,7 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { checkArgs } from "../check-args.ts";
-import { type Audience, ciClusterRules, groupOf, namespaceRules } from "./audience-rights.ts";
+import { type Audience, clusterRules, groupOf, namespaceRules, type Rule } from "./audience-rights.ts";
 
 export interface AudienceAccessArgs {
   namespace: pulumi.Input<string>;
@@ -9,12 +9,14 @@ export interface AudienceAccessArgs {
   partyId: number;
   /** Deployment into whose pods an SRE may open a connection, and the container in them. */
   prober: { deployment: string; container: string };
+  /** Pod in which an SRE may run one program, and no other: from there everything may be asked of the core. */
+  healthCheck: { pod: string; container: string; program: string };
   audiences: readonly Audience[];
 }
 
 /**
  * What each audience may in a party's cluster. Creates: role and binding per audience; for SREs a rule that lets them
- * into the prober and no other pod; for CI what a preview reads of the cluster as a whole.
+ * into the prober, and run the health check, and into no other pod; for SREs and CI what they read of the cluster as a whole.
  */
 export class AudienceAccess extends pulumi.ComponentResource {
   constructor(name: string, args: AudienceAccessArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -28,7 +30,10 @@ export class AudienceAccess extends pulumi.ComponentResource {
     super("quorate:kubernetes:AudienceAccess", name, {}, opts);
     for (const audience of args.audiences) createRole(this, name, args.namespace, audience);
     if (args.audiences.includes("sre")) narrowExec(this, name, args);
-    if (args.audiences.includes("ci")) createClusterRole(this, name, args);
+    for (const audience of args.audiences) {
+      const rules = clusterRules[audience];
+      if (rules !== undefined) createClusterRole(this, name, { ...args, audience, rules });
+    }
     this.registerOutputs({});
   }
 }
@@ -55,19 +60,23 @@ function createRole(parent: AudienceAccess, name: string, namespace: pulumi.Inpu
   );
 }
 
-function createClusterRole(parent: AudienceAccess, name: string, { partyId }: AudienceAccessArgs) {
-  const metadata = { name: `quorate-party-${partyId}-ci` };
+function createClusterRole(
+  parent: AudienceAccess,
+  name: string,
+  { partyId, audience, rules }: { partyId: number; audience: Audience; rules: readonly Rule[] },
+) {
+  const metadata = { name: `quorate-party-${partyId}-${audience}` };
   const role = new kubernetes.rbac.v1.ClusterRole(
-    `${name}-ci-cluster-role`,
-    { metadata, rules: [...ciClusterRules] },
+    `${name}-${audience}-cluster-role`,
+    { metadata, rules: [...rules] },
     { parent },
   );
   new kubernetes.rbac.v1.ClusterRoleBinding(
-    `${name}-ci-cluster-binding`,
+    `${name}-${audience}-cluster-binding`,
     {
       metadata,
       roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role.metadata.name },
-      subjects: subjects("ci"),
+      subjects: subjects(audience),
     },
     { parent },
   );
@@ -75,7 +84,9 @@ function createClusterRole(parent: AudienceAccess, name: string, { partyId }: Au
 
 /** RBAC knows no beginnings of names, and a Deployment's pods have no others: so admission narrows what RBAC opens. */
 function narrowExec(parent: AudienceAccess, name: string, args: AudienceAccessArgs) {
-  const { partyId, prober } = args;
+  const { partyId, prober, healthCheck } = args;
+  const isProber = `request.name.startsWith('${prober.deployment}-') && object.container == '${prober.container}'`;
+  const isHealthCheck = `request.name == '${healthCheck.pod}' && object.container == '${healthCheck.container}' && has(object.command) && object.command[0] == '${healthCheck.program}'`;
   const metadata = { name: `quorate-party-${partyId}-sre-exec` };
   const isSre = `'${groupOf("sre")}' in request.userInfo.groups && !('${groupOf("break-glass")}' in request.userInfo.groups)`;
   const policy = new kubernetes.admissionregistration.v1.ValidatingAdmissionPolicy(
@@ -97,8 +108,8 @@ function narrowExec(parent: AudienceAccess, name: string, args: AudienceAccessAr
         matchConditions: [{ name: "sre", expression: isSre }],
         validations: [
           {
-            expression: `request.subResource == 'exec' && request.name.startsWith('${prober.deployment}-') && object.container == '${prober.container}'`,
-            message: `an SRE opens a connection to the ${prober.container} of ${prober.deployment} only; any other pod takes the break-glass role`,
+            expression: `request.subResource == 'exec' && ((${isProber}) || (${isHealthCheck}))`,
+            message: `an SRE opens a connection to the ${prober.container} of ${prober.deployment} only, and runs ${healthCheck.program} in ${healthCheck.pod}; all else takes the break-glass role`,
             reason: "Forbidden",
           },
         ],

@@ -18,9 +18,13 @@ const look = ["get", "list"];
 
 /** What each audience may in the party's namespace. None of them may read a secret. */
 export const namespaceRules: Readonly<Record<Audience, readonly Rule[]>> = {
-  // What the runbooks call, and what they tell an SRE to look at; exec is narrowed further, to the prober.
+  // What the runbooks call, and what they tell an SRE to look at; exec is narrowed further.
   sre: [
-    { apiGroups: [""], resources: ["pods", "services", "events"], verbs: look },
+    {
+      apiGroups: [""],
+      resources: ["configmaps", "events", "persistentvolumeclaims", "pods", "services"],
+      verbs: look,
+    },
     { apiGroups: ["apps"], resources: ["deployments", "statefulsets"], verbs: look },
     // kubectl opens a connection by POST or, over WebSocket, by GET.
     { apiGroups: [""], resources: ["pods/exec"], verbs: ["create", "get"] },
@@ -44,14 +48,20 @@ export const namespaceRules: Readonly<Record<Audience, readonly Rule[]>> = {
   ],
 };
 
-/** What a preview reads outside the party's namespace. */
-export const ciClusterRules: readonly Rule[] = [
-  { apiGroups: [""], resources: ["namespaces"], verbs: ["get"] },
-  { apiGroups: ["apps"], resources: ["daemonsets"], verbs: ["get"] },
-  {
-    apiGroups: ["admissionregistration.k8s.io"],
-    resources: ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
-    verbs: ["get"],
-  },
-  { apiGroups: ["rbac.authorization.k8s.io"], resources: ["clusterrolebindings", "clusterroles"], verbs: ["get"] },
-];
+/** What runbooks (`sre`) and previews (`ci`) read outside the party's namespace. */
+export const clusterRules: Readonly<Partial<Record<Audience, readonly Rule[]>>> = {
+  sre: [
+    { apiGroups: [""], resources: ["namespaces", "nodes"], verbs: look },
+    { apiGroups: ["apps"], resources: ["daemonsets"], verbs: look },
+  ],
+  ci: [
+    { apiGroups: [""], resources: ["namespaces"], verbs: ["get"] },
+    { apiGroups: ["apps"], resources: ["daemonsets"], verbs: ["get"] },
+    {
+      apiGroups: ["admissionregistration.k8s.io"],
+      resources: ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
+      verbs: ["get"],
+    },
+    { apiGroups: ["rbac.authorization.k8s.io"], resources: ["clusterrolebindings", "clusterroles"], verbs: ["get"] },
+  ],
+};

@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
+import { coreClientName, coreClientPod, healthCheckProgram } from "../../contract/core-client.ts";
 import { clusterNameOf } from "../../contract/stack-config.ts";
 import { managedClusterPolicyArn, partitionOf } from "../aws/arn.ts";
 import { AudienceRole, findsCluster, readsSettings, type Trust } from "../aws/audience-role.ts";
@@ -74,6 +75,7 @@ function createAudiences(
         namespace,
         partyId: party.id,
         prober: { deployment: proberName, container: "prober" },
+        healthCheck: { pod: coreClientPod, container: coreClientName, program: healthCheckProgram },
         audiences: wished,
       },
       { parent },

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { ClusterSights, PartySights } from "../../contract/cluster-check-report.ts";
-import { coreClientName, coreClientPod } from "../../contract/core-client.ts";
+import { coreClientName, coreClientPod, healthCheckProgram } from "../../contract/core-client.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { classifyFailure } from "../command.ts";
 import type { CommandResult, PartyAccess, RunbookContext } from "../context.ts";
@@ -35,7 +35,7 @@ export function clusterCommand(): string[] {
 /** Arguments of kubectl that ask the core how it is; its own image has no such tool. */
 export function healthCommand({ namespace, services, ports }: PartyOutputs): string[] {
   const endpoint = `${services.core}.${namespace}.svc.cluster.local:${ports.grpc}`;
-  const check = ["kms-health-check", "--format", "json", "live", "--endpoint", endpoint];
+  const check = [healthCheckProgram, "--format", "json", "live", "--endpoint", endpoint];
   return ["exec", "--namespace", namespace, coreClientPod, "--container", coreClientName, "--", ...check];
 }
 

@@ -1,13 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { AudienceAccess, type AudienceAccessArgs } from "../../components/kubernetes/audience-access.ts";
-import {
-  type Audience,
-  audiences,
-  ciClusterRules,
-  namespaceRules,
-} from "../../components/kubernetes/audience-rights.ts";
+import { type Audience, audiences, clusterRules, namespaceRules } from "../../components/kubernetes/audience-rights.ts";
+import { coreClientName, coreClientPod, healthCheckProgram } from "../../contract/core-client.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { podsCommand, probeCommand } from "../../runbooks/network/observe.ts";
+import { clusterCommand, namespaceCommand } from "../../runbooks/zama-kms/look-at-cluster.ts";
 import { onMockStack } from "../support/mocks.ts";
 
 /** As far as the runbooks' commands go by them. */
@@ -20,18 +17,22 @@ const access = (args: Partial<AudienceAccessArgs> = {}) =>
         namespace: "kms-decentralized",
         partyId: 1,
         prober: { deployment: "quorate-prober", container: "prober" },
+        healthCheck: { pod: coreClientPod, container: coreClientName, program: healthCheckProgram },
         audiences,
         ...args,
       }),
   );
 
 const may = (audience: Audience, verb: string, resource: string) =>
-  namespaceRules[audience].some((rule) => rule.resources.includes(resource) && rule.verbs.includes(verb));
+  [...namespaceRules[audience], ...(clusterRules[audience] ?? [])].some(
+    (rule) => rule.resources.includes(resource) && rule.verbs.includes(verb),
+  );
 
 describe("the rules", () => {
   test("an SRE may what the runbooks call", () => {
-    const [verb = "", kinds = ""] = podsCommand(outputs);
-    for (const kind of kinds.split(",")) expect([kind, may("sre", verb, kind)]).toEqual([kind, true]);
+    const commands = [podsCommand(outputs), namespaceCommand(outputs), clusterCommand()];
+    for (const [, kinds = ""] of commands)
+      for (const kind of kinds.split(",")) expect([kind, may("sre", "list", kind)]).toEqual([kind, true]);
     // `exec deploy/…` looks the Deployment and its pods up before it opens the connection.
     expect(probeCommand(outputs).slice(0, 4)).toEqual([
       "exec",
@@ -45,12 +46,14 @@ describe("the rules", () => {
   });
 
   test("nobody reads a secret or makes a token, and only break-glass changes anything", () => {
-    const all = [...Object.values(namespaceRules).flat(), ...ciClusterRules];
+    const all = [...Object.values(namespaceRules), ...Object.values(clusterRules)].flat();
     expect(all.filter((rule) => rule.resources.some((kind) => /^secrets|token|^\*$/.test(kind)))).toEqual([]);
     expect(all.filter((rule) => rule.verbs.includes("*") || rule.apiGroups.includes("*"))).toEqual([]);
     for (const audience of ["sre", "ci"] as const)
       for (const verb of ["update", "patch", "delete", "deletecollection", "impersonate", "bind", "escalate"])
-        expect(namespaceRules[audience].filter((rule) => rule.verbs.includes(verb))).toEqual([]);
+        expect(
+          [...namespaceRules[audience], ...(clusterRules[audience] ?? [])].filter((rule) => rule.verbs.includes(verb)),
+        ).toEqual([]);
     expect(may("ci", "create", "pods/exec")).toBe(false);
   });
 });
@@ -76,6 +79,7 @@ test("an SRE gets into the prober and no other pod, and whoever broke the glass 
   expect(spec.matchConstraints.resourceRules[0].operations).toEqual(["CONNECT"]);
   expect(spec.matchConditions[0].expression).toContain("!('quorate:break-glass' in request.userInfo.groups)");
   expect(spec.validations[0].expression).toContain("request.name.startsWith('quorate-prober-')");
+  expect(spec.validations[0].expression).toContain("object.command[0] == 'kms-health-check'");
   expect((await access()).get("a-sre-exec-binding").inputs.spec.validationActions).toEqual(["Deny"]);
 });
 

@@ -195,6 +195,7 @@ describe("ways in", () => {
         namespace: namespace.metadata.name,
         partyId: party,
         prober: { deployment: "quorate-prober", container: "prober" },
+        healthCheck: { pod: "kms-core-client-0", container: "prober", program: "true" },
         audiences,
       },
       { provider: k8s },
@@ -218,12 +219,12 @@ describe("ways in", () => {
   }
 
   /** What kubectl says when somebody of the audience tries to open a connection. */
-  async function exec(audience: Audience, pod: string): Promise<string> {
+  async function exec(audience: Audience, pod: string, program = "true"): Promise<string> {
     const file = join(cloud.dir, "kubeconfig-of-an-audience");
     writeFileSync(file, kubeconfig, { mode: 0o600 });
     const words = ["--kubeconfig", file, "--as", "somebody", "--as-group", groupOf(audience)];
     const ended = await promisify(execFile)(toolPath("kubectl"), [
-      ...[...words, "--namespace", "place", "exec", pod, "--container", "prober", "--", "true"],
+      ...[...words, "--namespace", "place", "exec", pod, "--container", "prober", "--", program],
     ]).catch((failure: { stderr: string }) => failure);
     return ended.stderr;
   }
@@ -239,6 +240,9 @@ describe("ways in", () => {
       ["sre", "get", "deployments.apps"],
       ["sre", "list", "events"],
       ["sre", "create", "pods/exec"],
+      ["sre", "list", "configmaps"],
+      ["sre", "list", "nodes"],
+      ["sre", "list", "daemonsets.apps"],
       ["break-glass", "delete", "pods"],
       ["break-glass", "get", "pods/log"],
       ["break-glass", "patch", "statefulsets.apps"],
@@ -270,7 +274,7 @@ describe("ways in", () => {
         false,
       ]);
 
-    const pods = ["quorate-prober-abc", "kms-core-1"];
+    const pods = ["quorate-prober-abc", "kms-core-1", "kms-core-client-0"];
     for (const pod of pods)
       await client.request("POST", "/api/v1/namespaces/place/pods", {
         body: {
@@ -285,12 +289,15 @@ describe("ways in", () => {
     await expect.poll(() => exec("sre", "kms-core-1"), { timeout: 20_000, interval: 250 }).toMatch(refused);
     for (const [audience, pod] of [
       ["sre", "quorate-prober-abc"],
+      ["sre", "kms-core-client-0"],
       ["break-glass", "kms-core-1"],
     ] as [Audience, string][]) {
       const said = await exec(audience, pod);
       expect(said).not.toMatch(refused);
       expect(said).not.toMatch(/forbidden/i);
     }
+    // In the core-client's pod an SRE runs the health check and nothing else: from there the core does what it is told.
+    expect(await exec("sre", "kms-core-client-0", "kms-core-client")).toMatch(refused);
     // No kubelet is there to say that they have ended.
     for (const pod of pods) await client.request("DELETE", `/api/v1/namespaces/place/pods/${pod}?gracePeriodSeconds=0`);
     await stack.destroy();
