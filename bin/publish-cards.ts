@@ -7,7 +7,7 @@ import type { PartyStack } from "../fleet/party-stacks.ts";
 import { inWaves } from "../fleet/waves.ts";
 import { publishedText } from "./cards-text.ts";
 import type { Session } from "./session.ts";
-import { type CardWork, stoppable } from "./stoppable.ts";
+import { stoppable, type Work } from "./stoppable.ts";
 import { terminal } from "./terminal.ts";
 
 /** Publishes the cards of stacks that were brought up. */
@@ -33,7 +33,7 @@ export async function publishAfterUp(session: Session, parties: readonly PartySt
   });
 }
 
-function publishing({ network }: Session, parties: readonly PartyStack[]): CardWork {
+function publishing({ network }: Session, parties: readonly PartyStack[]): Work {
   const ids = parties.map(({ partyId }) => partyId).join(",");
   return {
     what: `publishing the cards of network ${network}`,

@@ -4,7 +4,7 @@ import { interruptSignal } from "../runbooks/interrupt.ts";
 import { terminal } from "./terminal.ts";
 
 /** What is under way, in words: "fetching the cards of network devnet", and what stopping it leaves. */
-export interface CardWork {
+export interface Work {
   what: string;
   /** What would have been so at the end, and whether anything is half done. */
   expected: string;
@@ -13,7 +13,7 @@ export interface CardWork {
 
 /** Work that one Ctrl-C, TERM or HUP stops in order: `act` gives up by its signal, unless it is past what could be given up. */
 export async function stoppable<T>(
-  { what, expected, next }: CardWork,
+  { what, expected, next }: Work,
   act: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { signal, dispose } = interruptSignal();

@@ -5,6 +5,7 @@ import { HalfHeader, ValidateHalf } from "../contract/validate-half.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import {
   clockSkewMinutes,
+  type ExpectedDocument,
   keyFingerprint,
   readHeader,
   readPayload,
@@ -18,18 +19,6 @@ export const largestHalf = 512 * 1024;
 /** Characters of what is wrong with a half: it may be as long as the half. */
 const longestFault = 1_000;
 
-/** Whose half it is to be. */
-export interface ExpectedHalf {
-  network: string;
-  partyId: number;
-  /** Fingerprint that the party is known by; undefined where nobody decided yet. */
-  fingerprint: Digest | undefined;
-  /** Whose key another fingerprint is, for the error about it. */
-  ownerOf?: ((fingerprint: Digest) => number | undefined) | undefined;
-  /** Where it came from, for errors. */
-  source: string;
-}
-
 export interface VerifiedHalf {
   half: ValidateHalf;
   /** SHA-256 of the signed text. */
@@ -37,7 +26,7 @@ export interface VerifiedHalf {
 }
 
 /** Opens one half: size, form, key, signature, contract, network and party, in this order. Nothing of it is believed before its signature is. */
-export async function openHalf(text: string, expected: ExpectedHalf): Promise<VerifiedHalf> {
+export async function openHalf(text: string, expected: ExpectedDocument): Promise<VerifiedHalf> {
   const { partyId, source } = expected;
   const refuse = refusal(expected);
   const jws = text.trim();
@@ -137,7 +126,7 @@ export function again(partyId: number, stage: "link" | "network" = "link"): stri
   return `ask party ${partyId} to run: ${validate}, then: npx quorate reports publish`;
 }
 
-function headerOf(jws: string, { partyId, network, source }: ExpectedHalf): HalfHeader {
+function headerOf(jws: string, { partyId, network, source }: ExpectedDocument): HalfHeader {
   const header = readHeader(jws, HalfHeader);
   if (header !== undefined && "value" in header) return header.value;
   throw refusal({ partyId, network })({
@@ -149,7 +138,7 @@ function headerOf(jws: string, { partyId, network, source }: ExpectedHalf): Half
   });
 }
 
-function requireKey(found: Digest, expected: ExpectedHalf): void {
+function requireKey(found: Digest, expected: ExpectedDocument): void {
   const { partyId, fingerprint, ownerOf, source } = expected;
   const refuse = refusal(expected);
   if (fingerprint === found) return;
@@ -175,7 +164,7 @@ function requireKey(found: Digest, expected: ExpectedHalf): void {
 /** What a half says of whose it is, where that is not what it should be. */
 function disagreement(
   half: ValidateHalf,
-  { network, partyId }: ExpectedHalf,
+  { network, partyId }: ExpectedDocument,
   { signedBy, kid }: { signedBy: Digest; kid: Digest },
 ): string | undefined {
   if (half.network !== network) return `network: ${half.network}`;

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { z } from "zod";
+import { JsonText } from "../contract/json-text.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import { checkpointNames, readCheckpoint, type StackState } from "./checkpoint.ts";
@@ -44,18 +45,9 @@ function twin({ partyId, stackName, configPath, config }: PartyStack, other: str
 /** What a party's stack says of itself in its outputs; a backup account's has no network in them. */
 const Outputs = z.object({ network: z.string(), partyId: z.number() });
 
-/** The provider's inputs as they lie in a state, where all that has parts is JSON in text. */
-const fromText = z.string().transform((text, context) => {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    context.addIssue("not JSON");
-    return z.NEVER;
-  }
-});
 const Provider = z.object({
-  allowedAccountIds: fromText.pipe(z.array(z.string())),
-  defaultTags: fromText.pipe(z.object({ tags: z.object({ network: z.string(), party: z.string() }) })),
+  allowedAccountIds: JsonText.pipe(z.array(z.string())),
+  defaultTags: JsonText.pipe(z.object({ tags: z.object({ network: z.string(), party: z.string() }) })),
 });
 
 /**

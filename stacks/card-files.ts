@@ -6,8 +6,8 @@ import { fileError } from "../contract/file-error.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { parse } from "../contract/parse.ts";
 import { exitCodes } from "../contract/verdict.ts";
-import { type ExpectedCard, openCard, type VerifiedCard } from "./card-verification.ts";
-import { textDigest } from "./signed-document.ts";
+import { openCard, type VerifiedCard } from "./card-verification.ts";
+import { type ExpectedDocument, textDigest } from "./signed-document.ts";
 import { readIfThere, replaceFile, syncFolder, writeThrough } from "./text-file.ts";
 import { readYamlFile } from "./yaml-file.ts";
 
@@ -81,7 +81,7 @@ export class CardFiles {
   }
 
   /** Whose card it has to be, by what this party decided. */
-  expected(partyId: number, trust: CardTrust | undefined): Omit<ExpectedCard, "source"> {
+  expected(partyId: number, trust: CardTrust | undefined): Omit<ExpectedDocument, "source"> {
     const parties = trust?.parties ?? {};
     const owner = (fingerprint: string) =>
       Object.entries(parties).find(([, known]) => known.fingerprint === fingerprint);

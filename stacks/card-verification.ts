@@ -6,6 +6,7 @@ import { CardHeader, PartyCard } from "../contract/party-card.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import {
   clockSkewMinutes,
+  type ExpectedDocument,
   keyFingerprint,
   readHeader,
   readPayload,
@@ -25,23 +26,11 @@ export interface VerifiedCard {
   digest: Digest;
 }
 
-/** Whose card it is to be. */
-export interface ExpectedCard {
-  network: string;
-  partyId: number;
-  /** Fingerprint that the party is known by; undefined where nobody decided yet. */
-  fingerprint: Digest | undefined;
-  /** Whose key another fingerprint is, for the error about it. */
-  ownerOf?: ((fingerprint: Digest) => number | undefined) | undefined;
-  /** Where the card came from, for errors. */
-  source: string;
-}
-
 /**
  * Opens one card: size, form, key, signature, contract, network and party, in this order, so that nothing of a card is believed before its
  * signature is. Whether it may replace the one that is known is for `checkNews` to say.
  */
-export async function openCard(text: string, expected: ExpectedCard): Promise<VerifiedCard> {
+export async function openCard(text: string, expected: ExpectedDocument): Promise<VerifiedCard> {
   const { partyId, source } = expected;
   const refuse = refusal(expected);
   if (Buffer.byteLength(text) > largestCard)
@@ -193,7 +182,7 @@ export function checkAgainstManifest(
   });
 }
 
-function headerOf(jws: string, expected: ExpectedCard): CardHeader {
+function headerOf(jws: string, expected: ExpectedDocument): CardHeader {
   const header = readHeader(jws, CardHeader);
   const refuse = refusal(expected);
   const next = `fetch it again; if it stays so, ask party ${expected.partyId} to publish its card again`;
@@ -215,7 +204,7 @@ function headerOf(jws: string, expected: ExpectedCard): CardHeader {
   });
 }
 
-function requireKey(found: Digest, expected: ExpectedCard): void {
+function requireKey(found: Digest, expected: ExpectedDocument): void {
   const { partyId, fingerprint, ownerOf, source } = expected;
   const refuse = refusal(expected);
   if (fingerprint === found) return;
@@ -237,7 +226,7 @@ function requireKey(found: Digest, expected: ExpectedCard): void {
   });
 }
 
-function cardOf(payload: Uint8Array, expected: ExpectedCard): PartyCard {
+function cardOf(payload: Uint8Array, expected: ExpectedDocument): PartyCard {
   const card = readPayload(payload, PartyCard);
   if ("value" in card) return card.value;
   throw refusal(expected)({

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { partyNames } from "../components/kubernetes/party-namespace.ts";
 import { peerCertificatesAnnotation } from "../components/zama-kms/core-start.ts";
 import { coreName } from "../components/zama-kms/core-values.ts";
+import { JsonText } from "../contract/json-text.ts";
 import type { LastDeployment } from "./deployment-facts.ts";
 
 // The messages of @pulumi/pulumi work only with the google-protobuf that it brings itself.
@@ -34,20 +35,10 @@ const Release = z.object({
 
 const NamedRelease = z.object({ name: z.string() });
 
-/** A provider's settings lie in a state as text, JSON where they have parts. */
-const fromText = z.string().transform((text, context) => {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    context.addIssue("not JSON");
-    return z.NEVER;
-  }
-});
-
 const Provider = z.object({
   region: z.string(),
-  allowedAccountIds: fromText.pipe(z.tuple([z.string()])),
-  defaultTags: fromText.pipe(z.object({ tags: z.object({ party: z.string().optional() }) })).optional(),
+  allowedAccountIds: JsonText.pipe(z.tuple([z.string()])),
+  defaultTags: JsonText.pipe(z.object({ tags: z.object({ party: z.string().optional() }) })).optional(),
 });
 
 /** What nothing makes again as it was. */

@@ -8,6 +8,18 @@ import type { PublicJwk } from "../contract/party-card.ts";
 /** How far the clocks of two parties may be apart. */
 export const clockSkewMinutes = 5;
 
+/** Whose document it is to be. */
+export interface ExpectedDocument {
+  network: string;
+  partyId: number;
+  /** Fingerprint that the party is known by; undefined where nobody decided yet. */
+  fingerprint: Digest | undefined;
+  /** Whose key another fingerprint is, for the error about it. */
+  ownerOf?: ((fingerprint: Digest) => number | undefined) | undefined;
+  /** Where it came from, for errors. */
+  source: string;
+}
+
 /** What a reader of a document goes on with, or why there is nothing to go on with. */
 export type Read<T> = { value: T } | { fault: string };
 

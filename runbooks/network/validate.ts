@@ -64,8 +64,7 @@ export default runbook({
   inputs: Inputs,
   plan(context) {
     const { inputs, manifest } = context;
-    refuseUnknownParties(inputs.parties ?? [], context.parties);
-    const asked = context.parties.filter(({ outputs }) => inputs.parties?.includes(outputs.partyId) ?? true);
+    const asked = chosenParties(context.parties, inputs.parties);
     const links = manifest.parties.length * (manifest.parties.length - 1);
     return [
       step({
@@ -108,11 +107,11 @@ export function presentValidation(json: ValidateReport): Report {
   };
 }
 
-/** Nobody but a party itself can be asked about its cluster. */
-export function refuseUnknownParties(wanted: readonly number[], held: readonly PartyAccess[]): void {
+/** Those of the held parties that are wanted, all where none is named. Nobody but a party itself can be asked about its cluster. */
+export function chosenParties(held: readonly PartyAccess[], wanted: readonly number[] | undefined): PartyAccess[] {
   const ids = held.map(({ outputs }) => outputs.partyId as number);
-  const missing = wanted.filter((id) => !ids.includes(id));
-  if (missing.length === 0) return;
+  const missing = wanted?.filter((id) => !ids.includes(id)) ?? [];
+  if (missing.length === 0) return held.filter(({ outputs }) => wanted?.includes(outputs.partyId) ?? true);
   throw new OperatorError({
     code: "PARTY_NOT_HELD",
     what: `there are no credentials here for party ${missing.join(", ")}`,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ClusterCheckReport, ClusterSights, clusterChecks } from "../../contract/cluster-check-report.ts";
 import type { PartyAccess } from "../context.ts";
-import { partiesInWords, refuseUnknownParties } from "../network/validate.ts";
+import { chosenParties, partiesInWords } from "../network/validate.ts";
 import { runbook, step } from "../runbook.ts";
 import { renderClusterCheckJunit, renderClusterCheckMarkdown, renderClusterCheckText } from "./cluster-check-text.ts";
 import { judgeClusters } from "./judge-cluster.ts";
@@ -32,8 +32,7 @@ export default runbook({
   inputs: Inputs,
   plan(context) {
     const { inputs, manifest } = context;
-    refuseUnknownParties(inputs.parties ?? [], context.parties);
-    const asked = context.parties.filter(({ outputs }) => inputs.parties?.includes(outputs.partyId) ?? true);
+    const asked = chosenParties(context.parties, inputs.parties);
     return [
       step({
         id: "look",

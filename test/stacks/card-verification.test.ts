@@ -7,22 +7,15 @@ import { OperatorError } from "../../contract/operator-error.ts";
 import type { PartyCard } from "../../contract/party-card.ts";
 import { signCard } from "../../fleet/card-signature.ts";
 import { rawSignature } from "../../fleet/document-signature.ts";
-import {
-  checkNews,
-  type ExpectedCard,
-  type KnownCard,
-  largestCard,
-  openCard,
-  type VerifiedCard,
-} from "../../stacks/card-verification.ts";
-import { clockSkewMinutes } from "../../stacks/signed-document.ts";
+import { checkNews, type KnownCard, largestCard, openCard, type VerifiedCard } from "../../stacks/card-verification.ts";
+import { clockSkewMinutes, type ExpectedDocument } from "../../stacks/signed-document.ts";
 import { caCertificate, cardContent, dayMs, digestOf, LocalKey, minuteMs } from "../support/cards.ts";
 import { rawManifest } from "../support/network.ts";
 
 const key = new LocalKey();
 const stranger = new LocalKey();
 const manifest = NetworkManifest.parse(rawManifest());
-const expected: ExpectedCard = {
+const expected: ExpectedDocument = {
   network: "devnet",
   partyId: 2,
   fingerprint: key.fingerprint,
