@@ -10,12 +10,13 @@ export function renderRunbookHelp(runbook: Runbook): string {
     `--${kebab(name)}${typed(property)}`,
     meaningOf(property, (runbook.inputs as z.ZodObject).shape[name]?.safeParse(undefined).success === false),
   ]);
+  const raised = Object.entries(runbook.riskWith ?? {}).map(([name, risk]) => `${risk} with --${kebab(name)}`);
   const options = { ...Object.fromEntries(inputs), ...commands.run?.options, ...commonOptions };
   return [
     hang("", runbook.summary),
     "",
     renderUsage(`npx quorate run ${runbook.name} [--plan] [--confirm <digest>]${inputs.length > 0 ? " [inputs]" : ""}`),
-    `risk ${runbook.risk}, for networks of ${runbook.systems.join(", ")}`,
+    `risk ${[runbook.risk, ...raised].join(", ")}, for networks of ${runbook.systems.join(", ")}`,
     "",
     ...renderOptions(options),
   ].join("\n");

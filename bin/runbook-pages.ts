@@ -20,6 +20,7 @@ const guides: Record<string, string> = {
   report: "../report.md",
   certificates: "../certificates.md",
   "cluster-check": "../cluster-check.md",
+  bandwidth: "../bandwidth.md",
 };
 
 /** The pages of all runbooks and of their list, by file name, as they lie in `docs/runbooks/`. */
@@ -47,6 +48,7 @@ async function exampleContext(): Promise<Omit<RunbookContext, "inputs">> {
     clock: { now: () => new Date(0) },
     readHalf: nothing,
     readPublished: nothing,
+    baseline: (of) => ({ path: `baselines/${manifest.network}.${of}.json`, read: nothing, replace: nothing }),
     signal: new AbortController().signal,
     progress: () => {},
   };
@@ -82,6 +84,9 @@ function renderPage(runbook: Runbook, plan: RunPlan): string {
     summary,
     "",
     `- Risk: **${risk}**. ${risks[risk]}`,
+    ...Object.entries(runbook.riskWith ?? {}).map(
+      ([input, more]) => `- With \`--${kebab(input)}\`: **${more}**. ${risks[more]}`,
+    ),
     `- For networks of ${systems.join(", ")}.`,
     `- What it finds, and what each finding means: [${guide.replace(/^\.\.\//, "").replace(/#.*$/, "")}](${guide}).`,
     "",

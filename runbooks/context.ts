@@ -51,6 +51,16 @@ export type PublishedText =
   | { status: "forbidden" }
   | { status: "unknown"; reason: string };
 
+/** A file that an operator keeps beside the stacks, under version control. */
+export interface KeptFile {
+  /** As it is called from the project's root. */
+  path: string;
+  /** Undefined where there is none. */
+  read(): Promise<string | undefined>;
+  /** All of it or nothing. */
+  replace(text: string): Promise<void>;
+}
+
 /** Everything that a runbook may touch; it imports no driver of its own. */
 export interface RunbookContext<I = unknown> {
   inputs: I;
@@ -63,6 +73,8 @@ export interface RunbookContext<I = unknown> {
   readHalf(partyId: number, rules: HalfRules): Promise<FoundHalf>;
   /** Reads what lies in a party's public vault, with no credentials. Never throws for what the vault does. */
   readPublished(holder: number, object: PublishedObject): Promise<PublishedText>;
+  /** What was measured before, to compare with: `baselines/<network>.<of>.json`. */
+  baseline(of: string): KeptFile;
   signal: AbortSignal;
   /** One line about what is going on; nothing is recorded of it. */
   progress(text: string): void;

@@ -7,7 +7,7 @@ import { parse } from "../contract/parse.ts";
 import type { CommandResult, PartyAccess, RunbookContext } from "./context.ts";
 import { networkLine } from "./network-line.ts";
 import { wrap } from "./report-text.ts";
-import { type Repeat, type Risk, type Runbook, repeats, risks, type Step } from "./runbook.ts";
+import { type Repeat, type Risk, type Runbook, repeats, riskOf, risks, type Step } from "./runbook.ts";
 
 /** What was shown and approved; written once, before the first step, as `plan.json`. */
 export const RunPlan = z.strictObject({
@@ -73,8 +73,9 @@ export async function planRunbook(runbook: Runbook, given: GivenContext, rawInpu
     what: `inputs of runbook ${runbook.name}`,
     next: `npx quorate run ${runbook.name} --help`,
   });
+  const risk = riskOf(runbook, inputs as Record<string, unknown>);
   const recorder: PlannedRun["recorder"] = { record: async () => {}, touch: () => {}, phase: "plan" };
-  const parties = given.parties.map((party) => watchedParty(party, recorder, runbook.risk));
+  const parties = given.parties.map((party) => watchedParty(party, recorder, risk));
   const steps = await runbook.plan({ ...given, parties, inputs });
   refuseBadSteps(runbook, steps);
   const facts = {
@@ -93,7 +94,7 @@ export async function planRunbook(runbook: Runbook, given: GivenContext, rawInpu
   const plan: RunPlan = {
     schema: "quorate/plan/v1",
     summary: runbook.summary,
-    risk: runbook.risk,
+    risk,
     system: given.manifest.system,
     environment: given.manifest.environment,
     ...facts,

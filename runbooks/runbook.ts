@@ -72,11 +72,19 @@ export interface Runbook<I extends z.ZodType = z.ZodType> {
   name: string;
   summary: string;
   risk: Risk;
+  /** Inputs with which it may hurt more: set, they raise the run's risk to theirs. */
+  riskWith?: Readonly<Record<string, Risk>>;
   systems: readonly System[];
   inputs: I;
   /** Only reads. With the same inputs and manifest it gives the same steps, so that a run can be resumed. */
   plan(context: RunbookContext<z.output<I>>): Promise<Step[]> | Step[];
   report?(run: Finished): Report;
+}
+
+/** How much a run with these inputs may hurt. */
+export function riskOf({ risk, riskWith = {} }: Runbook, inputs: Readonly<Record<string, unknown>>): Risk {
+  const raised = Object.entries(riskWith).flatMap(([name, more]) => (inputs[name] ? [more] : []));
+  return [risk, ...raised].reduce((most, one) => (risks.indexOf(one) > risks.indexOf(most) ? one : most));
 }
 
 /** Declares a runbook; the types of its inputs reach `plan`. */

@@ -11,6 +11,7 @@ import { redactor } from "../../runbooks/redact.ts";
 import { executeRun, planRunbook, type RunHost, type RunResult, resumeRun } from "../../runbooks/run.ts";
 import type { Runbook } from "../../runbooks/runbook.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
+import { baselineFiles } from "../baseline-files.ts";
 import { halfReader } from "../half-reader.ts";
 import { listRunbooks } from "../list-runbooks.mjs";
 import { openPartyAccess } from "../party-access.ts";
@@ -81,7 +82,7 @@ async function runRunbook(runbook: Runbook, rest: string[], spelling?: Spelling)
     }
     const result = await executeRun(planned, host, {
       planOnly: values.plan === true,
-      quiet: runbook.risk === "read-only",
+      quiet: planned.plan.risk === "read-only",
       ...(typeof values.confirm === "string" ? { confirm: values.confirm } : {}),
     });
     if (values.plan === true)
@@ -159,6 +160,7 @@ function given(session: Session, parties: Parameters<typeof planRunbook>[1]["par
     clock: { now: () => new Date() },
     readHalf: halfReader(session, held, signal),
     readPublished: publicReader(session, held, signal),
+    baseline: baselineFiles(session),
     signal,
     progress: (text: string) => terminal.progress(text),
   };

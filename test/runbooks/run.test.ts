@@ -132,6 +132,16 @@ describe("a plan", () => {
     expect(digests[2]).not.toBe(digests[0]);
   });
 
+  test("is as risky as the riskiest of its inputs, and asks accordingly", async () => {
+    const book = { ...rotation(world), risk: "read-only", riskWith: { note: "disruptive" } } as Runbook;
+    expect([(await plan(book)).plan.risk, (await plan(book, { note: "x" })).plan.risk]).toEqual([
+      "read-only",
+      "disruptive",
+    ]);
+    const refused = await problemOf(executeRun(await plan(book, { note: "x" }), host()));
+    expect(refused).toMatchObject({ code: "CONFIRMATION_NEEDED", exitCode: 3 });
+  });
+
   test("refuses inputs that the runbook does not know", async () => {
     const problem = await problemOf(plan(rotation(world), { colour: "red" }));
     expect([problem.code, problem.exitCode ?? 2]).toEqual(["INPUTS_INVALID", 2]);

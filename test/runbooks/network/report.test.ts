@@ -13,7 +13,7 @@ import { renderValidateText } from "../../../runbooks/report-text.ts";
 import { executeRun, planRunbook, readRun } from "../../../runbooks/run.ts";
 import { digestOf } from "../../support/cards.ts";
 import { halfContent } from "../../support/halves.ts";
-import { noVaults } from "../support/no-peers.ts";
+import { noBaselines, noVaults } from "../support/no-peers.ts";
 import { fakeParties, manifest } from "./fake-parties.ts";
 import { type Fault, modelNetwork } from "./network-model.ts";
 
@@ -145,6 +145,7 @@ async function execute(parties: PartyAccess[], inputs: object = {}, interrupt?: 
     signal: (interrupt ?? new AbortController()).signal,
     progress: () => {},
     readPublished: noVaults,
+    baseline: noBaselines,
     readHalf: async (partyId: number, rules: object) => {
       asked.push([partyId, rules]);
       interrupt?.abort();

@@ -8,7 +8,7 @@ import type { PartyAccess } from "../../../runbooks/context.ts";
 import validate from "../../../runbooks/network/validate.ts";
 import { shortDigest } from "../../../runbooks/plan.ts";
 import { executeRun, planRunbook, type RunHost, readRun, renderPlan, resumeRun } from "../../../runbooks/run.ts";
-import { noHalves, noVaults } from "../support/no-peers.ts";
+import { noBaselines, noHalves, noVaults } from "../support/no-peers.ts";
 import { fakeParties, manifest } from "./fake-parties.ts";
 
 let root = "";
@@ -26,6 +26,7 @@ const given = (parties: PartyAccess[], signal = new AbortController().signal) =>
   clock: { now: () => new Date() },
   readHalf: noHalves,
   readPublished: noVaults,
+  baseline: noBaselines,
   signal,
   progress: () => {},
 });

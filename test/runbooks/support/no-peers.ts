@@ -11,3 +11,10 @@ export const noHalves: RunbookContext["readHalf"] = async (partyId) => ({
   digest: null,
   problem: null,
 });
+
+/** What a runbook that compares with nothing is given in its place. */
+export const noBaselines: RunbookContext["baseline"] = (of) => ({
+  path: `baselines/devnet.${of}.json`,
+  read: async () => undefined,
+  replace: async () => {},
+});

@@ -7,7 +7,7 @@ import type { PartyAccess } from "../../../runbooks/context.ts";
 import type { GivenContext } from "../../../runbooks/plan.ts";
 import { type Risk, runbook, step } from "../../../runbooks/runbook.ts";
 import { rawManifest } from "../../support/network.ts";
-import { noHalves, noVaults } from "./no-peers.ts";
+import { noBaselines, noHalves, noVaults } from "./no-peers.ts";
 
 /** A world that a runbook changes: it outlives the process that changes it. */
 export interface World {
@@ -125,6 +125,7 @@ export function given(parties: PartyAccess[] = [], signal = new AbortController(
     clock: { now: () => new Date() },
     readHalf: noHalves,
     readPublished: noVaults,
+    baseline: noBaselines,
     signal,
     progress: () => {},
   };
