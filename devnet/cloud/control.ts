@@ -2,8 +2,9 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import type { AwsAnswer, CloudContext } from "./aws-call.ts";
+import { offeredBy } from "./endpoint-services.ts";
 import { balancerOf, settleBalancer, WantedBalancer } from "./load-balancers.ts";
-import { offersService } from "./providers/aws/endpoint-service.ts";
+import { privateWays } from "./private-ways.ts";
 import { publicWays } from "./public-ways.ts";
 import type { AccountStore } from "./store.ts";
 
@@ -34,7 +35,8 @@ export type DevnetEndpoint = z.infer<typeof DevnetEndpoint>;
 /**
  * Endpoints for the devnet itself, behind the bearer token of the config:
  * `GET /devnet/health`, `GET /devnet/accounts`, `GET /devnet/accounts/<id>/resources`, `GET /devnet/accounts/<id>/vpc-endpoints`,
- * `GET /devnet/accounts/<id>/public-ways`,
+ * `GET /devnet/accounts/<id>/public-ways`, `GET /devnet/private-ways/<port>`,
+ * `PUT /devnet/accounts/<id>/resources` with a whole resource, `DELETE /devnet/accounts/<id>/resources` with its `type` and `id`,
  * `PUT /devnet/accounts/<id>/load-balancers` with what a controller asks for, `DELETE /devnet/accounts/<id>/load-balancers/<namespace>%2F<service>`,
  * `PUT /devnet/accounts/<id>/vpc-endpoints/<endpoint id>/state` with `{ "state": "rejected" }`.
  */
@@ -55,12 +57,21 @@ export async function answerControl(
   const all = cloud.config.accounts;
   if (ask === "GET accounts")
     return json(200, { accounts: all.map(({ partyId, accountId }) => ({ partyId, accountId })) });
+  if (request.method === "GET" && collection === "private-ways") {
+    const of = (account: CloudContext["config"]["accounts"][number]) =>
+      privateWays(cloud.store.account(account.accountId), account, Number(accountId), (name) => offeredBy(name, cloud));
+    return json(200, { ways: all.flatMap(of) });
+  }
   if (accountId === undefined || !all.some((each) => each.accountId === accountId))
     return json(404, { error: `no account ${accountId}` });
   const account = cloud.store.account(accountId);
   switch (ask) {
     case "GET accounts/<id>/resources":
       return json(200, { resources: account.types().flatMap((type) => account.list(type)) });
+    case "PUT accounts/<id>/resources":
+      return await putResource(account, body);
+    case "DELETE accounts/<id>/resources":
+      return await deleteResource(account, body);
     case "GET accounts/<id>/vpc-endpoints":
       return json(200, { endpoints: account.list(endpointType).map(({ id }) => render(account, id, cloud)) });
     case "GET accounts/<id>/public-ways":
@@ -74,6 +85,24 @@ export async function answerControl(
     default:
       return json(404, { error: `no such endpoint: ${ask}` });
   }
+}
+
+const Named = z.strictObject({ type: z.string().min(1), id: z.string().min(1) });
+const Resource = z.strictObject({ ...Named.shape, props: z.record(z.string(), z.unknown()) });
+
+/** What somebody does in the account behind the stack's back. */
+async function putResource(account: AccountStore, body: Buffer): Promise<AwsAnswer> {
+  const { data, error } = Resource.safeParse(JSON.parse(body.toString("utf8")));
+  if (data === undefined) return json(400, { error: error.message });
+  await account.put(data);
+  return json(200, {});
+}
+
+async function deleteResource(account: AccountStore, body: Buffer): Promise<AwsAnswer> {
+  const { data, error } = Named.safeParse(JSON.parse(body.toString("utf8")));
+  if (data === undefined) return json(400, { error: error.message });
+  await account.delete(data.type, data.id);
+  return json(200, {});
 }
 
 async function putEndpointState(
@@ -106,13 +135,6 @@ async function deleteBalancer(account: AccountStore, service: string): Promise<A
   const balancer = balancerOf(account, service);
   if (balancer !== undefined) await account.delete(balancer.type, balancer.id);
   return json(200, { deleted: balancer?.id ?? null });
-}
-
-/** Party that offers a service: one that the devnet was told of, or one that a stack has made. */
-function offeredBy(serviceName: string, { config, store }: CloudContext): number | null {
-  const made = () =>
-    config.accounts.find(({ accountId }) => offersService(store.account(accountId), serviceName))?.partyId;
-  return config.endpointServices[serviceName] ?? made() ?? null;
 }
 
 function render(account: AccountStore, id: string, cloud: CloudContext): DevnetEndpoint {

@@ -1,3 +1,4 @@
+import { contains } from "../cloud/private-ways.ts";
 import type { PublicWays } from "../cloud/public-ways.ts";
 import type { KubeClient } from "../clusters/kube-client.ts";
 import type { PublicWayState } from "../network/links.ts";
@@ -131,13 +132,6 @@ export function isAdmitted(
     ({ cidr, fromPort, toPort }) =>
       fromPort <= port && port <= toPort && addresses.some((address) => contains(cidr, address)),
   );
-}
-
-function contains(cidr: string, address: string): boolean {
-  const [network = "", length = "32"] = cidr.split("/");
-  const bits = (text: string) => text.split(".").reduce((sum, byte) => sum * 256 + Number(byte), 0);
-  const size = 2 ** (32 - Number(length));
-  return Math.floor(bits(network) / size) === Math.floor(bits(address) / size);
 }
 
 function into<T extends PodObject | NodeObject>(map: Map<string, T>, then = () => {}) {
