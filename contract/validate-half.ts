@@ -37,6 +37,13 @@ export const OwnSight = z.strictObject({
   caUnreadable: z.record(z.string(), z.string()),
   /** Stage `network`: why no peer can find this party's listening prober; null where it listens, or was not asked to. */
   notListening: z.string().nullable(),
+  /** Stage `network`: from when to when the party's prober listened, and who came by; null where it did not, or nobody wrote it down. */
+  listened: z
+    .strictObject({ from: z.iso.datetime(), until: z.iso.datetime(), heard: z.array(PartyId) })
+    .nullable()
+    .default(null),
+  /** Stage `network`: when each open path was last found open, by peer. */
+  openAt: z.record(z.string(), z.iso.datetime()).default({}),
 });
 export type OwnSight = z.infer<typeof OwnSight>;
 
@@ -70,10 +77,12 @@ export const ValidateHalf = z
         ["sight"],
         `holds a text of more than one line or ${longestHalfText} characters, or one that steers a terminal`,
       );
-    if (Object.keys(sight.caUnreadable).some((peer) => !/^[1-9]\d{0,3}$/.test(peer)))
-      issue(["sight", "caUnreadable"], "names a peer that is no party's number");
-    if (stage === "link" && sight.notListening !== null)
-      issue(["sight", "notListening"], "is said where no prober is asked to listen");
+    for (const field of ["caUnreadable", "openAt"] as const)
+      if (Object.keys(sight[field]).some((peer) => !/^[1-9]\d{0,3}$/.test(peer)))
+        issue(["sight", field], "names a peer that is no party's number");
+    for (const field of ["notListening", "listened"] as const)
+      if (stage === "link" && sight[field] !== null)
+        issue(["sight", field], "is said where no prober is asked to listen");
     if (Date.parse(issuedAt) < Date.parse(startedAt)) issue(["issuedAt"], "is before startedAt");
     if (sight.probe.status === "unknown") return;
     const { reply } = sight.probe;

@@ -2,7 +2,7 @@ import type { PathProbe } from "../../contract/probe.ts";
 import type { Workload } from "../../contract/validate-half.ts";
 import type { Finding } from "../../contract/verdict.ts";
 import { type Cause, depthOf, type Link, workloadFault } from "./link.ts";
-import type { Observations, PartyObservation } from "./observations.ts";
+import { type Observations, openSince, type PartyObservation } from "./observations.ts";
 
 /** Findings in the order of cause: parties that are not there, who they are, their own way out, single links, what could not be told. */
 const order: readonly Cause["code"][] = [
@@ -20,6 +20,7 @@ const order: readonly Cause["code"][] = [
   "NOT_ACCEPTED",
   "ACCEPTS_NOBODY",
   "CONTRADICTED",
+  "NOT_HEARD",
   "CORE_SILENT",
 ];
 
@@ -266,7 +267,14 @@ class Words {
           expected: "a core that accepts its peers' client certificates",
           next: `compare the peers' CA certificates in its vault with theirs, and its trusted releases; then ${look}`,
         };
+      case "NOT_HEARD":
+        return {
+          found: `${this.#saidOpen(cause)}; party ${cause.party} listened at another time (${this.#listening(party)}) and did not hear ${cause.links.length === 1 ? "it" : "them"}`,
+          expected: `a listening prober of party ${cause.party} that heard who got through to it`,
+          next: `both ends in the same quarter of an hour: npx quorate validate --stage network --wait 15`,
+        };
       case "CONTRADICTED":
+        if (party.listened !== null) return this.#unheard(cause, party);
         return {
           found: `links ${listed(cause.links.map(arrow))} are up, say their other ends${this.#times(cause.links.map(({ from }) => from))}; party ${cause.party} says that nothing is there to be reached${this.#times([cause.party])}: ${join(workload && podWords(workload), party.notListening)}`,
           expected: "one answer from both ends",
@@ -279,6 +287,33 @@ class Words {
           next: look,
         };
     }
+  }
+
+  #unheard(cause: Cause, party: PartyObservation): Pick<Finding, "found" | "expected" | "next"> {
+    const heard = party.listened?.heard ?? [];
+    const whom =
+      heard.length === 0 ? "nobody" : `part${heard.length === 1 ? "y" : "ies"} ${listed(heard.map(String))} alone`;
+    const checks = cause.links.map(
+      (link) =>
+        `party ${link.from} checks where its name for party ${link.to} leads${link.probe?.address ? ` (it reached ${link.probe.address})` : ""}`,
+    );
+    return {
+      found: `${this.#saidOpen(cause)}; party ${cause.party} listened (${this.#listening(party)}) and heard ${whom}: what answers there is another`,
+      expected: "one answer from both ends",
+      next: `${listed(checks)}; then both: npx quorate validate --stage network`,
+    };
+  }
+
+  #saidOpen({ links }: Cause): string {
+    const times = clockTimes(links.flatMap((link) => openSince(link, this.#seen) ?? []));
+    return links.length === 1
+      ? `path ${links.map(arrow)} is open${times}, says the prober at its other end`
+      : `paths ${listed(links.map(arrow))} are open${times}, say the probers at their other ends`;
+  }
+
+  /** From when to when a party listened. */
+  #listening({ listened }: PartyObservation): string {
+    return listened === null ? "" : `${clock(listened.from)} to ${clock(listened.until)}`;
   }
 
   /** Who is asked first about a single link. */
@@ -333,11 +368,7 @@ class Words {
 
   /** When it was that parties saw something, where that is known: what changed in between is no contradiction. */
   #times(parties: readonly number[]): string {
-    const seen = parties.flatMap((id) => this.#party(id).seenAt ?? []).sort();
-    const [first, last] = [seen.at(0), seen.at(-1)];
-    if (first === undefined || last === undefined) return "";
-    const clock = (time: string) => `${time.slice(11, 19)}Z`;
-    return clock(first) === clock(last) ? ` (at ${clock(first)})` : ` (at ${clock(first)} to ${clock(last)})`;
+    return clockTimes(parties.flatMap((id) => this.#party(id).seenAt ?? []));
   }
 
   /** Who runs a command: we, or the party itself where all that is known comes from its half. */
@@ -422,6 +453,17 @@ function certificateWords(cause: Cause): string | undefined {
 function releaseWords(cause: Cause): string | undefined {
   const probe = first(cause);
   return probe?.release ? `its enclave has PCR0 ${probe.release.pcr0.slice(0, 16)}…` : probe?.detail;
+}
+
+function clockTimes(times: readonly string[]): string {
+  const sorted = times.toSorted();
+  const [first, last] = [sorted.at(0), sorted.at(-1)];
+  if (first === undefined || last === undefined) return "";
+  return clock(first) === clock(last) ? ` (at ${clock(first)})` : ` (at ${clock(first)} to ${clock(last)})`;
+}
+
+function clock(time: string): string {
+  return `${time.slice(11, 19)}Z`;
 }
 
 function minute(time: string): string {

@@ -11,10 +11,12 @@ function join(party: PartyObservation, halves: readonly FoundHalf[], { parties }
   if (party.notAsked === null || found === undefined) return party;
   const { half, digest, problem } = found;
   if (half === null) return withoutHalf(party, problem);
-  const isPeer = ([id]: [string, string]) => parties.some(({ partyId }) => String(partyId) === id);
+  const peersOf = (record: Record<string, string>) =>
+    Object.fromEntries(Object.entries(record).filter(([id]) => parties.some(({ partyId }) => String(partyId) === id)));
   return {
     ...half.sight,
-    caUnreadable: Object.fromEntries(Object.entries(half.sight.caUnreadable).filter(isPeer)),
+    caUnreadable: peersOf(half.sight.caUnreadable),
+    openAt: peersOf(half.sight.openAt),
     partyId: party.partyId,
     name: party.name,
     notAsked: null,

@@ -5,14 +5,14 @@ import { fail, ok, summarise, unknown, type Verdict } from "../../contract/verdi
 import { type BrokenPair, fewestFaulty } from "./fault-tolerance.ts";
 import { describeFindings } from "./findings.ts";
 import { type Cause, depthOf, depths, type Link, workloadFault } from "./link.ts";
-import type { Observations, PartyObservation } from "./observations.ts";
+import { type Observations, openSince, type PartyObservation } from "./observations.ts";
 
 /** From what was seen to what it means. Pure: the same observations give the same report. */
 export function judge(seen: Observations): ValidateReport {
   const links = rawLinks(seen);
   const causes = [...partyCauses(seen, links)];
   for (const cause of causes) blame(cause);
-  causes.push(...contradictions(seen, links));
+  causes.push(...contradictions(seen, links), ...unheard(seen, links));
   causes.push(...callerCauses(seen, links, causes));
   blameViews(links, causes);
   for (const link of links) if (link.verdict.status === "FAIL" && link.fault === null) link.fault = "link";
@@ -192,6 +192,36 @@ function contradictions(seen: Observations, links: readonly Link[]): Cause[] {
   });
 }
 
+/**
+ * Paths that one end's prober found open while the other's, which hears whoever comes by, heard nobody of that name: then something else
+ * answers in its place. Of a path that was found open at another time than when the other end listened, nobody can tell where it leads.
+ */
+function unheard(seen: Observations, links: readonly Link[]): Cause[] {
+  if (seen.stage !== "network") return [];
+  return seen.parties.flatMap(({ partyId, listened }): Cause[] => {
+    if (listened === null) return [];
+    const heard: readonly number[] = listened.heard;
+    const said = links.filter(
+      (link) => link.to === partyId && link.verdict.status === "OK" && !heard.includes(link.from),
+    );
+    const byTime = Map.groupBy(said, (link) =>
+      isWithin(listened, openSince(link, seen)) ? ("CONTRADICTED" as const) : ("NOT_HEARD" as const),
+    );
+    return [...byTime].map(([code, unheardOf]) => {
+      const when = code === "CONTRADICTED" ? "listened then" : "listened at another time";
+      for (const link of unheardOf)
+        link.verdict = unknown(
+          `party ${link.from} says that it is open, and party ${partyId}, which ${when}, did not hear it`,
+        );
+      return { code, party: partyId, links: unheardOf };
+    });
+  });
+}
+
+function isWithin({ from, until }: { from: string; until: string }, time: string | null): boolean {
+  return time !== null && Date.parse(time) >= Date.parse(from) && Date.parse(time) <= Date.parse(until);
+}
+
 function deniesToBeThere(party: PartyObservation, seen: Observations): boolean {
   if (party.notAsked !== null) return false;
   if (seen.stage === "network") return party.notListening !== null;
@@ -323,8 +353,11 @@ function partyReport(party: PartyObservation, causes: readonly Cause[], seen: Ob
   };
 }
 
+/** What two parties say differently: neither is at fault by that. */
+const openQuestions: ReadonlySet<Cause["code"]> = new Set(["CONTRADICTED", "NOT_HEARD"]);
+
 function partyVerdict(party: PartyObservation, causes: readonly Cause[], seen: Observations): Verdict {
-  const cause = causes.find((entry) => entry.party === party.partyId && entry.code !== "CONTRADICTED");
+  const cause = causes.find((entry) => entry.party === party.partyId && !openQuestions.has(entry.code));
   if (cause !== undefined) return fail(cause.code, `${cause.links.length} links concerned`);
   if (party.halfProblem?.refused) return fail(party.halfProblem.code, party.halfProblem.found);
   if (party.notAsked !== null) return unknown(party.notAsked);

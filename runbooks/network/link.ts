@@ -19,7 +19,8 @@ export interface Cause {
     | "ACCEPTS_NOBODY"
     | "MANIFEST_DIFFERS"
     | "CORE_SILENT"
-    | "CONTRADICTED";
+    | "CONTRADICTED"
+    | "NOT_HEARD";
   party: number;
   /** The links that it brings down. */
   links: Link[];

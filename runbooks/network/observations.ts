@@ -38,3 +38,9 @@ export const Observations = z.strictObject({
   parties: z.array(PartyObservation),
 });
 export type Observations = z.infer<typeof Observations>;
+
+/** When a path was last found open, as the party that found it says. */
+export function openSince({ from, to }: { from: number; to: number }, { parties }: Observations): string | null {
+  const party = parties.find(({ partyId }) => partyId === from);
+  return party?.openAt[String(to)] ?? party?.seenAt ?? null;
+}

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
+import { PartyId } from "../../contract/names.ts";
 import { partyHost } from "../../contract/network-manifest.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { ProbeReply, type ProbeRequest } from "../../contract/probe.ts";
@@ -38,7 +39,7 @@ export async function observe(
   const parties = context.parties.filter(({ outputs }) => inputs.parties?.includes(outputs.partyId) ?? true);
   const startedAt = context.clock.now().toISOString();
   const started = performance.now();
-  const listeners = inputs.stage === "network" ? await startListeners(parties, inputs, signal) : [];
+  const listeners = inputs.stage === "network" ? await startListeners(parties, inputs, context.clock, signal) : [];
   const { waitMs = 0, betweenRoundsMs = 3_000 } = inputs;
   const until = started + waitMs;
   try {
@@ -46,10 +47,11 @@ export async function observe(
     for (let wanting = whatIsWanting(observed, listeners, context); wanting !== null && performance.now() < until; ) {
       context.progress(`${wanting}; trying again for ${Math.ceil((until - performance.now()) / 1000)} s`);
       await pause(Math.min(betweenRoundsMs, until - performance.now()), undefined, { signal });
-      observed = await observeAll(parties, listeners, context, inputs, signal);
+      observed = keepOpen(observed, await observeAll(parties, listeners, context, inputs, signal));
       wanting = whatIsWanting(observed, listeners, context);
     }
     signal.throwIfAborted();
+    observed = await withWhatWasHeard(observed, listeners, context.clock);
     return {
       network: manifest.network,
       environment: manifest.environment,
@@ -82,10 +84,59 @@ async function observeAll(
       const seen = await observeParty(party, context, inputs, signal);
       answered += 1;
       context.progress(`${answered} of ${parties.length} parties answered`);
-      return [party.outputs.partyId, { ...seen, notListening: listener?.problem ?? null }];
+      return [party.outputs.partyId, { ...seen, notListening: listener?.problem ?? null, listened: null }];
     }),
   );
   return new Map(observed);
+}
+
+/** How long the line of a listener about who came by may take to get here after that one's probe ended. */
+const lineMs = 1_000;
+
+/**
+ * At stage network, a path that was open is proven. A later round may find it closed for no fault of it: a peer that has reached and heard
+ * everybody listens no more.
+ */
+function keepOpen(
+  before: ReadonlyMap<number, PartyObservation>,
+  now: ReadonlyMap<number, PartyObservation>,
+): Map<number, PartyObservation> {
+  return new Map(
+    [...now].map(([partyId, party]) => {
+      const earlier = before.get(partyId);
+      if (party.probe.status === "unknown" || earlier?.probe.status !== "replied") return [partyId, party];
+      const known = earlier.probe.reply.links;
+      const links = party.probe.reply.links.map((link) => {
+        const proven = known.find(({ peerId }) => peerId === link.peerId && String(peerId) in earlier.openAt);
+        return link.code === "OK" || proven === undefined ? link : proven;
+      });
+      const probe = { ...party.probe, reply: { ...party.probe.reply, links } };
+      return [partyId, { ...party, probe, openAt: { ...earlier.openAt, ...party.openAt } }];
+    }),
+  );
+}
+
+/** Adds from when to when each party listened and whom it heard, once the last line about who got through had its time to get here. */
+async function withWhatWasHeard(
+  observed: ReadonlyMap<number, PartyObservation>,
+  listeners: readonly Listener[],
+  clock: RunbookContext["clock"],
+): Promise<Map<number, PartyObservation>> {
+  const isWaitedFor = ({ partyId, heard, endedAt, problem }: Listener) =>
+    problem === null &&
+    endedAt() === null &&
+    [...observed].some(([from, { openAt }]) => String(partyId) in openAt && !heard.has(from));
+  const until = performance.now() + lineMs;
+  while (listeners.some(isWaitedFor) && performance.now() < until) await pause(20);
+  const now = clock.now().toISOString();
+  return new Map(
+    [...observed].map(([partyId, party]) => {
+      const listener = listeners.find((one) => one.partyId === partyId);
+      if (listener === undefined || listener.problem !== null) return [partyId, party];
+      const heard = [...listener.heard].sort((a, b) => a - b).map((id) => PartyId.parse(id));
+      return [partyId, { ...party, listened: { from: listener.from, until: listener.endedAt() ?? now, heard } }];
+    }),
+  );
 }
 
 /**
@@ -132,6 +183,8 @@ export function unseen({ id: partyId, name }: { id: number; name: string }, reas
     probe: { status: "unknown", reason },
     caUnreadable: {},
     notListening: null,
+    listened: null,
+    openAt: {},
   };
 }
 
@@ -140,7 +193,7 @@ async function observeParty(
   context: Pick<RunbookContext, "manifest" | "clock">,
   inputs: ObserveInputs,
   signal: AbortSignal,
-): Promise<Omit<PartyObservation, "notListening">> {
+): Promise<Omit<PartyObservation, "notListening" | "listened">> {
   const { outputs } = party;
   const seenAt = context.clock.now().toISOString();
   const [workload, probed] = await Promise.all([
@@ -160,7 +213,13 @@ async function observeParty(
     release: outputs.release && { version: outputs.release.version, imageDigest: outputs.release.imageDigest },
     workload,
     ...probed,
+    openAt: inputs.stage === "network" ? openPaths(probed.probe, seenAt) : {},
   };
+}
+
+function openPaths(probe: PartyObservation["probe"], seenAt: string): PartyObservation["openAt"] {
+  const links = probe.status === "replied" ? probe.reply.links : [];
+  return Object.fromEntries(links.flatMap(({ peerId, code }) => (code === "OK" ? [[String(peerId), seenAt]] : [])));
 }
 
 /* The core's pod. */
@@ -252,7 +311,8 @@ export function probeCommand(outputs: PartyOutputs): string[] {
   return [...execProber(outputs), "node", "prober.mjs", "probe"];
 }
 
-function execProber(outputs: PartyOutputs): string[] {
+/** Arguments of kubectl that run a command in the prober, which may read standard input. */
+export function execProber(outputs: PartyOutputs): string[] {
   const { namespace, workload } = outputs;
   return ["exec", "--namespace", namespace, `deploy/${workload.prober}`, "--container", "prober", "--stdin", "--"];
 }
@@ -343,6 +403,10 @@ interface Listener {
   partyId: number;
   /** Peers whose probers came by. */
   heard: ReadonlySet<number>;
+  /** When it was up. */
+  from: string;
+  /** When its kubectl ended, if it did before it was told to: what was heard later is not known here. */
+  endedAt(): string | null;
   problem: string | null;
   stop(): Promise<void>;
 }
@@ -358,12 +422,18 @@ export function listenCommand(outputs: PartyOutputs, { timeoutMs, waitMs = 0 }: 
 function startListeners(
   parties: readonly PartyAccess[],
   inputs: ObserveInputs,
+  clock: RunbookContext["clock"],
   signal: AbortSignal,
 ): Promise<Listener[]> {
-  return Promise.all(parties.map((party) => startListener(party, inputs, signal)));
+  return Promise.all(parties.map((party) => startListener(party, inputs, clock, signal)));
 }
 
-async function startListener(party: PartyAccess, inputs: ObserveInputs, signal: AbortSignal): Promise<Listener> {
+async function startListener(
+  party: PartyAccess,
+  inputs: ObserveInputs,
+  clock: RunbookContext["clock"],
+  signal: AbortSignal,
+): Promise<Listener> {
   const { partyId } = party.outputs;
   const [over, killed] = [new AbortController(), new AbortController()];
   const up = Promise.withResolvers<null>();
@@ -380,6 +450,10 @@ async function startListener(party: PartyAccess, inputs: ObserveInputs, signal: 
       if (from !== undefined) heard.add(Number(from));
     },
   });
+  let endedAt: string | null = null;
+  void running.then(() => {
+    endedAt = clock.now().toISOString();
+  });
   const late = new Promise<string>((resolve) => {
     const timer = setTimeout(() => resolve("its prober did not begin to listen in time"), execSlackMs);
     void running.then(() => clearTimeout(timer));
@@ -389,6 +463,8 @@ async function startListener(party: PartyAccess, inputs: ObserveInputs, signal: 
   return {
     partyId,
     heard,
+    from: clock.now().toISOString(),
+    endedAt: () => endedAt,
     problem,
     async stop() {
       over.abort();

@@ -81,7 +81,7 @@ export function fakeParties(
     stage?: "link" | "network";
     answer?: (party: number, args: string[]) => Partial<CommandResult> | undefined;
     caller?: () => Promise<string>;
-    /** Lines that a listening prober prints, once it listens. */
+    /** Lines that a listening prober prints, once it listens. @default of every peer that gets through in the model */
     heard?: (party: number) => string[];
   } = {},
 ): { parties: PartyAccess[]; asked: Asked[]; objects: string[]; listening: Set<number> } {
@@ -105,7 +105,8 @@ export function fakeParties(
         if (planned !== undefined) return result(planned);
         if (args[0] === "get" && seen.workload.status === "seen")
           return result({ stdout: JSON.stringify(listOf(seen.workload.workload)) });
-        if (args.includes("listen")) return listen(command, id, listening, options.heard?.(id) ?? []);
+        if (args.includes("listen"))
+          return listen(command, id, listening, options.heard?.(id) ?? heardLines(seen.listened?.heard ?? []));
         if (args.includes("probe") && seen.probe.status === "replied") {
           question.request = ProbeRequest.parse(JSON.parse(command.stdin ?? ""));
           return result({ stdout: JSON.stringify(seen.probe.reply) });
@@ -115,6 +116,11 @@ export function fakeParties(
     };
   });
   return { parties, asked, objects, listening };
+}
+
+/** What a listening prober prints of who came by. */
+function heardLines(peers: readonly number[]): string[] {
+  return peers.map((from) => `heard party ${from} from 10.0.0.${from}`);
 }
 
 function result(more: Partial<CommandResult>): CommandResult {

@@ -194,6 +194,42 @@ describe("other faults", () => {
     expect(named(report.findings)).toEqual(["COULD_NOT_TELL party 3"]);
   });
 
+  test("a path that is called open, to a party that listened then and heard nobody of that name, is a contradiction with both times", () => {
+    const seen = modelNetwork(4, [], { stage: "network" });
+    const { listened } = seen.parties[2] ?? {};
+    if (listened) Object.assign(listened, { heard: [2, 4] });
+    const report = judge(seen);
+    expect(state(report)).toEqual({ "1→3": "UNKNOWN" });
+    expect([report.verdict, report.linksUp]).toEqual(["UNKNOWN", 11]);
+    expect(named(report.findings)).toEqual(["CONTRADICTED party 3"]);
+    const [told] = report.findings;
+    expect(told?.found).toContain("path 1→3 is open (at 18:55:02Z), says the prober at its other end");
+    expect(told?.found).toContain("party 3 listened (18:55:01Z to 18:55:02Z) and heard parties 2, 4 alone");
+    expect(told?.next).toMatch(/^party 1 checks where its name for party 3 leads \(it reached 127\.1\.1\.3\)/);
+  });
+
+  test.each([
+    ["before it listened", "2026-11-20T18:51:00.000Z"],
+    ["after it listened", "2026-11-20T18:59:00.000Z"],
+  ])("a path that was found open %s, and not heard, is not known to lead there", (_when, at) => {
+    const seen = modelNetwork(4, [], { stage: "network" });
+    const { listened } = seen.parties[2] ?? {};
+    if (listened) Object.assign(listened, { heard: [2, 4] });
+    Object.assign(seen.parties[0]?.openAt ?? {}, { 3: at });
+    const report = judge(seen);
+    expect(state(report)).toEqual({ "1→3": "UNKNOWN" });
+    expect(named(report.findings)).toEqual(["NOT_HEARD party 3"]);
+    expect(report.findings[0]?.found).toContain("at another time");
+    expect(report.findings[0]?.next).toContain("npx quorate validate --stage network --wait 15");
+    expect(report.parties.map(({ verdict }) => verdict.status)).toEqual(["OK", "OK", "OK", "OK"]);
+  });
+
+  test("what nobody listened to proves nothing: halves of before tell of no listener", () => {
+    const seen = modelNetwork(4, [], { stage: "network" });
+    for (const party of seen.parties) Object.assign(party, { listened: null, openAt: {} });
+    expect(judge(seen).verdict).toBe("OK");
+  });
+
   test("stage network where cores run is one matter, told once", () => {
     const seen = modelNetwork(
       4,
@@ -327,7 +363,7 @@ describe("any network", () => {
   test("that was seen in one moment does not contradict itself, whatever is wrong with it", () => {
     fc.assert(
       fc.property(network(8), fc.constantFrom("link" as const, "network" as const), ({ n, faults }, stage) => {
-        expect(named(judge(modelNetwork(n, faults, { stage })).findings).join()).not.toContain("CONTRADICTED");
+        expect(named(judge(modelNetwork(n, faults, { stage })).findings).join()).not.toMatch(/CONTRADICTED|NOT_HEARD/);
       }),
       { numRuns: 1000 },
     );

@@ -45,6 +45,8 @@ export function modelNetwork(
         coreHeldFor: [],
         caUnreadable: {},
         notListening: null,
+        listened: null,
+        openAt: {},
       };
       const silent = (reason: string, notAsked: string | null): PartyObservation => ({
         ...base,
@@ -55,8 +57,10 @@ export function modelNetwork(
       });
       if (options.mine && !options.mine.includes(id)) return silent("not mine", "not mine");
       if (has(faults, "unauthorized", id)) return silent("the API server does not know the caller", null);
+      const arrives = (from: number, to: number) => path(from, to, faults, stage).code === "OK";
       return {
         ...base,
+        ...(stage === "network" ? heardAndReached(id, ids, arrives) : {}),
         notAsked: null,
         manifestDigest: `sha256:${hex(64, "e")}`,
         workload: { status: "seen", workload: workload(id, faults) },
@@ -73,6 +77,25 @@ export function modelNetwork(
         },
       };
     }),
+  };
+}
+
+/** What the party's listening prober heard, and when its own prober got through. */
+function heardAndReached(
+  id: number,
+  ids: readonly number[],
+  arrives: (from: number, to: number) => boolean,
+): Pick<PartyObservation, "listened" | "openAt"> {
+  const peers = ids.filter((peer) => peer !== id);
+  return {
+    listened: {
+      from: "2026-11-20T18:55:01.900Z",
+      until: "2026-11-20T18:55:02.900Z",
+      heard: peers.filter((peer) => arrives(peer, id)) as never[],
+    },
+    openAt: Object.fromEntries(
+      peers.filter((peer) => arrives(id, peer)).map((peer) => [String(peer), "2026-11-20T18:55:02.100Z"]),
+    ),
   };
 }
 

@@ -1,10 +1,15 @@
 import { expect, test } from "vitest";
 import { manifestDigest } from "../../../contract/manifest-digest.ts";
+import type { PartyAccess } from "../../../runbooks/context.ts";
 import { observe } from "../../../runbooks/network/observe.ts";
 import { fakeParties, manifest } from "./fake-parties.ts";
 
 const everybody = (id: number) =>
   [1, 2, 3, 4].flatMap((from) => (from === id ? [] : [`heard party ${from} from 10.0.0.${from}`]));
+
+function contextOf(parties: PartyAccess[], progress: (text: string) => void = () => {}) {
+  return { manifest, manifestDigest: manifestDigest(manifest), parties, clock: { now: () => new Date() }, progress };
+}
 
 /** One party that waits; its prober's first answers say that party 3 refuses. */
 async function wait(
@@ -32,13 +37,7 @@ async function wait(
     probes += 1;
     return await down.kubectl(args, options);
   };
-  const context = {
-    manifest,
-    manifestDigest: manifestDigest(manifest),
-    parties: [{ ...party, kubectl: switching }],
-    clock: { now: () => new Date() },
-    progress: (text: string) => void progress.push(text),
-  };
+  const context = contextOf([{ ...party, kubectl: switching }], (text) => void progress.push(text));
   const inputs = { stage, timeoutMs: 500, waitMs, betweenRoundsMs: 5 };
   const seen = await observe(context, inputs, new AbortController().signal);
   const { probe } = seen.parties[0] ?? {};
@@ -68,6 +67,79 @@ test("who has reached everybody goes on listening until everybody came by, or th
 
 test("a path that stays closed is told as it is when the time is over", async () => {
   expect((await wait({ downFor: 1000 }, { waitMs: 40 })).codes).toEqual(["OK", "TIMED_OUT", "OK"]);
+});
+
+test("a path that was open stays open: a peer that has heard and reached everybody listens no more", async () => {
+  const probes = { count: 0 };
+  const { parties } = fakeParties([], { stage: "network", heard: () => ["heard party 2 from 10.0.0.2"] });
+  const gone = fakeParties([{ kind: "kill", party: 3 }], { stage: "network" }).parties[0];
+  const [party] = parties;
+  if (party === undefined || gone === undefined) throw new Error("the model has no party");
+  const kubectl: typeof party.kubectl = async (args, options) => {
+    if (args.includes("probe")) probes.count += 1;
+    return await (args.includes("probe") && probes.count > 1
+      ? gone.kubectl(args, options)
+      : party.kubectl(args, options));
+  };
+  const seen = await observe(
+    contextOf([{ ...party, kubectl }]),
+    { stage: "network", timeoutMs: 500, waitMs: 60, betweenRoundsMs: 5 },
+    new AbortController().signal,
+  );
+  const [first] = seen.parties;
+  expect(probes.count).toBeGreaterThan(1);
+  expect(first?.probe.status === "replied" ? first.probe.reply.links.map(({ code }) => code) : []).toEqual([
+    "OK",
+    "OK",
+    "OK",
+  ]);
+  expect(Object.keys(first?.openAt ?? {})).toEqual(["2", "3", "4"]);
+  expect((first?.openAt["3"] ?? "") < (first?.openAt["2"] ?? "")).toBe(true);
+});
+
+test("who listened says when, and whom it heard", async () => {
+  const { parties } = fakeParties([], { stage: "network", heard: (id) => everybody(id).toReversed() });
+  const seen = await observe(contextOf(parties), { stage: "network", timeoutMs: 500 }, new AbortController().signal);
+  for (const { partyId, listened, openAt } of seen.parties) {
+    expect(listened?.heard).toEqual([1, 2, 3, 4].filter((id) => id !== partyId));
+    for (const at of Object.values(openAt))
+      expect(at >= (listened?.from ?? "") && at <= (listened?.until ?? "")).toBe(true);
+  }
+});
+
+test("a line of the listener that comes a moment after the probes counts", async () => {
+  const { parties } = fakeParties([], { stage: "network", heard: () => [] });
+  const late = parties.map((party): typeof party => ({
+    ...party,
+    kubectl: (args, options) => {
+      if (args.includes("listen"))
+        setTimeout(() => {
+          for (const line of everybody(party.outputs.partyId)) options?.onLine?.(line);
+        }, 60);
+      return party.kubectl(args, options);
+    },
+  }));
+  const seen = await observe(contextOf(late), { stage: "network", timeoutMs: 500 }, new AbortController().signal);
+  expect(seen.parties.map(({ listened }) => listened?.heard.length)).toEqual([3, 3, 3, 3]);
+});
+
+test("a listener whose kubectl ended early listened until then", async () => {
+  const { parties } = fakeParties([], { stage: "network", heard: () => [] });
+  const [first, ...others] = parties;
+  if (first === undefined) throw new Error("the model has no party");
+  const kubectl: typeof first.kubectl = async (args, options) => {
+    if (!args.includes("listen")) return await first.kubectl(args, options);
+    options?.onLine?.("listening on 127.1.0.1 port 50001 for 13 s");
+    return { stdout: "", stderr: "error: connection reset by peer", exitCode: 1, durationMs: 1, ended: "exited" };
+  };
+  const seen = await observe(
+    contextOf([{ ...first, kubectl }, ...others]),
+    { stage: "network", timeoutMs: 500 },
+    new AbortController().signal,
+  );
+  const { listened } = seen.parties[0] ?? {};
+  expect(listened?.heard).toEqual([]);
+  expect((listened?.until ?? "z") <= (seen.parties[1]?.listened?.until ?? "")).toBe(true);
 });
 
 test("cores can be waited for too, and nobody listens then", async () => {

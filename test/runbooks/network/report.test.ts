@@ -114,6 +114,20 @@ test("halves that contradict each other are shown, with their times, and are nev
   expect(told?.found).toContain("(at 18:59:40Z): statefulset kms-core is scaled to 0");
 });
 
+test("a path that a half calls open, to a party whose half heard nobody of that name then, is a contradiction and not green", () => {
+  const seen = modelNetwork(4, [], { stage: "network" });
+  const half = (id: number) => found(id, [], halfContent(id, { seen }));
+  const deaf = half(4);
+  if (deaf.half?.sight.listened) Object.assign(deaf.half.sight.listened, { heard: [1, 3] });
+  const own = modelNetwork(4, [], { stage: "network", mine: [1] });
+  const joined = judge(joinHalves(own, [half(2), half(3), deaf]));
+  expect([joined.verdict, joined.linksUp]).toEqual(["UNKNOWN", 11]);
+  expect(joined.findings).toMatchObject([
+    { code: "CONTRADICTED", party: 4, found: expect.stringContaining("path 2→4 is open (at 18:55:02Z)") },
+  ]);
+  expect(judge(joinHalves(own, [half(2), half(3), half(4)])).verdict).toBe("OK");
+});
+
 test("a half about links of parties that the manifest does not have changes nothing", () => {
   const strange = found(2);
   if (strange.half?.sight.probe.status === "replied")
