@@ -4,8 +4,9 @@ import { parseArgs } from "node:util";
 import * as grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 
-// What `kms-health-check live` of the image core-client is in the devnet: its flags, its output, its exit codes, and the
-// core's own gRPC. It exits with 0 whenever it has printed a report, whatever stands in it, and with 2 for wrong flags.
+// What `live` and `bandwidth-bench` of `kms-health-check` in the image core-client are in the devnet: flags, output, exit
+// codes, and the core's own gRPC. It exits with 0 whenever it has printed a report, whatever stands in it, and with 2 for
+// wrong flags. A bench of which one endpoint fails prints no report at all, and exits with 1.
 
 const connectionTimeoutMs = 5_000;
 const requestTimeoutMs = 10_000;
@@ -35,15 +36,23 @@ interface Health {
   node_type: string;
 }
 
+interface Bench {
+  endpoints: string[];
+  contextId: string;
+  duration: number;
+  sessions: number;
+  payloadBytes: number;
+}
+
 interface Asked {
   format: "text" | "json";
-  endpoint: string;
+  what: { endpoint: string } | Bench;
 }
 
 /** Flags of all commands stand before the command, and nowhere else. */
 function readFlags(args: readonly string[]): Asked {
-  const at = args.indexOf("live");
-  if (at === -1) throw new Error(`only 'live' can be asked here, not '${args.join(" ")}'`);
+  const at = args.findIndex((word) => word === "live" || word === "bandwidth-bench");
+  if (at === -1) throw new Error(`unrecognized subcommand '${args.join(" ")}'`);
   const before = parseArgs({
     args: args.slice(0, at),
     options: {
@@ -51,15 +60,48 @@ function readFlags(args: readonly string[]): Asked {
       verbose: { type: "boolean", short: "v", multiple: true },
     },
   });
-  const after = parseArgs({
-    args: args.slice(at + 1),
-    options: { endpoint: { type: "string", short: "e" }, config: { type: "string", short: "c" } },
-  });
   const { format } = before.values;
   if (format !== "text" && format !== "json") throw new Error(`invalid value '${format}' for '--format <FORMAT>'`);
-  if (after.values.endpoint === undefined)
-    throw new Error("the following required arguments were not provided: --endpoint");
-  return { format, endpoint: after.values.endpoint };
+  const rest = args.slice(at + 1);
+  return { format, what: args[at] === "live" ? readLive(rest) : readBench(rest) };
+}
+
+const required = (names: string) => new Error(`the following required arguments were not provided: ${names}`);
+
+function readLive(args: string[]): { endpoint: string } {
+  const { values } = parseArgs({
+    args,
+    options: { endpoint: { type: "string", short: "e" }, config: { type: "string", short: "c" } },
+  });
+  if (values.endpoint === undefined) throw required("--endpoint");
+  return { endpoint: values.endpoint };
+}
+
+function readBench(args: string[]): Bench {
+  const { values } = parseArgs({
+    args,
+    options: {
+      endpoints: { type: "string", short: "e", multiple: true },
+      "context-id": { type: "string", short: "c" },
+      duration: { type: "string", short: "d" },
+      "num-sessions": { type: "string", short: "n" },
+      "payload-size": { type: "string", short: "p" },
+    },
+  });
+  const number = (name: "duration" | "num-sessions" | "payload-size") => {
+    const text = values[name];
+    if (text === undefined) throw required(`--${name}`);
+    if (!/^\d{1,10}$/.test(text)) throw new Error(`invalid value '${text}' for '--${name}'`);
+    return Number(text);
+  };
+  if (values.endpoints === undefined || values["context-id"] === undefined) throw required("--endpoints --context-id");
+  return {
+    endpoints: values.endpoints,
+    contextId: values["context-id"],
+    duration: number("duration"),
+    sessions: number("num-sessions"),
+    payloadBytes: number("payload-size"),
+  };
 }
 
 /** The pod's DNS is the devnet's, which this machine does not ask by itself. */
@@ -73,7 +115,7 @@ async function addressOf(endpoint: string): Promise<string> {
   return `${address}:${port}`;
 }
 
-async function askCore(address: string): Promise<Health> {
+async function askCore<T>(address: string, method: string, request: object, timeoutMs: number): Promise<T> {
   const definitions = loadSync("kms-service.proto", {
     ...{ includeDirs: [import.meta.dirname], keepCase: true, enums: String, longs: Number, defaults: true },
   });
@@ -84,9 +126,9 @@ async function askCore(address: string): Promise<Health> {
     await new Promise<void>((resolve, reject) => {
       client.waitForReady(Date.now() + connectionTimeoutMs, (error) => (error ? reject(error) : resolve()));
     });
-    return await new Promise<Health>((resolve, reject) => {
-      const deadline = Date.now() + requestTimeoutMs;
-      client.GetHealthStatus?.({}, { deadline }, (error: Error | null, answer: Health) =>
+    return await new Promise<T>((resolve, reject) => {
+      const deadline = Date.now() + timeoutMs;
+      client[method]?.(request, { deadline }, (error: Error | null, answer: T) =>
         error ? reject(error) : resolve(answer),
       );
     });
@@ -140,6 +182,92 @@ function unreachable(latencyMs: number, error: string) {
   };
 }
 
+/* The bench. */
+
+interface BenchAnswer {
+  peers_info: {
+    peer_id: number;
+    endpoint: string;
+    bytes_sent: number;
+    duration: number;
+    latency: Record<"average" | "p50" | "p90" | "p99" | "slowest" | "fastest", number> | null;
+  }[];
+}
+
+const mib = 2 ** 20;
+
+async function benchReport(bench: Bench) {
+  const { endpoints, contextId, duration, sessions, payloadBytes } = bench;
+  const request = {
+    context_id: { request_id: contextId },
+    duration,
+    number_sessions: sessions,
+    payload_size_per_session: payloadBytes,
+    kind: duration === 0 ? "Once" : "Duration",
+  };
+  const timeoutMs = duration * 1000 + requestTimeoutMs;
+  return {
+    config: {
+      benchmark_type: duration === 0 ? "oneshot" : "duration",
+      duration_secs: duration,
+      num_sessions: sessions,
+      payload_size_bytes: payloadBytes,
+    },
+    endpoints: await Promise.all(
+      endpoints.map(async (endpoint) => {
+        const address = await addressOf(endpoint);
+        return endpointReport(endpoint, await askCore<BenchAnswer>(address, "BandwidthBenchmark", request, timeoutMs));
+      }),
+    ),
+  };
+}
+
+function endpointReport(endpoint: string, { peers_info: infos }: BenchAnswer) {
+  const total = infos.reduce((sum, { bytes_sent }) => sum + bytes_sent, 0);
+  const longest = Math.max(0, ...infos.map(({ duration }) => duration));
+  const rate = (bytes: number, seconds: number) => (seconds === 0 ? 0 : bytes / mib / seconds);
+  return {
+    endpoint,
+    num_peers: infos.length,
+    peers: infos.map(({ peer_id, endpoint: address, bytes_sent, duration, latency }) => ({
+      peer_id,
+      endpoint: address,
+      bytes_sent,
+      duration_secs: duration,
+      throughput_mib_per_sec: rate(bytes_sent, duration),
+      latency: latency && {
+        average_ms: latency.average,
+        p50_ms: latency.p50,
+        p90_ms: latency.p90,
+        p99_ms: latency.p99,
+        slowest_ms: latency.slowest,
+        fastest_ms: latency.fastest,
+      },
+    })),
+    summary: {
+      total_bytes_sent: total,
+      total_mib: total / mib,
+      duration_secs: longest,
+      aggregate_mib_per_sec: rate(total, longest),
+    },
+  };
+}
+
+/** Words of the tool's gRPC library. */
+const statuses: Partial<Record<grpc.status, string>> = {
+  [grpc.status.RESOURCE_EXHAUSTED]: "Some resource has been exhausted",
+  [grpc.status.INVALID_ARGUMENT]: "Client specified an invalid argument",
+  [grpc.status.UNIMPLEMENTED]: "Operation is not implemented or not supported",
+  [grpc.status.INTERNAL]: "Internal error",
+  [grpc.status.DEADLINE_EXCEEDED]: "The operation was cancelled",
+};
+
+function wordsOf(failure: unknown): string {
+  const { code, details, message } = failure as Partial<grpc.ServiceError>;
+  const status = code === undefined ? undefined : statuses[code];
+  return status === undefined ? `transport error: ${message ?? failure}` : `code: '${status}', message: "${details}"`;
+}
+
 async function main(): Promise<number> {
   let asked: Asked;
   try {
@@ -152,16 +280,35 @@ async function main(): Promise<number> {
   }
   console.log('Initializing configuration from "config/health_check.toml"');
   console.log("DEBUG: SETTINGS HealthCheckConfig { connection_timeout_secs: 5, request_timeout_secs: 10 }");
+  const { what, format } = asked;
+  return "endpoint" in what ? await live(what.endpoint, format) : await bandwidthBench(what, format);
+}
+
+async function live(endpoint: string, format: Asked["format"]): Promise<number> {
   const started = performance.now();
   const elapsed = () => Math.round(performance.now() - started);
-  const report = await addressOf(asked.endpoint)
-    .then(askCore)
+  const report = await addressOf(endpoint)
+    .then((address) => askCore<Health>(address, "GetHealthStatus", {}, requestTimeoutMs))
     .then(
       (health) => reportOf(health, elapsed()),
       (failure: unknown) => unreachable(elapsed(), failure instanceof Error ? failure.message : String(failure)),
     );
-  console.log(asked.format === "json" ? JSON.stringify(report, null, 2) : `Overall Health: ${report.overall_health}`);
+  console.log(format === "json" ? JSON.stringify(report, null, 2) : `Overall Health: ${report.overall_health}`);
   return 0;
+}
+
+async function bandwidthBench(bench: Bench, format: Asked["format"]): Promise<number> {
+  try {
+    const report = await benchReport(bench);
+    if (format === "json") console.log(JSON.stringify(report, null, 2));
+    else
+      for (const { endpoint, num_peers } of report.endpoints)
+        console.log(`Endpoint: ${endpoint}\nPeers:    ${num_peers}`);
+    return 0;
+  } catch (failure) {
+    console.error(`Error: ${wordsOf(failure)}`);
+    return 1;
+  }
 }
 
 if (process.env.QUORATE_CORE_CLIENT === undefined) {

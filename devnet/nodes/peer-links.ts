@@ -1,13 +1,22 @@
 import { X509Certificate } from "node:crypto";
 import { Resolver } from "node:dns/promises";
 import net from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import tls from "node:tls";
-import { type Trust, verifyPeer } from "./peer-verification.ts";
+import type { CoreSpeech } from "./core-log.ts";
+import type { CoreMetrics } from "./metrics.ts";
+import { notATrustAnchor, PeerRefused, type Trust, type Verifier, verifyPeer } from "./peer-verification.ts";
 import type { Peer } from "./server-config.ts";
 
 /** How long a core waits for one peer when it is asked for its health. */
 const pingTimeoutMs = 2500;
 const handshakeTimeoutMs = 10_000;
+/** After a payload that a peer did not take. */
+const retryMs = 50;
+/** Of one session to one peer. */
+const fastestBytesPerSecond = 8 * 2 ** 20;
+/** What a peer may say before its line ends. */
+const longestLine = 64;
 
 /** What both sides of a link need. `identity` changes when the certificate is renewed. */
 export interface LinkOptions {
@@ -20,6 +29,10 @@ export interface LinkOptions {
   peers: readonly Peer[];
   trust: Trust;
   identity: () => { certificatePem: string; keyPem: string };
+  /** The core's own clock. */
+  now: () => Date;
+  speech: CoreSpeech;
+  metrics: CoreMetrics;
 }
 
 export interface PeerHealth {
@@ -29,10 +42,22 @@ export interface PeerHealth {
   error: string;
 }
 
+/** What one session saw of one peer. */
+export interface PeerBench {
+  peer: Peer;
+  /** Those of payloads that nobody acknowledged too, as KMS Core counts. */
+  bytesSent: number;
+  elapsedMs: number;
+  /** Of each payload, in ms; null where the peer did not acknowledge it. */
+  latenciesMs: (number | null)[];
+}
+
 export interface PeerLinks {
   listen(): Promise<void>;
   /** Every peer over a connection of its own, all at once: a dead peer costs one timeout, not one each. */
   pingAll(): Promise<PeerHealth[]>;
+  /** Sends one payload after the other to every peer, each when the one before is acknowledged, until `until` says that it is enough. */
+  benchAll(session: { payload: Buffer; until: (elapsedMs: number) => boolean }): Promise<PeerBench[]>;
   /** Takes a renewed certificate into use for connections from now on. */
   renew(): void;
   close(): void;
@@ -45,7 +70,12 @@ export function createPeerLinks(options: LinkOptions): PeerLinks {
   const open = new Set<net.Socket>();
   const server = net.createServer((socket) => {
     open.add(socket);
-    socket.on("close", () => open.delete(socket));
+    options.metrics.session(1);
+    socket.on("close", () => {
+      open.delete(socket);
+      options.metrics.session(-1);
+      count(socket, options);
+    });
     servePeer(socket, context, known, options);
   });
   return {
@@ -54,6 +84,7 @@ export function createPeerLinks(options: LinkOptions): PeerLinks {
         server.once("error", reject);
         server.listen({ host: options.listenHost, port: options.port, backlog: 511 }, () => resolve());
       }),
+    benchAll: (session) => Promise.all([...known.values()].map((peer) => bench(peer, context, options, session))),
     pingAll: () => Promise.all([...known.values()].map((peer) => ping(peer, context, options))),
     renew: () => {
       context = secureContext(options);
@@ -99,18 +130,138 @@ function servePeer(socket: net.Socket, secureContext: tls.SecureContext, known: 
       const certificate = secure.getPeerX509Certificate();
       const identity = /^CN=(.*)$/m.exec(certificate?.subject ?? "")?.[1] ?? "";
       const peer = known.get(identity);
-      if (!certificate || !peer) throw new Error(`${identity || "a client without a name"} is not a peer`);
-      verifyPeer(certificate.raw, peer, options.trust);
+      if (!certificate || !peer) throw notATrustAnchor(identity || "a client without a name");
+      verifyPeer(certificate.raw, peer, options.trust, options.now());
     } catch (error) {
-      console.error(`refused ${socket.remoteAddress}: ${(error as Error).message}`);
+      logRefusal(error as Error, "client", options);
       end();
       return;
     }
-    secure.on("data", (chunk: Buffer) => {
-      if (chunk.toString("latin1").startsWith("ping")) secure.end(`pong ${options.myId}\n`);
-      else end();
-    });
+    secure.on("data", answering(secure, options.myId));
   });
+}
+
+/** Answers `ping <id>`, and each payload behind `bench <bytes>` once all of it is here. */
+function answering(secure: tls.TLSSocket, myId: number): (chunk: Buffer) => void {
+  let line = "";
+  let missing = 0;
+  return (chunk) => {
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (missing === 0) {
+        const end = rest.indexOf(0x0a);
+        line += rest.subarray(0, end === -1 ? rest.length : end).toString("latin1");
+        if (end === -1 && line.length < longestLine) return;
+        rest = rest.subarray(end + 1);
+        const bytes = Number(/^bench (\d{1,9})$/.exec(line)?.[1] ?? Number.NaN);
+        if (line.startsWith("ping")) return void secure.end(`pong ${myId}\n`);
+        if (!(bytes >= 0) || end === -1) return void secure.destroy();
+        line = "";
+        missing = bytes;
+      }
+      const taken = Math.min(missing, rest.length);
+      missing -= taken;
+      rest = rest.subarray(taken);
+      if (missing === 0) secure.write(`pong ${myId}\n`);
+    }
+  };
+}
+
+/** Over one connection, which is made anew after a failure, as a gRPC channel is. */
+async function bench(
+  peer: MetPeer,
+  secureContext: tls.SecureContext,
+  options: LinkOptions,
+  { payload, until }: Parameters<PeerLinks["benchAll"]>[0],
+): Promise<PeerBench> {
+  const start = performance.now();
+  const elapsed = () => performance.now() - start;
+  const latenciesMs: (number | null)[] = [];
+  let link: BenchLink | undefined;
+  do {
+    const sent = performance.now();
+    const signal = AbortSignal.timeout(pingTimeoutMs);
+    try {
+      link ??= await openBenchLink(peer, secureContext, options, signal);
+      await link.send(payload, signal);
+      latenciesMs.push(performance.now() - sent);
+    } catch {
+      latenciesMs.push(null);
+      link?.close();
+      link = undefined;
+      await sleep(retryMs);
+    }
+    // This machine plays everybody, and is to stay usable.
+    await sleep(Math.max(0, (latenciesMs.length * payload.length * 1000) / fastestBytesPerSecond - elapsed()));
+  } while (!until(elapsed()));
+  link?.close();
+  return { peer, bytesSent: latenciesMs.length * payload.length, elapsedMs: elapsed(), latenciesMs };
+}
+
+interface BenchLink {
+  send(payload: Buffer, signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+async function openBenchLink(
+  peer: MetPeer,
+  secureContext: tls.SecureContext,
+  options: LinkOptions,
+  signal: AbortSignal,
+): Promise<BenchLink> {
+  const socket = net.connect({ host: await resolve(peer.address, options, signal), port: peer.port });
+  let acknowledged = Promise.withResolvers<void>();
+  // Nobody may be waiting when the peer goes away.
+  acknowledged.promise.catch(() => {});
+  const fail = (error: Error) => acknowledged.reject(error);
+  socket.setNoDelay(true);
+  socket.on("error", fail);
+  const secure = await new Promise<tls.TLSSocket>((done, reject) => {
+    const stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    socket.once("error", reject);
+    socket.once("connect", () => {
+      const made = tls.connect({ socket, secureContext, rejectUnauthorized: false, servername: peer.mpcIdentity });
+      made.on("error", reject);
+      made.on("error", fail);
+      made.once("close", () => {
+        const closed = new Error("the peer closed the connection");
+        reject(closed);
+        fail(closed);
+      });
+      made.once("secureConnect", () => done(made));
+    });
+  }).catch((error: unknown) => {
+    socket.destroy();
+    throw error;
+  });
+  try {
+    const leaf = secure.getPeerX509Certificate();
+    if (!leaf) throw new Error("the peer showed no certificate");
+    verifyPeer(leaf.raw, peer, options.trust, options.now());
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+  secure.on("data", (chunk: Buffer) => {
+    if (chunk.toString("latin1") === `pong ${peer.partyId}\n`) acknowledged.resolve();
+    else fail(new Error(`expected party ${peer.partyId}`));
+  });
+  return {
+    async send(payload, signal) {
+      acknowledged = Promise.withResolvers<void>();
+      const stop = () => acknowledged.reject(signal.reason);
+      signal.addEventListener("abort", stop, { once: true });
+      try {
+        secure.write(`bench ${payload.length}\n`);
+        secure.write(payload);
+        await acknowledged.promise;
+      } finally {
+        signal.removeEventListener("abort", stop);
+      }
+    },
+    close: () => socket.destroy(),
+  };
 }
 
 async function ping(peer: MetPeer, secureContext: tls.SecureContext, options: LinkOptions): Promise<PeerHealth> {
@@ -144,9 +295,10 @@ async function exchange(peer: MetPeer, secureContext: tls.SecureContext, options
         try {
           const leaf = secure.getPeerX509Certificate();
           if (!leaf) throw new Error("the peer showed no certificate");
-          verifyPeer(leaf.raw, peer, options.trust);
+          verifyPeer(leaf.raw, peer, options.trust, options.now());
           secure.write(`ping ${options.myId}\n`);
         } catch (error) {
+          logRefusal(error as Error, "server", options);
           reject(error);
         }
       });
@@ -158,8 +310,18 @@ async function exchange(peer: MetPeer, secureContext: tls.SecureContext, options
     await promise;
   } finally {
     signal.removeEventListener("abort", stop);
+    count(socket, options);
     socket.destroy();
   }
+}
+
+function count(socket: net.Socket, { metrics }: LinkOptions): void {
+  metrics.moved(socket.bytesRead, socket.bytesWritten);
+}
+
+function logRefusal(error: Error, verifier: Verifier, { speech }: LinkOptions): void {
+  const line = error instanceof PeerRefused ? error.logLine(verifier) : error.message;
+  speech.module("threshold_networking::tls", "ERROR", "core/threshold-networking/src/tls.rs:321", line);
 }
 
 /** A name without dots is looked up in the party's own namespace, as the search list of a pod's resolv.conf makes it. */
