@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
 import type { RunbookContext } from "../runbooks/context.ts";
 import type { Session } from "./session.ts";
@@ -28,6 +29,7 @@ async function load(
     { CardFiles },
     { keyFingerprint },
     { s3Endpoint },
+    { SeenHalves },
   ] = await Promise.all([
     import("../fleet/halves.ts"),
     import("../fleet/card-publishing.ts"),
@@ -36,8 +38,9 @@ async function load(
     import("../stacks/card-files.ts"),
     import("../stacks/signed-document.ts"),
     import("./s3-endpoint.ts"),
+    import("../fleet/seen-halves.ts"),
   ]);
-  const { manifest, manifestDigest, network, stacksDir } = session;
+  const { manifest, manifestDigest, network, stacksDir, root } = session;
   const files = new CardFiles(stacksDir, network);
   const trust = await files.readTrust();
   const endpoint = await s3Endpoint(await partyStacks(stacksDir, network));
@@ -49,6 +52,7 @@ async function load(
       url: new CardVault(outputs).halfUrl,
     };
   };
-  return async (partyId, rules) =>
-    await readHalf(partyId, rules, { files, trust, manifest, manifestDigest, endpoint, own, now: new Date(), signal });
+  const seen = new SeenHalves(join(root, ".quorate"), network);
+  const reading = { files, trust, manifest, manifestDigest, endpoint, own, seen, signal };
+  return async (partyId, rules) => await readHalf(partyId, rules, { ...reading, now: new Date() });
 }

@@ -69,11 +69,16 @@ export interface HalfUse {
   /** Milliseconds since its probing began. */
   maxAgeMs: number;
   now: Date;
+  /** The newest half of the party and stage that counted here before. */
+  known?: { fingerprint: Digest; issuedAt: string } | undefined;
   source: string;
 }
 
 /** Whether a half says something about the network as it is now, and about the network that is meant. */
-export function checkHalf({ half }: VerifiedHalf, { stage, manifestDigest, maxAgeMs, now, source }: HalfUse): void {
+export function checkHalf(
+  { half }: VerifiedHalf,
+  { stage, manifestDigest, maxAgeMs, now, known, source }: HalfUse,
+): void {
   const { partyId, network } = half;
   const refuse = refusal({ partyId, network });
   if (Date.parse(half.issuedAt) > now.getTime() + clockSkewMinutes * 60_000)
@@ -100,6 +105,15 @@ export function checkHalf({ half }: VerifiedHalf, { stage, manifestDigest, maxAg
       expected: `stage ${stage}`,
       next: again(partyId, stage),
       exitCode: exitCodes.unknown,
+    });
+  const isSameKey = known?.fingerprint === half.signingKey.fingerprint;
+  if (isSameKey && Date.parse(half.issuedAt) < Date.parse(known.issuedAt))
+    throw refuse({
+      code: "HALF_OLDER",
+      what: "its half is older than one that was seen here before",
+      found: `signed at ${half.issuedAt}, from ${source}`,
+      expected: `signed at ${known.issuedAt}, as the newest one seen here, or later`,
+      next: `${again(partyId, stage)}; if it published nothing since, ask it who may write to its vault; a folder of halves may be behind`,
     });
   const ageMs = now.getTime() - Date.parse(half.startedAt);
   if (ageMs > maxAgeMs)

@@ -2,12 +2,13 @@ import { type CardTrust, entryOf } from "../contract/card-trust.ts";
 import type { Digest } from "../contract/names.ts";
 import type { NetworkManifest } from "../contract/network-manifest.ts";
 import { OperatorError } from "../contract/operator-error.ts";
-import { type FoundHalf, type HalfRules, halfObjectName } from "../contract/validate-half.ts";
+import { type FoundHalf, type HalfProblem, type HalfRules, halfObjectName } from "../contract/validate-half.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import type { CardFiles } from "../stacks/card-files.ts";
 import { requireFolder } from "../stacks/text-file.ts";
 import { type CardSource, fetchPublic, folderSource, isForbidden, publicAddress } from "./card-sources.ts";
-import { again, checkHalf, largestHalf, openHalf } from "./half-verification.ts";
+import { again, checkHalf, largestHalf, openHalf, type VerifiedHalf } from "./half-verification.ts";
+import type { SeenHalf, SeenHalves } from "./seen-halves.ts";
 
 /** How the file of a half ends, where halves lie in a folder. */
 export const halfFileEnding = ".half.jws";
@@ -29,6 +30,8 @@ export interface HalfReading {
   endpoint: string | undefined;
   /** Undefined for parties of others. */
   own(partyId: number): Promise<OwnHalf | undefined>;
+  /** Which halves counted here before; undefined: none is remembered. */
+  seen?: SeenHalves | undefined;
   now: Date;
   /** Ends the wait early. */
   signal?: AbortSignal | undefined;
@@ -36,11 +39,25 @@ export interface HalfReading {
 
 /**
  * Looks for one party's half and verifies it; whatever is wrong with it, or with the way to it, becomes the answer's problem. Throws for a
- * folder that is none: that is nobody's half.
+ * folder that is none, and for what is remembered and can not be read: that is nobody's half.
  */
 export async function readHalf(partyId: number, question: HalfRules, reading: HalfReading): Promise<FoundHalf> {
-  const { files, trust, manifestDigest, now } = reading;
   if (question.folder !== undefined) await requireFolder(question.folder);
+  // What this machine remembers is nobody's half either.
+  const known = await reading.seen?.newest(partyId, question.stage);
+  const verified = await verifiedHalf(partyId, question, reading, known);
+  if ("problem" in verified) return { partyId, source: null, half: null, digest: null, problem: verified.problem };
+  await reading.seen?.remember(verified, known);
+  return { partyId, source: verified.source, half: verified.half, digest: verified.digest, problem: null };
+}
+
+async function verifiedHalf(
+  partyId: number,
+  question: HalfRules,
+  reading: HalfReading,
+  known: SeenHalf | undefined,
+): Promise<(VerifiedHalf & { source: string }) | { problem: HalfProblem }> {
+  const { files, trust, manifestDigest, now } = reading;
   try {
     const own = await reading.own(partyId);
     const expected = files.expected(partyId, trust);
@@ -49,13 +66,12 @@ export async function readHalf(partyId: number, question: HalfRules, reading: Ha
     if (found === undefined) throw missing(partyId, question, "no half where it was looked for");
     const fingerprint = own?.fingerprint ?? expected.fingerprint;
     const verified = await openHalf(found.text, { ...expected, fingerprint, source: found.source });
-    checkHalf(verified, { ...question, manifestDigest, now, source: found.source });
-    return { partyId, source: found.source, half: verified.half, digest: verified.digest, problem: null };
+    checkHalf(verified, { ...question, manifestDigest, now, known, source: found.source });
+    return { ...verified, source: found.source };
   } catch (failure) {
     if (!(failure instanceof OperatorError)) throw failure;
     const { code, found, expected, next, exitCode } = failure.problem;
-    const problem = { code, found, expected, next, refused: exitCode === exitCodes.refused };
-    return { partyId, source: null, half: null, digest: null, problem };
+    return { problem: { code, found, expected, next, refused: exitCode === exitCodes.refused } };
   }
 }
 

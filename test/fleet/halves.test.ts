@@ -14,6 +14,7 @@ import { signCard } from "../../fleet/card-signature.ts";
 import { signHalf } from "../../fleet/half-publishing.ts";
 import { largestHalf } from "../../fleet/half-verification.ts";
 import { type HalfReading, readHalf } from "../../fleet/halves.ts";
+import { SeenHalves } from "../../fleet/seen-halves.ts";
 import { CardFiles } from "../../stacks/card-files.ts";
 import { modelNetwork } from "../runbooks/network/network-model.ts";
 import { cardContent, digestOf, LocalKey, minuteMs } from "../support/cards.ts";
@@ -69,6 +70,55 @@ test("what a cluster says in many words and lines is signed in few, in one", asy
   const signed = half?.sight.probe.status === "unknown" ? half.sight.probe.reason : "";
   expect(signed).toMatch(/^\\u001b\[31mfirst\\u001b\[0m; second; x+…$/);
   expect(signed).toHaveLength(500);
+});
+
+describe("a half that was put back", () => {
+  const at = (minute: number) => new Date(seenAt + minute * minuteMs).toISOString();
+  const signed = async (minute: number, change: object = {}, by = key) =>
+    await signHalf(halfContent(2, { startedAt: at(minute), issuedAt: at(minute), ...change }), by);
+  const seen = () => new SeenHalves(join(root, ".quorate"), "devnet");
+  const reads = async (text: string, change: Partial<HalfReading & HalfRules> = {}) =>
+    (await read(text, { seen: seen(), now: new Date(seenAt + 10 * minuteMs), ...change })).problem;
+
+  test("is refused by who has seen a newer one, with both times; the newer one goes on counting", async () => {
+    const [older, newer] = [await signed(1), await signed(3)];
+    expect([await reads(older), await reads(newer)]).toEqual([null, null]);
+    expect(await reads(older)).toMatchObject({
+      code: "HALF_OLDER",
+      refused: true,
+      found: expect.stringContaining(`signed at ${at(1)}`),
+      expected: expect.stringContaining(at(3)),
+      next: expect.stringContaining("ask party 2"),
+    });
+    expect([await reads(newer), (await reads(older))?.code]).toEqual([null, "HALF_OLDER"]);
+  });
+
+  test("an earlier run that is signed anew is not put back", async () => {
+    expect(await reads(await signed(3))).toBeNull();
+    expect(await reads(await signed(1, { issuedAt: at(4) }))).toBeNull();
+  });
+
+  test("another key or stage has a time of its own", async () => {
+    const network = { seen: modelNetwork(4, [], { stage: "network" as const }) };
+    expect(await reads(await signed(3))).toBeNull();
+    expect(await reads(await signed(1, network), { stage: "network" })).toBeNull();
+    const trust = { ...reading().trust, parties: { 2: { fingerprint: stranger.fingerprint } } } as HalfReading["trust"];
+    expect(await reads(await signed(1, {}, stranger), { trust })).toBeNull();
+  });
+
+  test("one that was refused is not remembered: a clock that was wrong once costs nothing", async () => {
+    expect(await reads(await signed(30))).toMatchObject({ code: "HALF_FROM_FUTURE" });
+    expect(await reads(await signed(3, { manifestDigest: digestOf("f") }))).toMatchObject({
+      code: "HALF_OTHER_MANIFEST",
+    });
+    expect(await reads(await signed(1))).toBeNull();
+  });
+
+  test("what is remembered and can not be read is nobody's half", async () => {
+    expect(await reads(await signed(1))).toBeNull();
+    await writeFile(seen().pathOf(2, "link"), "{ not JSON");
+    await expect(reads(await signed(2))).rejects.toMatchObject({ problem: { code: "SEEN_HALF_INVALID" } });
+  });
 });
 
 describe("a half that does not count, and why", () => {
