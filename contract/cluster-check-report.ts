@@ -1,12 +1,6 @@
 import { z } from "zod";
+import { Answer } from "./answer.ts";
 import { Finding } from "./verdict.ts";
-
-/** What a question gave: an answer, or why there is none. */
-const Answer = <T extends z.ZodType>(value: T) =>
-  z.discriminatedUnion("status", [
-    z.strictObject({ status: z.literal("seen"), value }),
-    z.strictObject({ status: z.literal("unknown"), reason: z.string() }),
-  ]);
 
 /** What the core's pod asks a node for. */
 export const EnclaveAsk = z.strictObject({

@@ -111,7 +111,11 @@ function createCorePolicy(
         ...(peers.length > 0 && further.length > 0 ? [{ from: peers, ports: further.map(tcp) }] : []),
         // The prober asks the own core whom it reaches: half of what is known of a link.
         { from: [...pods.clients, pods.prober].map(pod), ports: [tcp(ports.grpc)] },
-        { from: [{ namespaceSelector: inNamespace(args.monitoringNamespace) }], ports: [tcp(ports.metrics)] },
+        // Its pages say what is wrong with a core; the core's own image has nothing that could read them.
+        {
+          from: [{ namespaceSelector: inNamespace(args.monitoringNamespace) }, pod(pods.prober)],
+          ports: [tcp(ports.metrics)],
+        },
       ];
     }),
     egress: ifAny(blocks, (to) => ({ to, ports: [tcp(ports.peer)] })).apply((rules) => [
@@ -137,7 +141,7 @@ function createProberPolicy(parent: CoreNetworkPolicy, name: string, args: CoreN
     egress: ifAny(peers, (to) => ({ to, ports: [tcp(ports.peer)] })).apply((rules) => [
       toDns,
       ...rules,
-      { to: [pod(pods.core)], ports: [tcp(ports.peer), tcp(ports.grpc)] },
+      { to: [pod(pods.core)], ports: [ports.peer, ports.grpc, ports.metrics].map(tcp) },
     ]),
   });
 }

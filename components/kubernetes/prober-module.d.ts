@@ -4,6 +4,7 @@ declare module "*/prober.mjs" {
   import type { Resolver } from "node:dns";
   import type { Server } from "node:net";
   import type { z } from "zod";
+  import type { HttpReply, HttpRequest } from "../../contract/core-http.ts";
   import type { CoreView, PathProbe, ProbeReply, ProbeRequest } from "../../contract/probe.ts";
 
   /** As JSON: the brands of the contract's types are put on by whoever parses. */
@@ -19,6 +20,11 @@ declare module "*/prober.mjs" {
   export function parseRequest(text: string): Request;
   export function createGate(slots?: number, leaseMs?: number): Gate;
   export function probe(request: Request, options?: { resolver?: Resolver; gate?: Gate }): Promise<ProbeReply>;
+  export function parseHttpRequest(text: string): z.input<typeof HttpRequest>;
+  export function readPages(
+    request: z.input<typeof HttpRequest>,
+    options?: { resolver?: Resolver },
+  ): Promise<HttpReply>;
   export function judgeCertificate(
     leafDer: Buffer,
     peer: Pick<Request["peers"][number], "partyId" | "mpcIdentity" | "caCertificatePem">,

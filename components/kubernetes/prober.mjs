@@ -3,9 +3,10 @@
 //   node prober.mjs probe   < request.json     judges every link to the peers and prints one JSON reply; exit 0 whenever it replied
 //   node prober.mjs listen --port 50001 --seconds 20 --party 3     answers peers' probers before a core exists, then ends by itself;
 //                                              told a line on standard input, it ends with the next one, or with that input's end
+//   node prober.mjs http   < request.json      reads pages of the own core's metrics port and prints them in one JSON reply
 //
 // It is one plain file without dependencies because nothing may have to be installed next to an enclave, and because an auditor
-// should be able to read all of what runs there. Request and reply are `contract/probe.ts`.
+// should be able to read all of what runs there. Requests and replies are `contract/probe.ts` and `contract/core-http.ts`.
 //
 // No prober can complete mutual TLS: the client certificate exists only inside the enclave. So it verifies what the server shows
 // (chain, name, dates, attestation) and stops; whether the peer accepts *this* party is asked of the party's own core.
@@ -13,6 +14,7 @@
 import { createHash, verify as verifySignature, X509Certificate } from "node:crypto";
 import { Resolver } from "node:dns";
 import { realpathSync } from "node:fs";
+import http from "node:http";
 import http2 from "node:http2";
 import net from "node:net";
 import tls from "node:tls";
@@ -24,6 +26,8 @@ const handshakesInFlight = 32;
 /** A link that waits this long is idle, not busy: its slot goes to the next, so that dead links time out side by side. */
 const leaseMs = 150;
 const maxAnswerBytes = 1024;
+const maxPages = 20;
+const maxPageBytes = 2 * 1024 * 1024;
 const maxCoreReplyBytes = 4 * 1024 * 1024;
 const defaultContextId = `07${"0".repeat(61)}1`;
 
@@ -919,6 +923,88 @@ function messageBytes(value) {
   throw new LinkFault("WRONG_ANSWER", "a protobuf field of the wrong kind");
 }
 
+/** The request for pages from its JSON text, or an UnreadableRequest that names the first field that does not fit. */
+export function parseHttpRequest(text) {
+  let request;
+  try {
+    request = JSON.parse(text);
+  } catch (error) {
+    throw new UnreadableRequest(`the request is not JSON: ${error.message}`);
+  }
+  const need = (condition, what) => {
+    if (!condition) throw new UnreadableRequest(`the request does not fit http/v1: ${what}`);
+  };
+  const within = (value, least, most) => Number.isInteger(value) && value >= least && value <= most;
+  need(request !== null && typeof request === "object", "it is not an object");
+  const { contract, host, port, timeoutMs, maxBytes, paths } = request;
+  need(contract === "http/v1", 'contract is not "http/v1"');
+  need(typeof host === "string" && host.length > 0, "host");
+  need(within(port, 1, 65_535), "port");
+  need(within(timeoutMs, 50, 60_000), "timeoutMs is not within 50 and 60000");
+  need(within(maxBytes, 1, maxPageBytes), `maxBytes is not within 1 and ${maxPageBytes}`);
+  need(Array.isArray(paths) && paths.length <= maxPages, "paths");
+  // A line break in a path would begin a header of its own.
+  for (const path of paths) need(typeof path === "string" && /^\/[\w./-]*$/.test(path), "paths");
+  return request;
+}
+
+/** GETs all pages side by side, each with the deadline for itself. Never throws because of what the server does. */
+export async function readPages(request, { resolver = createResolver(request.timeoutMs) } = {}) {
+  const answers = await Promise.all(request.paths.map((path) => readPage(path, request, resolver)));
+  resolver.cancel();
+  return { contract: "http/v1", answers };
+}
+
+async function readPage(path, { host, port, timeoutMs, maxBytes }, resolver) {
+  const start = performance.now();
+  const deadline = start + timeoutMs;
+  try {
+    const link = {};
+    const addresses = await resolveHost(resolver, host, deadline, link);
+    const socket = await connectToAny(addresses, port, deadline, link);
+    const where = `${link.address} port ${port}`;
+    const { status, body, truncated } = await getPage(socket, { path, host, maxBytes, where }, deadline);
+    return { outcome: "answered", path, status, text: body.toString("utf8"), truncated, durationMs: since(start) };
+  } catch (error) {
+    const code = error instanceof LinkFault ? error.code : "WRONG_ANSWER";
+    return { outcome: "silent", path, code, detail: error.message || String(error) };
+  }
+}
+
+function getPage(socket, { path, host, maxBytes, where }, deadline) {
+  return within(
+    deadline,
+    `${where} accepted the connection, then gave no whole answer to GET ${path}`,
+    (resolve, reject) => {
+      const chunks = [];
+      let size = 0;
+      const fail = (error) => {
+        socket.destroy();
+        const isHttp = String(error.code).startsWith("HPE_");
+        reject(isHttp ? new LinkFault("WRONG_ANSWER", `${where} does not speak HTTP`) : socketFault(error, where));
+      };
+      const call = http.get(
+        { path, headers: { host, connection: "close" }, createConnection: () => socket },
+        (response) => {
+          const done = (truncated) => {
+            socket.destroy();
+            resolve({ status: response.statusCode, body: Buffer.concat(chunks).subarray(0, maxBytes), truncated });
+          };
+          response.on("data", (chunk) => {
+            chunks.push(chunk);
+            size += chunk.length;
+            if (size > maxBytes) done(true);
+          });
+          response.on("end", () => done(false));
+          response.on("error", fail);
+        },
+      );
+      call.on("error", fail);
+    },
+    () => socket.destroy(),
+  );
+}
+
 /**
  * Reads the one line of the peer's listening prober. We say a line first: a core that is already there takes it for a broken TLS
  * hello and hangs up, where it would otherwise wait for us in silence until the deadline.
@@ -997,7 +1083,8 @@ function claimedParty(line) {
 }
 
 const usage = `usage: node prober.mjs probe < request.json
-       node prober.mjs listen --port <port> --seconds <seconds> --party <id>`;
+       node prober.mjs listen --port <port> --seconds <seconds> --party <id>
+       node prober.mjs http < request.json`;
 
 function quit(exitCode, message) {
   process.stderr.write(`${message}\n`, () => process.exit(exitCode));
@@ -1026,6 +1113,11 @@ function isWhole(text) {
 
 async function runProbe() {
   const reply = await probe(parseRequest(await readRequestText()));
+  process.stdout.write(`${JSON.stringify(reply)}\n`, () => process.exit(0));
+}
+
+async function runHttp() {
+  const reply = await readPages(parseHttpRequest(await readRequestText()));
   process.stdout.write(`${JSON.stringify(reply)}\n`, () => process.exit(0));
 }
 
@@ -1076,6 +1168,7 @@ async function main() {
   });
   if (positionals.length === 1 && positionals[0] === "probe") await runProbe();
   else if (positionals.length === 1 && positionals[0] === "listen") runListen(values);
+  else if (positionals.length === 1 && positionals[0] === "http") await runHttp();
   else throw new UnreadableRequest(usage);
 }
 

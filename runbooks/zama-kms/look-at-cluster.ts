@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type Answer, mapped } from "../../contract/answer.ts";
 import type { ClusterSights, PartySights } from "../../contract/cluster-check-report.ts";
 import { coreClientName, coreClientPod, healthCheckProgram } from "../../contract/core-client.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
@@ -162,12 +163,6 @@ async function askForHealth(party: PartyAccess, { timeoutMs, signal }: Asking): 
 }
 
 /* Asking for objects. */
-
-type Answer<T> = { status: "seen"; value: T } | { status: "unknown"; reason: string };
-
-function mapped<T, U>(answer: Answer<T>, change: (value: T) => U): Answer<U> {
-  return answer.status === "seen" ? { status: "seen", value: change(answer.value) } : answer;
-}
 
 const List = z.object({
   items: z.array(z.looseObject({ kind: z.string(), metadata: z.looseObject({ name: z.string() }) })),
