@@ -9,7 +9,8 @@ import { exitCodes } from "../contract/verdict.ts";
 import { describeSecret } from "./optional-releases.ts";
 import type { PartySettings } from "./party-settings.ts";
 
-const answerWithinMs = 30_000;
+/** A hang: a busy machine takes seconds to start Node. */
+const answerWithinMs = 60_000;
 
 type Place = Pick<PartySettings, "config" | "manifest">;
 
@@ -118,10 +119,7 @@ export const openCluster: AskCluster = async (kubeconfig) => {
   const { clusters, users } = JSON.parse(kubeconfig) as Kubeconfig;
   const { server, "certificate-authority-data": authority } = clusters[0].cluster;
   const { command, args } = users[0].user.exec;
-  // The command imports this package by its name, which resolves from inside the package at least.
-  const options = { timeout: answerWithinMs, cwd: import.meta.dirname };
-  const { stdout } = await promisify(execFile)(command, args, options);
-  const { token } = (JSON.parse(stdout) as { status: { token: string } }).status;
+  const { token } = (JSON.parse(await printed(command, args)) as { status: { token: string } }).status;
   const ca = Buffer.from(authority, "base64");
   return async (namespace, name) => {
     const url = new URL(`/api/v1/namespaces/${namespace}/secrets/${name}`, server);
@@ -132,6 +130,18 @@ export const openCluster: AskCluster = async (kubeconfig) => {
     throw new Error(`the cluster did not say whether Secret ${name} is there: status ${status} from ${url.href}`);
   };
 };
+
+/** What the token command prints. It imports this package by its name, which resolves from inside the package at least. */
+async function printed(command: string, args: string[]): Promise<string> {
+  const options = { timeout: answerWithinMs, cwd: import.meta.dirname };
+  try {
+    return (await promisify(execFile)(command, args, options)).stdout;
+  } catch (failure) {
+    const { killed, stderr } = failure as { killed?: boolean; stderr?: string };
+    const why = killed ? `nothing within ${answerWithinMs / 1000} s` : stderr?.trim() || (failure as Error).message;
+    throw new Error(`the command that gives a token for the cluster: ${why}`, { cause: failure });
+  }
+}
 
 async function get(url: URL, options: object): Promise<{ status: number | undefined; body: string }> {
   return await new Promise((resolve, reject) => {
