@@ -1,15 +1,4 @@
-/** Where a cause is seen: each is asked of its own, and each may give no answer. */
-export const sources = ["cluster", "links", "certificates", "logs", "http", "cloud"] as const;
-export type Source = (typeof sources)[number];
-
-export const sourceWords: Record<Source, string> = {
-  cluster: "objects and events of the party's cluster",
-  links: "probers, and what each core says of its peers",
-  certificates: "CA certificates in the public vaults",
-  logs: "logs of the core's containers",
-  http: "pages of the core's metrics port",
-  cloud: "endpoints, security groups, key policy and role in the party's AWS account",
-};
+import type { DoctorSource as Source } from "../../contract/doctor-report.ts";
 
 /** The branches of the tree, in the order in which it is walked: a fault of one shows in those after it, never in those before. */
 export const branches = [
@@ -42,6 +31,8 @@ export interface CauseRow {
   explains: readonly string[];
   /** Words by which people tell of it. */
   words?: RegExp;
+  /** Of one link, and yet nothing of the party runs while it is so. */
+  stops?: boolean;
 }
 
 /** What a pod that does not run looks like from its own cluster. */
@@ -69,9 +60,15 @@ const brokenLinks = [
   "LINK_SLOW",
 ] as const;
 
-const noCore = ["PARTY_DOWN", "PARTY_HUNG", ...podStates, ...brokenLinks, "CORE_PAGES_SILENT"] as const;
+const noCore = ["PARTY_DOWN", "PARTY_HUNG", ...podStates, ...brokenLinks] as const;
 /** Of a core that does not come up nobody can see who it is. */
-const noStart = ["CORE_STOPPED", ...noCore, "CERTIFICATE_EXPIRED", "CERTIFICATE_WRONG", "CA_COPY_DIFFERS"] as const;
+const noStart = [
+  "CONFIGURATION_REFUSED",
+  "ENCLAVE_STOPPED",
+  ...noCore,
+  "CERTIFICATE_EXPIRED",
+  "CERTIFICATE_WRONG",
+] as const;
 const noNode = ["NODE_TOO_SMALL", "DEVICE_PLUGIN_NOWHERE", "DEVICE_PLUGIN_NOT_READY", ...noStart] as const;
 const wrongIdentity = ["CERTIFICATE_WRONG", "CA_CERTIFICATE_MISSING", ...noStart] as const;
 
@@ -81,7 +78,7 @@ const row = (
   needs: readonly Source[],
   means: string,
   explains: readonly string[] = [],
-  more: Partial<Pick<CauseRow, "whose" | "words">> = {},
+  more: Partial<Pick<CauseRow, "whose" | "words" | "stops">> = {},
 ): CauseRow => ({ code, branch, means, needs, whose: "party", explains, ...more });
 
 /**
@@ -162,9 +159,6 @@ export const causes: readonly CauseRow[] = [
     "More than one core is wanted: the second would be another party.",
     ["CORE_NOT_READY", "WARNINGS"],
   ),
-  row("configuration", "CONFIGURATION_REFUSED", ["logs"], "The core does not take its configuration.", noStart, {
-    words: /configuration|config(ure)? (error|refused|invalid)|toml/i,
-  }),
   row("pod", "IMAGE_NOT_PULLED", ["cluster"], "The image of a container can not be had.", noStart, {
     words: /image.?pull|pull(ed|ing)? (the )?image/i,
   }),
@@ -291,9 +285,10 @@ export const causes: readonly CauseRow[] = [
     "CA_COPY_MISSING",
     ["certificates", "logs"],
     "The party's vault lacks the copy of a peer's CA certificate; a core does not start without.",
-    ["CA_CERTIFICATE_MISSING", ...brokenLinks],
+    ["CA_CERTIFICATE_MISSING", ...noStart],
     {
       whose: "link",
+      stops: true,
       words: /\b(lost|no|lacks?|missing)\b.*\b(ca|certificates?)\b|\b(ca|certificates?)\b.*\bmissing\b/i,
     },
   ),
@@ -302,8 +297,8 @@ export const causes: readonly CauseRow[] = [
     "CA_COPY_UNREADABLE",
     ["certificates"],
     "The party's copy of a peer's CA certificate is none.",
-    ["CA_CERTIFICATE_MISSING", ...brokenLinks],
-    { whose: "link" },
+    ["CA_CERTIFICATE_MISSING", ...noStart],
+    { whose: "link", stops: true },
   ),
   row(
     "certificates",
@@ -357,18 +352,24 @@ export const causes: readonly CauseRow[] = [
   ),
   row(
     "core",
-    "ENCLAVE_STOPPED",
-    ["logs", "cluster"],
-    "The pod runs, and the enclave in it does not.",
-    ["CORE_STOPPED", ...noCore],
-    { words: /enclave.*(not|never|stopp)|nitro-cli/i },
+    "CONFIGURATION_REFUSED",
+    ["logs"],
+    "The core does not take its configuration.",
+    ["ENCLAVE_STOPPED", ...noCore],
+    {
+      words: /configuration|config(ure)? (error|refused|invalid)|toml/i,
+    },
   ),
+  row("core", "ENCLAVE_STOPPED", ["logs", "cluster"], "The pod runs, and the enclave in it does not.", noCore, {
+    words: /enclave.*(not|never|stopp)|nitro-cli/i,
+  }),
   row("core", "POD_MISSING", ["cluster"], "The StatefulSet makes no pod.", noCore),
   row("core", "POD_PENDING", ["cluster"], "The pod finds no place, or its containers are not made.", noCore, {
     words: /pending|unschedulable/i,
   }),
   row("core", "POD_CRASHES", ["cluster"], "A container ends again and again.", noCore, { words: /crash/i }),
-  row("core", "PARTY_DOWN", ["links"], "No core answers.", [...podStates, ...brokenLinks, "CORE_PAGES_SILENT"], {
+  row("core", "HEALTH_OF_ANOTHER_PARTY", ["links"], "The core that answers is another party's.", brokenLinks),
+  row("core", "PARTY_DOWN", ["links"], "No core answers.", [...podStates, ...brokenLinks], {
     words: /(does not|doesn.t|no) answer|is down|unreachable|connection refused/i,
   }),
   row(
@@ -376,7 +377,7 @@ export const causes: readonly CauseRow[] = [
     "PARTY_HUNG",
     ["links"],
     "The core accepts connections and says nothing.",
-    [...podStates, ...brokenLinks, "CORE_PAGES_SILENT"],
+    [...podStates, ...brokenLinks],
     { words: /hang|hung|frozen|stuck|(does not|doesn.t|no) answer/i },
   ),
   row("core", "POD_NOT_READY", ["cluster"], "The pod is not Ready.", [
@@ -454,9 +455,7 @@ export const causes: readonly CauseRow[] = [
   row("links", "ACCEPTS_NOBODY", ["links"], "Paths to the party are open, and no peer's core gets through.", [
     "SESSION_UNKNOWN",
   ]),
-  row("links", "CORE_SILENT", ["links"], "The core gives no health answer; its peers may still reach it.", [
-    "CORE_PAGES_SILENT",
-  ]),
+  row("links", "CORE_SILENT", ["links"], "The core gives no health answer; its peers may still reach it."),
   row("links", "CONTRADICTED", ["links"], "Peers say that the party is there, its own cluster says that it is not."),
   row(
     "links",
@@ -493,7 +492,6 @@ export const causes: readonly CauseRow[] = [
     },
   ),
   row("protocol", "TLS_OFF", ["logs"], "The core speaks to its peers in the clear."),
-  row("beside", "CORE_PAGES_SILENT", ["http"], "The core's metrics port does not answer.", []),
   row(
     "beside",
     "CONFIG_NOT_APPLIED",

@@ -21,6 +21,10 @@ export interface LogSignature {
    * minutes later. `never`: it holds as long as the run of the core that said it.
    */
   over: "start" | "link" | "now" | "never";
+  /** A later line that ends it. */
+  ended?: RegExp;
+  /** It has other reasons too, so that alone it makes a cause but possible. */
+  vague?: true;
   /** Whose fault it is: who said the line, or the peer that it names. @default "speaker" */
   blames?: "speaker" | "peer";
   next(place: Place): string;
@@ -36,6 +40,7 @@ const kubectl = ({ party, namespace }: Place, words: string) =>
 const restart = (place: Place) => kubectl(place, `delete pod ${place.pod}`);
 const describe = (place: Place) => kubectl(place, `describe pod ${place.pod}`);
 const certificates = () => "npx quorate run certificates";
+const prssIsThere = /PRSS on epoch ID .* completed successfully|Successfully converted legacy PRSS Setup/;
 const initialise = ({ party }: Place) =>
   `all parties agree on a minute, then each runs kms-init on its own core; party ${party} may not do it alone`;
 
@@ -47,6 +52,7 @@ export const logSignatures: readonly LogSignature[] = [
     meaning: "The core has no PRSS setup, so it can take part in no computation.",
     cause: "PRSS_MISSING",
     over: "never",
+    ended: prssIsThere,
     next: initialise,
     source: kms("docs/operations/advanced/common-errors.md"),
   },
@@ -93,7 +99,8 @@ export const logSignatures: readonly LogSignature[] = [
     pattern: /Could not (?:renew ephemeral|issue initial) TLS certificate/i,
     meaning: "The enclave gets no new certificate; with the old one, or with none, it makes no new connection.",
     cause: "CERTIFICATE_EXPIRED",
-    over: "never",
+    over: "link",
+    ended: /Issued (?:renewed|initial) TLS certificate/,
     next: restart,
     source: kms("core/service/src/cryptography/attestation/mod.rs"),
   },
@@ -151,6 +158,7 @@ export const logSignatures: readonly LogSignature[] = [
     meaning: "A peer's certificate does not verify: another CA, another name, or outside its dates.",
     cause: "CERTIFICATE_WRONG",
     over: "link",
+    vague: true,
     next: certificates,
     source: kms("core/threshold-networking/src/tls.rs"),
   },
@@ -170,6 +178,7 @@ export const logSignatures: readonly LogSignature[] = [
     meaning: "A time is not as AWS or a peer has it: a clock is wrong.",
     cause: "CLOCK_SKEW",
     over: "now",
+    vague: true,
     next: (place) => `look at the clock of its enclave node (chronyc tracking), then: ${restart(place)}`,
     source: "AWS: error codes of S3 and STS; kms: core/service/src/cryptography/attestation/mod.rs",
   },
@@ -222,6 +231,7 @@ export const logSignatures: readonly LogSignature[] = [
     meaning: "A vault does not let the core's role in.",
     cause: "VAULT_DENIED",
     over: "start",
+    vague: true,
     next: ({ party }) =>
       `npx quorate preview --party ${party}, for what differs in the vaults' policies and the role's; then: npx quorate up --party ${party}`,
     source: kms("core/service/src/vault/storage/s3.rs, core/service/src/bin/kms-server.rs"),
@@ -282,6 +292,7 @@ export const logSignatures: readonly LogSignature[] = [
     meaning: "The enclave was not started, or ended.",
     cause: "ENCLAVE_STOPPED",
     over: "start",
+    vague: true,
     next: restart,
     source: kms(
       "docker/core/service/init_enclave.sh, charts/kms-core/templates/kms-core-statefulset.yaml; aws-nitro-enclaves-cli",

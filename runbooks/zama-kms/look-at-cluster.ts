@@ -48,13 +48,15 @@ export async function lookAtClusters(
   { manifest, manifestDigest, clock, progress }: Context,
   timeoutMs: number,
   signal: AbortSignal,
+  /** Whether to ask the core-client how the core is. */
+  { health = true }: { health?: boolean } = {},
 ): Promise<ClusterSights> {
   const startedAt = clock.now().toISOString();
   const started = performance.now();
   let answered = 0;
   const seen = await Promise.all(
     parties.map(async (party) => {
-      const sights = await lookAtCluster(party, { timeoutMs, signal });
+      const sights = await lookAtCluster(party, { timeoutMs, signal, health });
       answered += 1;
       progress(`${answered} of ${parties.length} parties answered`);
       return sights;
@@ -72,7 +74,7 @@ export async function lookAtClusters(
   };
 }
 
-type Asking = { timeoutMs: number; signal: AbortSignal };
+type Asking = { timeoutMs: number; signal: AbortSignal; health?: boolean };
 
 async function lookAtCluster(party: PartyAccess, asking: Asking): Promise<PartySights> {
   const { outputs } = party;
@@ -148,6 +150,7 @@ async function healthOf(
   asking: Asking,
 ): Promise<PartySights["health"]> {
   if (silence !== null) return { status: "unknown", reason: silence };
+  if (asking.health === false) return { status: "unknown", reason: "not asked" };
   if (!coreClientAbsent) return await askForHealth(party, asking);
   return { status: "unknown", reason: "no core-client runs beside the core, and its own image has no health check" };
 }

@@ -1,0 +1,157 @@
+import { z } from "zod";
+import { DoctorReport } from "../../contract/doctor-report.ts";
+import { OperatorError } from "../../contract/operator-error.ts";
+import type { PartyAccess, RunbookContext } from "../context.ts";
+import { observe } from "../network/observe.ts";
+import { chosenParties, observeCommands, partiesInWords } from "../network/validate.ts";
+import { runbook, step } from "../runbook.ts";
+import { lookAtCertificates } from "./certificates.ts";
+import { pagesCommand } from "./core-http.ts";
+import { diagnose } from "./diagnose.ts";
+import { DoctorSights } from "./doctor-sights.ts";
+import { renderDoctorJunit, renderDoctorMarkdown, renderDoctorText } from "./doctor-text.ts";
+import { clusterCommand, lookAtClusters, namespaceCommand } from "./look-at-cluster.ts";
+import { lookCloser } from "./look-closer.ts";
+
+const Inputs = z.strictObject({
+  symptom: z
+    .string()
+    .min(1)
+    .max(4_000)
+    .optional()
+    .describe("what somebody says about it: a sentence, or a line of a log"),
+  parties: z
+    .array(z.coerce.number<number>().int().min(1))
+    .min(1)
+    .optional()
+    .describe(
+      "whom it is about (default all for which credentials are held); of others only what can be seen from here",
+    ),
+  timeoutMs: z.coerce
+    .number<number>()
+    .int()
+    .min(50)
+    .max(60_000)
+    .default(5_000)
+    .describe("deadline of each question, and of each link"),
+});
+type Inputs = z.output<typeof Inputs>;
+
+/** Looks at everything that its caller may look at, and says what is the matter. It changes nothing. */
+export default runbook({
+  name: "doctor",
+  summary:
+    "Find what is wrong: look at links, clusters, certificates, logs and AWS at once, and name the causes, whose they are and what to do.",
+  risk: "read-only",
+  systems: ["zama-kms"],
+  inputs: Inputs,
+  plan(context) {
+    const { inputs, manifest } = context;
+    const { chosen, inside } = whom(context);
+    const others = chosen.filter((id) => !inside.some(({ outputs }) => outputs.partyId === id));
+    const fromHere = others.length === 0 ? "" : `; party ${others.join(", ")} only as it is seen from here`;
+    return [
+      step({
+        id: "look",
+        does: `look into ${partiesInWords(inside, manifest)} at once, probe the links of ${context.parties.length}, read ${manifest.parties.length} public vaults${fromHere}`,
+        commands: [
+          ...context.parties.flatMap((party) => observeCommands(party, linkInputs(inputs), manifest)),
+          ...inside.flatMap(closerCommands),
+        ],
+        repeat: "safe",
+        evidence: DoctorSights,
+        run: ({ signal }) => look(context, signal),
+      }),
+      step({
+        id: "judge",
+        does: "walk the tree of causes, from what runs a core to what a core says",
+        repeat: "safe",
+        evidence: DoctorReport,
+        run: async ({ evidence }) => diagnose(evidence("look", DoctorSights)),
+      }),
+    ];
+  },
+  report({ evidence }) {
+    const json = evidence("judge", DoctorReport);
+    return {
+      json,
+      text: (style) => renderDoctorText(json, style),
+      markdown: () => renderDoctorMarkdown(json),
+      junit: () => renderDoctorJunit(json),
+    };
+  },
+});
+
+const linkInputs = ({ timeoutMs }: Inputs) => ({ stage: "link" as const, timeoutMs });
+
+/** Whom it is about, and who of them can be looked into. */
+function whom({ inputs, manifest, parties }: Pick<RunbookContext<Inputs>, "inputs" | "manifest" | "parties">): {
+  chosen: number[];
+  inside: PartyAccess[];
+} {
+  const held = parties.map(({ outputs }) => outputs.partyId as number);
+  const chosen = [...new Set(inputs.parties ?? held)].sort((a, b) => a - b);
+  const strange = chosen.filter((id) => !manifest.parties.some((party) => party.id === id));
+  if (strange.length > 0)
+    throw new OperatorError({
+      code: "PARTY_UNKNOWN",
+      what: `network ${manifest.network} has no party ${strange.join(", ")}`,
+      found: `--party ${chosen.join(",")}`,
+      expected: `parties of the manifest: ${manifest.parties.map(({ id }) => id).join(", ")}`,
+      next: "repeat the command with those, or with none for all",
+    });
+  return {
+    chosen,
+    inside: chosenParties(
+      parties,
+      chosen.filter((id) => held.includes(id)),
+    ),
+  };
+}
+
+type Context = RunbookContext<Inputs>;
+
+/** Everything at once: what hangs costs its own deadline, and none of the others. */
+async function look(context: Context, signal: AbortSignal): Promise<DoctorSights> {
+  const { inputs, clock, progress } = context;
+  const { chosen, inside } = whom(context);
+  const startedAt = clock.now().toISOString();
+  const started = performance.now();
+  const { timeoutMs } = inputs;
+  // Several look at once, and each counts by itself: only how many parties were looked into means something to who waits.
+  const quiet = { ...context, progress: () => {} };
+  let done = 0;
+  const closer = Promise.all(
+    inside.map(async (party) => {
+      const sights = await lookCloser(party, { timeoutMs, signal });
+      done += 1;
+      progress(`${done} of ${inside.length} parties looked into`);
+      return sights;
+    }),
+  );
+  const [links, clusters, certificates, sights] = await Promise.all([
+    observe(quiet, linkInputs(inputs), signal),
+    lookAtClusters(inside, quiet, timeoutMs, signal, { health: false }),
+    lookAtCertificates(quiet, signal),
+    closer,
+  ]);
+  signal.throwIfAborted();
+  return {
+    startedAt,
+    durationMs: Math.round(performance.now() - started),
+    chosen,
+    symptom: inputs.symptom ?? null,
+    links,
+    clusters,
+    certificates,
+    closer: sights,
+  };
+}
+
+/** What looking into one party comes to, for the plan's reader. */
+function closerCommands({ outputs }: PartyAccess): string[] {
+  const { namespace, workload, partyId } = outputs;
+  const logs = ["logs", workload.pod, "--namespace", namespace, "--all-containers", "--timestamps", "--tail=2000"];
+  const all = [namespaceCommand(outputs), clusterCommand(), logs, pagesCommand(outputs)];
+  return all.map((args) => `kubectl ${args.join(" ")}   # party ${partyId}`);
+}

@@ -1,0 +1,127 @@
+import type { CertificateSights } from "../../../contract/certificates-report.ts";
+import type { CommandResult, PartyAccess } from "../../../runbooks/context.ts";
+import type { CloserSights, DoctorSights, LogSights } from "../../../runbooks/zama-kms/doctor-sights.ts";
+import { lookAtClusters } from "../../../runbooks/zama-kms/look-at-cluster.ts";
+import { partyOutputs } from "../network/fake-parties.ts";
+import { type Fault, modelNetwork } from "../network/network-model.ts";
+import { given } from "../support/rotation.ts";
+import { type Anything, clusterOf, lookedAt } from "./cluster-objects.ts";
+
+export interface Written {
+  /** Of the links, as probers and cores tell of them. */
+  faults?: readonly Fault[];
+  mine?: readonly number[];
+  chosen?: readonly number[];
+  symptom?: string;
+  /** Party by party, the objects of its cluster. */
+  cluster?: Record<number, (parts: Record<string, Anything>) => void>;
+  /** Last word on what was seen. */
+  change?: (seen: DoctorSights) => void;
+}
+
+const kinds: Record<string, string> = {
+  statefulsets: "StatefulSet",
+  pods: "Pod",
+  configmaps: "ConfigMap",
+  persistentvolumeclaims: "PersistentVolumeClaim",
+  events: "Event",
+  nodes: "Node",
+  namespaces: "Namespace",
+  daemonsets: "DaemonSet",
+};
+
+export const answered = (more: Partial<CommandResult> = {}): CommandResult => {
+  return { stdout: "", stderr: "", exitCode: 0, durationMs: 5, ended: "exited", ...more };
+};
+
+/** A `get` of several kinds, of a party's objects. */
+export function listOf(parts: Record<string, Anything>, args: readonly string[]): CommandResult {
+  const wanted = args[1]?.split(",").map((kind) => kinds[kind]) ?? [];
+  const items = Object.values(parts).filter(({ kind }) => wanted.includes(kind));
+  return answered({ stdout: JSON.stringify({ apiVersion: "v1", kind: "List", items }) });
+}
+
+/** What there is to see of a network of four in order, but for what is written otherwise. */
+export async function writtenSights(written: Written = {}): Promise<DoctorSights> {
+  const ids = [1, 2, 3, 4];
+  const mine = written.mine ?? ids;
+  const chosen = [...(written.chosen ?? mine)];
+  const inside = chosen.filter((id) => mine.includes(id));
+  const parties = inside.map((id): PartyAccess => {
+    const { parts } = clusterOf(id);
+    written.cluster?.[id]?.(parts);
+    return {
+      outputs: partyOutputs(id),
+      caller: async () => "arn:aws:sts::100000000001:assumed-role/operator/ann",
+      readObject: async () => null,
+      kubectl: async (args: string[]) => listOf(parts, args),
+    } as PartyAccess;
+  });
+  const context = { ...given(), clock: { now: () => new Date(lookedAt) }, progress: () => {} };
+  const seen: DoctorSights = {
+    startedAt: new Date(lookedAt).toISOString(),
+    durationMs: 900,
+    chosen,
+    symptom: written.symptom ?? null,
+    links: modelNetwork(4, written.faults, written.mine ? { mine: written.mine } : {}),
+    clusters: await lookAtClusters(parties, context, 1_000, context.signal, { health: false }),
+    certificates: certificates(ids),
+    closer: inside.map(closer),
+  };
+  written.change?.(seen);
+  return seen;
+}
+
+function closer(partyId: number): CloserSights {
+  return {
+    partyId,
+    logs: { status: "seen", value: { lines: [], truncated: [], unreadable: [], aheadSeconds: 0 } },
+    pages: { status: "seen", value: { health: 200, version: "0.13.20", rateLimiter: { used: 3, bucket: 50_000 } } },
+  } as CloserSights;
+}
+
+function certificates(ids: readonly number[]): CertificateSights {
+  const certificate = (id: number) => ({
+    status: "found" as const,
+    value: {
+      sha256: String(id).repeat(64),
+      commonName: `mpc-node-${id}`,
+      dnsNames: [`mpc-node-${id}`],
+      notBefore: "1975-01-01T00:00:00.000Z",
+      notAfter: "4096-01-01T00:00:00.000Z",
+      authority: true,
+      curve: "secp256k1",
+      address: `0x${String(id).repeat(40)}`,
+    },
+  });
+  return {
+    network: "devnet",
+    environment: "devnet",
+    manifestDigest: `sha256:${"e".repeat(64)}`,
+    startedAt: new Date(lookedAt).toISOString(),
+    durationMs: 100,
+    parties: ids.map((id) => ({
+      partyId: id,
+      name: `party-${id}`,
+      host: `mpc-node-${id}`,
+      own: certificate(id),
+      address: { status: "found", value: `0x${String(id).repeat(40)}` },
+      copies: ids.filter((of) => of !== id).map((of) => ({ of, copy: certificate(of) })),
+    })),
+  };
+}
+
+/** What a party's log says, a minute ago. */
+export function says(
+  seen: DoctorSights,
+  partyId: number,
+  line: Partial<LogSights["lines"][number]> & { signature: string },
+) {
+  const logs = seen.closer.find((one) => one.partyId === partyId)?.logs;
+  if (logs?.status !== "seen") throw new Error("its log was not seen");
+  logs.value.lines.push({
+    ...{ container: "kms-core-enclave-logger", previous: false, at: "2026-11-20T11:59:00Z" },
+    ...{ text: `a line of ${line.signature}`, peer: null, count: 1 },
+    ...line,
+  });
+}
