@@ -48,7 +48,11 @@ async function exampleContext(): Promise<Omit<RunbookContext, "inputs">> {
     clock: { now: () => new Date(0) },
     readHalf: nothing,
     readPublished: nothing,
-    baseline: (of) => ({ path: `baselines/${manifest.network}.${of}.json`, read: nothing, replace: nothing }),
+    baseline: (of) => ({
+      path: `baselines/${manifest.network}.${of}.json`,
+      read: async () => undefined,
+      replace: nothing,
+    }),
     signal: new AbortController().signal,
     progress: () => {},
   };

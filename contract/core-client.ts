@@ -2,5 +2,7 @@
 export const coreClientName = "kms-core-client";
 /** The tool in its image that asks a core how it is. */
 export const healthCheckProgram = "kms-health-check";
+/** Its command that asks, and does nothing. */
+export const healthCheckCommand = "live";
 /** Its one pod, as the StatefulSet names it. */
 export const coreClientPod = `${coreClientName}-0`;

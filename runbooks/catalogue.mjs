@@ -33,4 +33,11 @@ export const catalogue = [
       "Check what each party's core runs in: its nodes, device plugin, enclave, configuration, pod, warnings and health.",
     file: "zama-kms/cluster-check",
   },
+  {
+    name: "bandwidth",
+    systems: ["zama-kms"],
+    risk: "reversible",
+    summary: "Have each core measure its links to all peers, and compare rate and latency with the recorded baseline.",
+    file: "zama-kms/bandwidth",
+  },
 ];

@@ -9,8 +9,8 @@ export interface AudienceAccessArgs {
   partyId: number;
   /** Deployment into whose pods an SRE may open a connection, and the container in them. */
   prober: { deployment: string; container: string };
-  /** Pod in which an SRE may run one program, and no other: from there everything may be asked of the core. */
-  healthCheck: { pod: string; container: string; program: string };
+  /** Pod in which an SRE may run one command of one program, and no other: from there everything may be asked of the core. */
+  healthCheck: { pod: string; container: string; program: string; command: string };
   audiences: readonly Audience[];
 }
 
@@ -82,11 +82,17 @@ function createClusterRole(
   );
 }
 
+/** The command is the first word, or the first behind the one option that may stand before it. */
+function asks(command: string): string {
+  const behindFormat = `object.command.size() > 3 && object.command[1] in ['--format', '-f'] && object.command[3] == '${command}'`;
+  return `((object.command.size() > 1 && object.command[1] == '${command}') || (${behindFormat}))`;
+}
+
 /** RBAC knows no beginnings of names, and a Deployment's pods have no others: so admission narrows what RBAC opens. */
 function narrowExec(parent: AudienceAccess, name: string, args: AudienceAccessArgs) {
   const { partyId, prober, healthCheck } = args;
   const isProber = `request.name.startsWith('${prober.deployment}-') && object.container == '${prober.container}'`;
-  const isHealthCheck = `request.name == '${healthCheck.pod}' && object.container == '${healthCheck.container}' && has(object.command) && object.command[0] == '${healthCheck.program}'`;
+  const isHealthCheck = `request.name == '${healthCheck.pod}' && object.container == '${healthCheck.container}' && has(object.command) && object.command[0] == '${healthCheck.program}' && ${asks(healthCheck.command)}`;
   const metadata = { name: `quorate-party-${partyId}-sre-exec` };
   const isSre = `'${groupOf("sre")}' in request.userInfo.groups && !('${groupOf("break-glass")}' in request.userInfo.groups)`;
   const policy = new kubernetes.admissionregistration.v1.ValidatingAdmissionPolicy(
@@ -109,7 +115,7 @@ function narrowExec(parent: AudienceAccess, name: string, args: AudienceAccessAr
         validations: [
           {
             expression: `request.subResource == 'exec' && ((${isProber}) || (${isHealthCheck}))`,
-            message: `an SRE opens a connection to the ${prober.container} of ${prober.deployment} only, and runs ${healthCheck.program} in ${healthCheck.pod}; all else takes the break-glass role`,
+            message: `an SRE opens a connection to the ${prober.container} of ${prober.deployment} only, and runs ${healthCheck.program} ${healthCheck.command} in ${healthCheck.pod}; all else takes the break-glass role`,
             reason: "Forbidden",
           },
         ],

@@ -1,9 +1,10 @@
 import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
-import { coreClientName, coreClientPod, healthCheckProgram } from "../../contract/core-client.ts";
+import { coreClientName, coreClientPod, healthCheckCommand, healthCheckProgram } from "../../contract/core-client.ts";
 import { clusterNameOf } from "../../contract/stack-config.ts";
-import { managedClusterPolicyArn, partitionOf } from "../aws/arn.ts";
-import { AudienceRole, findsCluster, readsSettings, type Trust } from "../aws/audience-role.ts";
+import { managedClusterPolicyArn, partitionOf, roleArn } from "../aws/arn.ts";
+import { AudienceRole, findsCluster, looksAtCloud, readsSettings, type Trust } from "../aws/audience-role.ts";
+import type { Statement } from "../aws/key-policy.ts";
 import { AudienceAccess } from "../kubernetes/audience-access.ts";
 import { type Audience, groupOf } from "../kubernetes/audience-rights.ts";
 import { proberName } from "../kubernetes/prober.ts";
@@ -53,18 +54,28 @@ function createAudiences(
 ): void {
   const { config, party, cluster } = args;
   const clusterName = clusterNameOf(config.cluster);
-  const clusterArn = `arn:${partitionOf(config.region)}:eks:${config.region}:${config.accountId}:cluster/${clusterName}`;
+  const partition = partitionOf(config.region);
+  const clusterArn = `arn:${partition}:eks:${config.region}:${config.accountId}:cluster/${clusterName}`;
   const trusts = trustsOf(args);
+  const { core } = partyRoleNames(clusterName, party.id, config.roles);
+  const further: Partial<Record<Audience, readonly Statement[]>> = {
+    sre: looksAtCloud({
+      // By its own number no key is known before it is made.
+      keyArns: `arn:${partition}:kms:${config.region}:${config.accountId}:key/*`,
+      roleArn: roleArn(config.region, config.accountId, core),
+    }),
+    ci: [readsSettings()],
+  };
   const wished = Object.keys(trusts) as Audience[];
   for (const audience of wished)
     new AudienceRole(
       `${name}-${audience}`,
       {
-        roleName: `${partyRoleNames(clusterName, party.id, config.roles).core}-${audience}`,
+        roleName: `${core}-${audience}`,
         trust: trusts[audience] as Trust,
         clusterName: cluster.clusterName,
         kubernetesGroups: [groupOf(audience)],
-        statements: [findsCluster(clusterArn), ...(audience === "ci" ? [readsSettings()] : [])],
+        statements: [findsCluster(clusterArn), ...(further[audience] ?? [])],
       },
       { parent },
     );
@@ -75,7 +86,12 @@ function createAudiences(
         namespace,
         partyId: party.id,
         prober: { deployment: proberName, container: "prober" },
-        healthCheck: { pod: coreClientPod, container: coreClientName, program: healthCheckProgram },
+        healthCheck: {
+          pod: coreClientPod,
+          container: coreClientName,
+          program: healthCheckProgram,
+          command: healthCheckCommand,
+        },
         audiences: wished,
       },
       { parent },

@@ -17,7 +17,7 @@ const access = (args: Partial<AudienceAccessArgs> = {}) =>
         namespace: "kms-decentralized",
         partyId: 1,
         prober: { deployment: "quorate-prober", container: "prober" },
-        healthCheck: { pod: coreClientPod, container: coreClientName, program: healthCheckProgram },
+        healthCheck: { pod: coreClientPod, container: coreClientName, program: healthCheckProgram, command: "live" },
         audiences,
         ...args,
       }),
@@ -80,6 +80,7 @@ test("an SRE gets into the prober and no other pod, and whoever broke the glass 
   expect(spec.matchConditions[0].expression).toContain("!('quorate:break-glass' in request.userInfo.groups)");
   expect(spec.validations[0].expression).toContain("request.name.startsWith('quorate-prober-')");
   expect(spec.validations[0].expression).toContain("object.command[0] == 'kms-health-check'");
+  expect(spec.validations[0].expression).toContain("object.command[3] == 'live'");
   expect((await access()).get("a-sre-exec-binding").inputs.spec.validationActions).toEqual(["Deny"]);
 });
 

@@ -195,7 +195,7 @@ describe("ways in", () => {
         namespace: namespace.metadata.name,
         partyId: party,
         prober: { deployment: "quorate-prober", container: "prober" },
-        healthCheck: { pod: "kms-core-client-0", container: "prober", program: "true" },
+        healthCheck: { pod: "kms-core-client-0", container: "prober", program: "true", command: "live" },
         audiences,
       },
       { provider: k8s },
@@ -219,12 +219,12 @@ describe("ways in", () => {
   }
 
   /** What kubectl says when somebody of the audience tries to open a connection. */
-  async function exec(audience: Audience, pod: string, program = "true"): Promise<string> {
+  async function exec(audience: Audience, pod: string, command = ["true"]): Promise<string> {
     const file = join(cloud.dir, "kubeconfig-of-an-audience");
     writeFileSync(file, kubeconfig, { mode: 0o600 });
     const words = ["--kubeconfig", file, "--as", "somebody", "--as-group", groupOf(audience)];
     const ended = await promisify(execFile)(toolPath("kubectl"), [
-      ...[...words, "--namespace", "place", "exec", pod, "--container", "prober", "--", program],
+      ...[...words, "--namespace", "place", "exec", pod, "--container", "prober", "--", ...command],
     ]).catch((failure: { stderr: string }) => failure);
     return ended.stderr;
   }
@@ -243,6 +243,8 @@ describe("ways in", () => {
       ["sre", "list", "configmaps"],
       ["sre", "list", "nodes"],
       ["sre", "list", "daemonsets.apps"],
+      ["sre", "get", "pods/log"],
+      ["sre", "list", "networkpolicies.networking.k8s.io"],
       ["break-glass", "delete", "pods"],
       ["break-glass", "get", "pods/log"],
       ["break-glass", "patch", "statefulsets.apps"],
@@ -262,7 +264,6 @@ describe("ways in", () => {
     }
     for (const [audience, verb, resource] of [
       ["sre", "delete", "pods"],
-      ["sre", "get", "pods/log"],
       ["sre", "patch", "statefulsets.apps"],
       ["ci", "create", "pods/exec"],
       ["ci", "update", "configmaps"],
@@ -287,17 +288,24 @@ describe("ways in", () => {
     // Admission takes a moment to learn of a rule; until then everybody gets as far as the node that is not there.
     const refused = /an SRE opens a connection to the prober of quorate-prober only/;
     await expect.poll(() => exec("sre", "kms-core-1"), { timeout: 20_000, interval: 250 }).toMatch(refused);
-    for (const [audience, pod] of [
+    for (const [audience, pod, command] of [
       ["sre", "quorate-prober-abc"],
-      ["sre", "kms-core-client-0"],
+      ["sre", "kms-core-client-0", ["true", "live", "-e", "core"]],
+      ["sre", "kms-core-client-0", ["true", "--format", "json", "live", "-e", "core"]],
       ["break-glass", "kms-core-1"],
-    ] as [Audience, string][]) {
-      const said = await exec(audience, pod);
+    ] as [Audience, string, string[] | undefined][]) {
+      const said = await exec(audience, pod, command);
       expect(said).not.toMatch(refused);
       expect(said).not.toMatch(/forbidden/i);
     }
     // In the core-client's pod an SRE runs the health check and nothing else: from there the core does what it is told.
-    expect(await exec("sre", "kms-core-client-0", "kms-core-client")).toMatch(refused);
+    for (const command of [
+      ["kms-core-client", "live"],
+      ["true"],
+      ["true", "bandwidth-bench", "-e", "live"],
+      ["true", "--format", "json", "bandwidth-bench", "live"],
+    ])
+      expect(await exec("sre", "kms-core-client-0", command)).toMatch(refused);
     // No kubelet is there to say that they have ended.
     for (const pod of pods) await client.request("DELETE", `/api/v1/namespaces/place/pods/${pod}?gracePeriodSeconds=0`);
     await stack.destroy();
