@@ -3,6 +3,7 @@ import { nearestWord } from "../contract/nearest-word.mjs";
 import { OperatorError } from "../contract/operator-error.ts";
 
 const Party = z.int().min(1);
+const day = 86_400;
 
 /** What can be made to go wrong in a devnet. */
 export const Fault = z.discriminatedUnion("kind", [
@@ -20,6 +21,16 @@ export const Fault = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("expire-cert"), party: Party }),
   /** The party runs an enclave image that nobody trusts. */
   z.strictObject({ kind: z.literal("wrong-release"), party: Party }),
+  /** CA certificate and TLS certificate of the party carry the name that the chart gives of itself, and the core is restarted. */
+  z.strictObject({ kind: z.literal("cn-mismatch"), party: Party }),
+  /** The party's enclave ended, and does not start again; its container runs. */
+  z.strictObject({ kind: z.literal("enclave-stopped"), party: Party }),
+  /** Others hold all tokens of the core's rate limiter. */
+  z.strictObject({ kind: z.literal("rate-limit"), party: Party }),
+  /** The clock of the party's enclave is ahead, or behind, below 0. */
+  z.strictObject({ kind: z.literal("skew-clock"), party: Party, seconds: z.int().min(-366 * day).max(366 * day) }),
+  /** The party's core has no PRSS setup. */
+  z.strictObject({ kind: z.literal("no-prss"), party: Party }),
   /** Ends every fault. */
   z.strictObject({ kind: z.literal("heal") }),
 ]);
@@ -33,6 +44,11 @@ const usage: Record<Fault["kind"], string> = {
   hang: "hang <party>",
   "expire-cert": "expire-cert <party>",
   "wrong-release": "wrong-release <party>",
+  "cn-mismatch": "cn-mismatch <party>",
+  "enclave-stopped": "enclave-stopped <party>",
+  "rate-limit": "rate-limit <party>",
+  "skew-clock": "skew-clock <party> <seconds>",
+  "no-prss": "no-prss <party>",
   heal: "heal",
 };
 
@@ -45,6 +61,11 @@ const example: Record<Fault["kind"], string> = {
   hang: "hang 4",
   "expire-cert": "expire-cert 3",
   "wrong-release": "wrong-release 2",
+  "cn-mismatch": "cn-mismatch 2",
+  "enclave-stopped": "enclave-stopped 3",
+  "rate-limit": "rate-limit 2",
+  "skew-clock": "skew-clock 3 7200",
+  "no-prss": "no-prss 2",
   heal: "heal",
 };
 
@@ -69,7 +90,7 @@ export function parseFault(words: readonly string[]): Fault {
       words,
       names.length === 0 ? `${kind} takes nothing more` : `${usage[kind].replace(" ", " takes ")}`,
     );
-  const fields = names.map((name, index) => [name, /^\d+$/.test(rest[index] ?? "") ? Number(rest[index]) : Number.NaN]);
+  const fields = names.map((name, index) => [name, /^-?\d+$/.test(rest[index] ?? "") ? Number(rest[index]) : Number.NaN]);
   const parsed = Fault.safeParse({ kind, ...Object.fromEntries(fields) });
   if (!parsed.success) throw invalid(kind, words, wrongNumber(String(parsed.error.issues[0]?.path[0])));
   if ("from" in parsed.data && parsed.data.from === parsed.data.to)
@@ -78,12 +99,15 @@ export function parseFault(words: readonly string[]): Fault {
 }
 
 function wrongNumber(name: string): string {
+  if (name === "seconds") return "a clock is ahead by whole seconds, or behind: below 0, and not more than a year";
   return name === "ms" ? "a delay is a whole number from 1 to 60000" : `<${name}> is a party's id, a number from 1`;
 }
 
 /** The fault in words, as `devnet status` shows it. */
 export function faultText(fault: Fault): string {
   if (fault.kind === "heal") return "heal";
+  if (fault.kind === "skew-clock")
+    return `skew-clock ${fault.party} by ${Math.abs(fault.seconds)} s ${fault.seconds < 0 ? "behind" : "ahead"}`;
   if ("party" in fault) return `${fault.kind} ${fault.party}`;
   return `${fault.kind} ${fault.from}→${fault.to}${fault.kind === "slow" ? ` by ${fault.ms} ms` : ""}`;
 }

@@ -104,8 +104,10 @@ function downFinding(root: string, network: string) {
 }
 
 async function fault(args: string[], root: string): Promise<number> {
-  const { positionals } = parseArgs({ args, options: {}, allowPositionals: true });
-  const { network, faults } = await devnetFault(root, parseFault(positionals));
+  // A clock that is behind is told by a number below 0, which is no option.
+  const isNumber = (word: string) => /^-\d+$/.test(word);
+  parseArgs({ args: args.filter((word) => !isNumber(word)), options: {}, allowPositionals: true });
+  const { network, faults } = await devnetFault(root, parseFault(args.filter((word) => word !== "--")));
   terminal.print(devnetLine(network, `faults: ${faults.map(faultText).join(", ") || "none"}`));
   return exitCodes.ok;
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { coreClientName } from "../../contract/core-client.ts";
@@ -20,9 +20,23 @@ function podTools(files: DevnetFiles, party: number): string {
   return join(files.party(party), "pod-tools");
 }
 
-/** What `kubectl logs` of a party's core shows. */
-export function coreLogPath(files: DevnetFiles, party: number): string {
-  return join(files.party(party), "logs", "core.log");
+/** Containers of a core's pod, by what their log holds. */
+const loggingContainers = {
+  core: ["kms-core-enclave-logger", "kms-core"],
+  init: ["kms-core-init-load-env"],
+  enclave: ["kms-core-enclave"],
+  job: ["kms-core-enclave-gen-cert-and-keys", "kms-gen-cert-and-keys"],
+} as const;
+export type CoreLogName = keyof typeof loggingContainers;
+
+/** What `kubectl logs` shows: of `core` what the enclave says, of `init` what the pod's init container does, of `enclave` what nitro-cli does, of `job` what makes the keys. */
+export function coreLogPath(files: DevnetFiles, party: number, log: CoreLogName = "core"): string {
+  return join(files.party(party), "logs", log === "core" ? "core.log" : `core-${log}.log`);
+}
+
+/** The log of the run before. */
+export function previousLogPath(path: string): string {
+  return `${path}.previous`;
 }
 
 /** kwok, which plays the kubelets of one party: pods run, and `kubectl exec` and `logs` reach this machine. */
@@ -88,15 +102,44 @@ export function writeKwokFiles(plane: ControlPlane, keptJobs: string[] = []): vo
       apiVersion: "kwok.x-k8s.io/v1alpha1",
       kind: "ClusterLogs",
       metadata: { name: "pods" },
-      spec: { logs: [{ logsFile: coreLogPath(files, party), follow: true }] },
+      spec: { logs: podLogs(files, party) },
     },
   ];
   writeReplaceable(kwokConfigPath(files, party), documents.map((document) => JSON.stringify(document)).join("\n---\n"));
 }
 
-/** `kms-health-check`, which the image core-client has. */
+/** A file for each container that says something, and an empty one for all others. */
+function podLogs(files: DevnetFiles, party: number): object[] {
+  const names = Object.keys(loggingContainers) as CoreLogName[];
+  const silent = join(files.party(party), "logs", "silent.log");
+  for (const path of [silent, ...names.map((name) => coreLogPath(files, party, name))])
+    closeSync(openSync(path, "a", 0o600));
+  return [
+    ...names.map((name) => ({
+      containers: loggingContainers[name],
+      logsFile: coreLogPath(files, party, name),
+      previousLogsFile: previousLogPath(coreLogPath(files, party, name)),
+      follow: true,
+    })),
+    { logsFile: silent, follow: true },
+  ];
+}
+
+/** The enclaves that run on the party's node, as nitro-cli tells of them. */
+export function enclavesPath(files: DevnetFiles, party: number): string {
+  return join(files.party(party), "enclaves.json");
+}
+
+/** `kms-health-check`, which the image core-client has, and of nitro-cli, which the enclave's has, what asks for enclaves. */
 function writePodTools(files: DevnetFiles, party: number): void {
   mkdirSync(podTools(files, party), { recursive: true, mode: 0o700 });
+  const nitro = join(podTools(files, party), "nitro-cli");
+  const enclaves = quoted(enclavesPath(files, party));
+  writeReplaceable(
+    nitro,
+    `#!/bin/sh\n[ "$1" = describe-enclaves ] || { echo "nitro-cli: the devnet has describe-enclaves only" >&2; exit 2; }\ncat ${enclaves} 2>/dev/null || echo "[]"\n`,
+  );
+  chmodSync(nitro, 0o700);
   const path = join(podTools(files, party), "kms-health-check");
   const program = fileURLToPath(new URL("../nodes/kms-health-check.ts", import.meta.url));
   writeReplaceable(path, `#!/bin/sh\nexec ${quoted(process.execPath)} ${quoted(program)} "$@"\n`);

@@ -21,6 +21,8 @@ export const NodeConfig = z.strictObject({
   env: z.record(z.string(), z.string()),
   attestation: z.strictObject({ rootKeyPem: z.string().min(1), rootCertPem: z.string().min(1) }),
   release: Measurements,
+  /** Version of the software, as the manifest names it. */
+  version: z.string().default("0.0.0"),
   /** Null: the vaults are folders below stateDir and nothing is sealed, for networks of bare nodes. */
   aws: z
     .strictObject({
@@ -33,8 +35,16 @@ export const NodeConfig = z.strictObject({
     .nullable(),
   fault: z
     .strictObject({
-      /** Serves a certificate that expired an hour ago. */
+      /** Serves a certificate that expired an hour ago: each try to renew it fails. */
       expireCert: z.boolean().optional(),
+      /** CN and SAN of the CA certificate and of the TLS certificate, in place of the identity in the peer list. */
+      tlsSubject: z.string().min(1).optional(),
+      /** Others hold all tokens of the rate limiter. */
+      rateLimited: z.boolean().optional(),
+      /** No epoch was ever made. */
+      noPrss: z.boolean().optional(),
+      /** How far the clock of the enclave is ahead; behind, below 0. */
+      skewSeconds: z.int().optional(),
       /** Attests these measurements instead of the release's. All zeros play an enclave in debug mode. */
       pcrs: z.strictObject({ pcr0: hex96, pcr1: hex96, pcr2: hex96 }).optional(),
     })

@@ -1,7 +1,8 @@
 import type { PeerHealth, PeerLinks } from "./peer-links.ts";
 import type { ServerConfig } from "./server-config.ts";
 
-const defaultContextId = `07${"0".repeat(61)}1`;
+/** The context that a core makes of its peer list at every start. */
+export const defaultContextId = `07${"0".repeat(61)}1`;
 
 export type HealthStatus =
   | "HEALTH_STATUS_OPTIMAL"
@@ -23,9 +24,9 @@ export function thresholdRequired(nodes: number): number {
 }
 
 /** Answers GetHealthStatus. Callers that ask at the same time share one round of pings. */
-export function createHealthCheck(server: ServerConfig, links: PeerLinks): () => Promise<object> {
+export function createHealthCheck(server: ServerConfig, links: PeerLinks, storageInfo: string): () => Promise<object> {
   let round: Promise<object> | undefined;
-  const run = async () => response(server, await links.pingAll());
+  const run = async () => response(server, storageInfo, await links.pingAll());
   return () => {
     round ??= run().finally(() => {
       round = undefined;
@@ -34,7 +35,7 @@ export function createHealthCheck(server: ServerConfig, links: PeerLinks): () =>
   };
 }
 
-function response(server: ServerConfig, peers: readonly PeerHealth[]): object {
+function response(server: ServerConfig, storageInfo: string, peers: readonly PeerHealth[]): object {
   const reachable = 1 + peers.filter((peer) => peer.reachable).length;
   return {
     peers_from_all_contexts: [
@@ -56,7 +57,7 @@ function response(server: ServerConfig, peers: readonly PeerHealth[]): object {
     my_fhe_key_ids: [],
     my_crs_ids: [],
     my_preprocessing_key_ids: [],
-    my_storage_info: "s3",
+    my_storage_info: storageInfo,
     node_type: "NODE_TYPE_THRESHOLD",
   };
 }

@@ -18,6 +18,7 @@ const ServerToml = z.looseObject({
     tls: z.looseObject({
       auto: z.looseObject({
         trusted_releases: z.array(z.strictObject({ pcr0: hex96, pcr1: hex96, pcr2: hex96 })).default([]),
+        renew_fail_retry_timeout: z.int().min(1).default(60),
       }),
     }),
     peers: z.array(
@@ -30,6 +31,8 @@ const ServerToml = z.looseObject({
       }),
     ),
   }),
+  rate_limiter_conf: z.looseObject({ bucket_size: z.int().min(1) }).optional(),
+  internal_config: z.looseObject({ num_tokio_threads: z.int(), num_rayon_threads: z.int() }).optional(),
   telemetry: z.looseObject({ metrics_bind_address: z.string().regex(/:\d+$/) }).optional(),
 });
 
@@ -47,8 +50,15 @@ export interface ServerConfig {
   threshold: number;
   ports: { grpc: number; peer: number; metrics: number };
   trustedReleases: { pcr0: string; pcr1: string; pcr2: string }[];
+  /** Seconds between two tries to renew the certificate. */
+  renewRetrySeconds: number;
+  /** Prices of the rate limiter's operations, and its `bucket_size`. */
+  rateLimiter: Record<string, unknown> & { bucket_size: number };
+  threads: { tokio: number; rayon: number };
   /** Own entry included. */
   peers: Peer[];
+  /** With all places filled, as the init container writes it. */
+  text: string;
   toml: Record<string, unknown>;
 }
 
@@ -63,7 +73,7 @@ export function readServerConfig(configDir: string, places: Readonly<Record<stri
     return name.startsWith("KMS_CA_PEM_") ? `"""${value}"""` : value;
   });
   const toml = parseToml(text);
-  const { service, threshold, telemetry } = ServerToml.parse(toml);
+  const { service, threshold, telemetry, rate_limiter_conf, internal_config } = ServerToml.parse(toml);
   const peers = threshold.peers.map((peer) => ({
     partyId: peer.party_id,
     address: peer.address,
@@ -82,7 +92,11 @@ export function readServerConfig(configDir: string, places: Readonly<Record<stri
       metrics: Number(telemetry?.metrics_bind_address.split(":").at(-1) ?? 9464),
     },
     trustedReleases: threshold.tls.auto.trusted_releases,
+    renewRetrySeconds: threshold.tls.auto.renew_fail_retry_timeout,
+    rateLimiter: rate_limiter_conf ?? { bucket_size: 50_000 },
+    threads: { tokio: internal_config?.num_tokio_threads ?? 10, rayon: internal_config?.num_rayon_threads ?? 40 },
     peers,
+    text,
     toml,
   };
 }

@@ -8,18 +8,34 @@ import {
   randomBytes,
   X509Certificate,
 } from "node:crypto";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { z } from "zod";
 import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
 import { bootEnclave, type Enclave } from "../attestation.ts";
+import { readIfThere, writeWhole } from "../files.ts";
 import { certificatePem, createCaCertificate, createSigningKey, uncompressedPoint } from "./certificates.ts";
 import type { NodeConfig } from "./config.ts";
 import { openForRecipient } from "./recipient-envelope.ts";
 import { awsClientOptions, ownPrefix, type Vaults } from "./vault.ts";
 
-/** A core that must not start, with the reason for its log. */
-export class RefusesToStart extends Error {}
+/** A core that must not start, with the reason for its log; `refusal` is AWS's, where that is why. */
+export class RefusesToStart extends Error {
+  readonly refusal: AwsRefusal | null;
+
+  constructor(message: string, options: ErrorOptions & { refusal?: AwsRefusal } = {}) {
+    super(message, options);
+    this.refusal = options.refusal ?? null;
+  }
+}
+
+/** What AWS said no to. */
+export interface AwsRefusal {
+  code: string;
+  message: string;
+  requestId: string;
+}
 
 const Sealed = z.strictObject({
   keyId: z.string(),
@@ -44,7 +60,10 @@ export async function settleSigningKey(config: NodeConfig, vaults: Vaults, encla
   return key;
 }
 
-/** Publishes what others check this party by. What is published already has to belong to this key: else the core does not start. */
+/**
+ * Publishes what others check this party by, and says under which name. What is published already has to belong to this key: else
+ * the core does not start. A CA certificate of another name, which a fault has put there, gives way to the one before it.
+ */
 export async function publishIdentity(config: NodeConfig, vaults: Vaults, key: KeyObject, mpcIdentity: string) {
   const objectOf = (type: string) => `${ownPrefix(config, "public")}/${type}/${signingKeyHandle}`;
   const spki = createPublicKey(key).export({ type: "spki", format: "der" });
@@ -54,13 +73,20 @@ export async function publishIdentity(config: NodeConfig, vaults: Vaults, key: K
     !new X509Certificate(published).publicKey.export({ type: "spki", format: "der" }).equals(spki)
   )
     throw new RefusesToStart(`${objectOf("CACert")} in the public vault belongs to another signing key`);
+  const kept = join(config.stateDir, "ca-certificate.pem");
+  const subject = config.fault.tlsSubject ?? mpcIdentity;
+  const isOurs = published !== null && new X509Certificate(published).subject === `CN=${subject}`;
+  // Before anything takes its place: peers have copies of this one, byte for byte.
+  if (published !== null && !isOurs && config.fault.tlsSubject !== undefined) writeWhole(kept, published);
+  const before = isOurs ? published : config.fault.tlsSubject === undefined ? readIfThere(kept) : null;
   const texts: Record<string, string> = {
-    CACert: published ?? certificatePem(createCaCertificate(key, mpcIdentity)),
+    CACert: before ?? certificatePem(createCaCertificate(key, subject)),
     VerfKey: createPublicKey(key).export({ type: "spki", format: "pem" }).toString(),
     VerfAddress: ethereumAddress(key),
   };
   for (const [type, text] of Object.entries(texts))
     if ((await vaults.read("public", objectOf(type))) !== text) await vaults.write("public", objectOf(type), text);
+  return subject;
 }
 
 /** The last 20 bytes of the public key's Keccak-256, which is older than node:crypto's SHA-3 and pads otherwise. */
@@ -123,9 +149,17 @@ async function asked<T>(operation: string, call: () => Promise<T>): Promise<T> {
   } catch (error) {
     const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
     if (status !== undefined && status < 500)
-      throw new RefusesToStart(`AWS KMS refuses ${operation} to this enclave: ${String(error)}`, { cause: error });
+      throw new RefusesToStart(`AWS KMS refuses ${operation} to this enclave: ${String(error)}`, {
+        cause: error,
+        refusal: refusalOf(error as Error),
+      });
     throw error;
   }
+}
+
+export function refusalOf(error: Error): AwsRefusal {
+  const { requestId = "" } = (error as { $metadata?: { requestId?: string } }).$metadata ?? {};
+  return { code: error.name, message: error.message, requestId };
 }
 
 /** The enclave that runs this node, with the measurements of its release or of the fault that is played. */

@@ -2,8 +2,13 @@ import { closeSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { previousLogPath } from "../clusters/kwok.ts";
 
-/** The log of one run of a core, in the format of a container runtime: `kubectl logs` shows it. */
+export function eachLine(stream: Readable, onLine: (line: string) => void): void {
+  createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on("line", onLine);
+}
+
+/** The log of one run of a container, in the format of a container runtime: `kubectl logs` shows it. */
 export class CoreLog {
   readonly #descriptor: number;
   #isOpen = true;
@@ -12,19 +17,11 @@ export class CoreLog {
   constructor(path: string) {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     try {
-      renameSync(path, `${path}.previous`);
+      renameSync(path, previousLogPath(path));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     }
     this.#descriptor = openSync(path, "a", 0o600);
-  }
-
-  /** Copies a stream line by line; `onLine` sees each first. */
-  follow(stream: Readable, name: "stdout" | "stderr", onLine: (line: string) => void = () => {}): void {
-    createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on("line", (line) => {
-      onLine(line);
-      this.write(name, line);
-    });
   }
 
   write(name: "stdout" | "stderr", line: string): void {

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { request } from "node:http";
 import { fileURLToPath } from "node:url";
-import { CoreLog } from "./core-log.ts";
+import type { NodeEvent } from "../nodes/core-log.ts";
+import { CoreLog, eachLine } from "./core-log.ts";
 import { identityOf, markVariable, type ProcessIdentity, signalProcess } from "./processes.ts";
 
 const stopGraceMs = 2_000;
@@ -11,20 +12,34 @@ export interface CoreProcessEvents {
   started(identity: ProcessIdentity): void;
   /** It serves, under this boot id. */
   ready(bootId: string): void;
+  /** It does not serve yet, and why. */
+  held?(reason: string): void;
   /** It has ended; the text says how. */
   ended(how: string): void;
+}
+
+/** Where containers of the core's pod have their logs. */
+export interface CoreLogFiles {
+  /** What the enclave says. */
+  core: string;
+  /** What the pod's init container says. */
+  init: string;
 }
 
 /** One run of a party's core. */
 export class CoreProcess {
   readonly #child: ChildProcess;
   readonly #identity: ProcessIdentity | null;
-  readonly #log: CoreLog;
+  readonly #files: CoreLogFiles;
   readonly #ended: Promise<void>;
+  #log: CoreLog;
+  #init: CoreLog;
 
   /** `words` are further arguments of the node's program. */
-  constructor(configFile: string, logFile: string, mark: string, events: CoreProcessEvents, words: string[] = []) {
-    this.#log = new CoreLog(logFile);
+  constructor(configFile: string, files: CoreLogFiles, mark: string, events: CoreProcessEvents, words: string[] = []) {
+    this.#files = files;
+    this.#log = new CoreLog(files.core);
+    this.#init = new CoreLog(files.init);
     this.#child = spawn(
       process.execPath,
       [fileURLToPath(new URL("../nodes/main.ts", import.meta.url)), configFile, ...words],
@@ -38,17 +53,13 @@ export class CoreProcess {
     child.stdin?.on("error", () => {});
     this.#identity = child.pid === undefined ? null : identityOf(child.pid);
     if (this.#identity !== null) events.started(this.#identity);
-    if (child.stderr) this.#log.follow(child.stderr, "stderr");
-    if (child.stdout)
-      this.#log.follow(child.stdout, "stdout", (line) => {
-        const bootId = bootIdOf(line);
-        if (bootId !== null) events.ready(bootId);
-      });
+    if (child.stderr) eachLine(child.stderr, (line) => this.#log.write("stdout", line));
+    if (child.stdout) eachLine(child.stdout, (line) => this.#onEvent(line, events));
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#ended = promise;
     const end = (how: string) => {
-      this.#log.write("stderr", `the core ended: ${how}`);
       this.#log.close();
+      this.#init.close();
       events.ended(how);
       resolve();
     };
@@ -61,6 +72,19 @@ export class CoreProcess {
 
   get pid(): number | null {
     return this.#identity?.pid ?? null;
+  }
+
+  #onEvent(line: string, events: CoreProcessEvents): void {
+    const event = JSON.parse(line) as NodeEvent;
+    if ("ready" in event) events.ready(event.bootId);
+    else if ("held" in event) events.held?.(event.held);
+    else if ("init" in event) this.#init.write("stdout", event.init);
+    else if ("again" in event) {
+      this.#log.close();
+      this.#init.close();
+      this.#log = new CoreLog(this.#files.core);
+      this.#init = new CoreLog(this.#files.init);
+    }
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -99,15 +123,4 @@ function coreEnvironment(mark: string): Record<string, string> {
   const { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE } = process.env;
   const kept = Object.entries({ PATH, HOME, TMPDIR, NODE_COMPILE_CACHE }).filter(([, value]) => value !== undefined);
   return { ...Object.fromEntries(kept), [markVariable]: mark };
-}
-
-function bootIdOf(line: string): string | null {
-  if (!line.startsWith("{")) return null;
-  try {
-    const { ready, bootId } = JSON.parse(line) as { ready?: boolean; bootId?: string };
-    return ready && bootId ? bootId : null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
 }

@@ -1,4 +1,3 @@
-import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { OperatorError, type Problem } from "../../contract/operator-error.ts";
 import { type Addresses, addressesOf, ports } from "../addresses.ts";
@@ -12,7 +11,7 @@ import {
 } from "../clusters/control-plane.ts";
 import { etcdProgram } from "../clusters/etcd.ts";
 import type { KubeClient } from "../clusters/kube-client.ts";
-import { coreLogPath, kwokProgram, writeKwokFiles } from "../clusters/kwok.ts";
+import { kwokProgram, writeKwokFiles } from "../clusters/kwok.ts";
 import { settleEtcdPki, settlePartyPki } from "../clusters/pki.ts";
 import { Fault } from "../fault.ts";
 import { type DevnetFiles, devnetFiles } from "../files.ts";
@@ -112,7 +111,7 @@ export class Devnetd {
       parties: cores,
       faults: [
         ...this.#links.faults().map(({ from, to, fault }) => ({ ...fault, from, to })),
-        ...cores.flatMap(({ partyId, faults }) => faults.map((kind) => ({ kind, party: partyId }))),
+        ...cores.flatMap(({ faults }) => faults),
       ],
       providers: readCloudPorts(this.#files)?.providers ?? null,
     };
@@ -126,7 +125,7 @@ export class Devnetd {
       await Promise.all([...this.#cores.values()].map((core) => core.heal()));
       await this.#links.refresh();
     } else if ("party" in fault) {
-      await this.#core(fault.party).applyFault(fault.kind);
+      await this.#core(fault.party).applyFault(fault);
       // A dead core's links refuse only once they have noticed.
       await this.#links.refresh();
     } else {
@@ -181,7 +180,6 @@ export class Devnetd {
     for (const plane of planes) {
       writeControlPlaneFiles(plane);
       writeKwokFiles(plane, this.#config.exchange === false ? [keyJobLabel] : []);
-      closeSync(openSync(coreLogPath(this.#files, plane.party), "a", 0o600));
     }
     await etcd;
     this.#reached("etcd serves");

@@ -60,7 +60,7 @@ function run({ files, config, party, record }: KeyJobOptions, configFile: string
   return new Promise((resolve) => {
     new CoreProcess(
       configFile,
-      coreLogPath(files, party.id),
+      { core: coreLogPath(files, party.id, "job"), init: coreLogPath(files, party.id, "init") },
       config.mark,
       {
         started: (identity) => record(name, identity),

@@ -46,22 +46,26 @@ export async function prepareNode(
     stateDir: join(files.party(party.id), "core-state"),
     env,
     attestation: { rootKeyPem: config.attestationRoot.key, rootCertPem: config.attestationRoot.cert },
-    release: releaseOf(pod, config.manifestFile),
+    ...softwareOf(pod, config.manifestFile),
     aws: { ...cloud, ...credentials },
     fault: {},
     exitWithParent: true,
   });
 }
 
-/** Measurements of the pod's image: an image that no release of the network names measures like nothing they trust. */
-function releaseOf(pod: PodObject, manifestFile: string): NodeConfig["release"] {
+/** Measurements and version of the pod's image: one that no release of the network names measures like nothing they trust. */
+function softwareOf(pod: PodObject, manifestFile: string): Pick<NodeConfig, "release" | "version"> {
   const images = pod.spec.containers.map(({ image }) => image);
   const { trustedReleases: releases } = readManifestFile(manifestFile);
   const found = releases.find(({ image: { repository, tag, digest } }) =>
     images.some((image) => image === `${repository}:${tag}` || image.endsWith(`@${digest}`)),
   );
-  if (found !== undefined) return { pcr0: found.pcr0, pcr1: found.pcr1, pcr2: found.pcr2 };
-  return NodeConfig.shape.release.parse(measurementsOf(images.join(" ")));
+  const measured = found ?? measurementsOf(images.join(" "));
+  const { pcr0, pcr1, pcr2 } = measured;
+  return {
+    release: NodeConfig.shape.release.parse({ pcr0, pcr1, pcr2 }),
+    version: found?.version.replace(/^v/, "") ?? "0.0.0",
+  };
 }
 
 export function measurementsOf(seed: string): { pcr0: string; pcr1: string; pcr2: string } {

@@ -2,10 +2,13 @@ import { join } from "node:path";
 import tls from "node:tls";
 import { addressesOf } from "../addresses.ts";
 import { KubeError } from "../clusters/kube-client.ts";
-import { coreLogPath } from "../clusters/kwok.ts";
-import { writeReplaceable } from "../files.ts";
+import { coreLogPath, enclavesPath } from "../clusters/kwok.ts";
+import type { Fault } from "../fault.ts";
+import { readIfThere, writeReplaceable } from "../files.ts";
 import type { NodeConfig } from "../nodes/config.ts";
+import { CoreLog } from "./core-log.ts";
 import { CoreProcess, coreAnswers } from "./core-process.ts";
+import { eifLines, enclaveAsked, failedEnclaveLines, startedEnclave } from "./enclave-log.ts";
 import { measurementsOf, type NodeOptions, prepareNode } from "./node-preparation.ts";
 import { isRunning, type PodObject, patchReady } from "./pod-object.ts";
 import type { ProcessIdentity } from "./processes.ts";
@@ -24,7 +27,30 @@ export interface CoreStatus {
   faults: CoreFault[];
 }
 
-export type CoreFault = "kill" | "hang" | "expire-cert" | "wrong-release";
+/** Faults of the core itself, and of what it starts with. */
+export type CoreFault = Extract<
+  Fault,
+  {
+    kind:
+      | "kill"
+      | "hang"
+      | "expire-cert"
+      | "wrong-release"
+      | "cn-mismatch"
+      | "enclave-stopped"
+      | "rate-limit"
+      | "skew-clock"
+      | "no-prss";
+  }
+>;
+type Kind = CoreFault["kind"];
+
+/** Those that end with the enclave: another one has no such past. */
+const endsWithPod: readonly Kind[] = ["kill", "hang", "expire-cert", "enclave-stopped", "rate-limit", "skew-clock"];
+/** Those that a running core does not meet. */
+const needsRestart: ReadonlySet<Kind> = new Set(["cn-mismatch"]);
+/** Those with which there is no process. */
+const keepsDown: ReadonlySet<Kind> = new Set(["kill", "enclave-stopped"]);
 
 export interface PartyCoreOptions extends NodeOptions {
   record(name: string, process: ProcessIdentity | null): void;
@@ -51,8 +77,10 @@ export class PartyCore {
   #restarts = 0;
   #backoffMs = firstBackoffMs;
   #missed = 0;
+  /** Whether the process said why it does not serve. */
+  #isHeld = false;
   #nodeConfig: NodeConfig | null = null;
-  readonly #faults = new Set<CoreFault>();
+  readonly #faults = new Map<Kind, CoreFault>();
   #isStopped = false;
   #retry: NodeJS.Timeout | undefined;
   readonly #health: NodeJS.Timeout;
@@ -73,7 +101,7 @@ export class PartyCore {
       pid: this.#process?.pid ?? null,
       bootId: this.#bootId,
       detail: this.#state === "serving" ? null : this.#detail,
-      faults: [...this.#faults],
+      faults: [...this.#faults.values()],
     };
   }
 
@@ -94,36 +122,66 @@ export class PartyCore {
 
   /** Resolves when the fault is what others meet. */
   async applyFault(fault: CoreFault): Promise<void> {
-    this.#faults.add(fault);
+    this.#faults.set(fault.kind, fault);
     await this.#enqueue(async () => {
-      if (fault === "kill") {
-        clearTimeout(this.#retry);
-        await this.#process?.kill();
-        this.#becomes("down", "killed by a fault");
-        await this.#report(false, "killed by a fault");
-      } else if (fault === "hang") {
+      if (fault.kind === "kill") {
+        await this.#down("killed by a fault");
+      } else if (fault.kind === "enclave-stopped") {
+        await this.#down("the enclave ended, by a fault");
+        if (this.#pod !== null) this.#sayEnclave(this.#pod, null);
+      } else if (fault.kind === "hang") {
         this.#process?.signal("SIGSTOP");
         if (this.#process !== null) this.#becomes("hung", "frozen by a fault");
         await this.#report(false, "frozen by a fault");
-      } else await this.#renewCertificate();
+      } else if (needsRestart.has(fault.kind)) await this.#restart();
+      else await this.#readAgain();
     });
+    if (needsRestart.has(fault.kind)) await this.#untilServing();
+  }
+
+  /** Starts the core anew, as when its container is; resolves when it serves, or when it is clear that it does not. */
+  async restart(): Promise<void> {
+    await this.#enqueue(() => this.#restart());
+    await this.#untilServing();
   }
 
   /** Ends all faults of the core; resolves when it serves again, if its pod runs. */
   async heal(): Promise<void> {
     if (this.#faults.size === 0) return;
-    const had = new Set(this.#faults);
+    const had = new Set(this.#faults.keys());
     this.#faults.clear();
     await this.#enqueue(async () => {
-      if (had.has("kill") && this.#pod !== null && this.#process === null) await this.#start(this.#pod);
       if (had.has("hang")) this.#process?.signal("SIGCONT");
-      if (had.has("expire-cert") || had.has("wrong-release")) await this.#renewCertificate();
+      if ([...had].some((kind) => needsRestart.has(kind) || keepsDown.has(kind))) await this.#restart();
+      else if ([...had].some((kind) => kind !== "hang")) await this.#readAgain();
     });
+    await this.#untilServing();
+  }
+
+  async #untilServing(): Promise<void> {
     const deadline = Date.now() + effectTimeoutMs;
-    while (this.#process !== null && this.#state !== "serving" && Date.now() < deadline) {
+    while (this.#process !== null && this.#state !== "serving" && !this.#isHeld && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 50));
       if (this.#state === "hung") await this.#checkHealth();
     }
+  }
+
+  async #down(why: string): Promise<void> {
+    clearTimeout(this.#retry);
+    await this.#process?.kill();
+    this.#becomes("down", why);
+    await this.#report(false, why);
+  }
+
+  async #restart(): Promise<void> {
+    clearTimeout(this.#retry);
+    this.#backoffMs = firstBackoffMs;
+    const process = this.#process;
+    // What ends now was ended by us: nothing starts it again but what follows.
+    this.#process = null;
+    await process?.stop();
+    const keptDown = [...this.#faults.keys()].some((kind) => keepsDown.has(kind));
+    if (this.#pod !== null && !this.#isStopped && !keptDown) await this.#start(this.#pod);
   }
 
   async stop(): Promise<void> {
@@ -158,9 +216,8 @@ export class PartyCore {
     if (!isNew || this.#isStopped) return;
     clearTimeout(this.#retry);
     await this.#process?.stop();
-    // What was done to the process of another pod is over with that pod.
-    this.#faults.delete("kill");
-    this.#faults.delete("hang");
+    // What was done to the enclave of another pod is over with that pod.
+    for (const kind of endsWithPod) this.#faults.delete(kind);
     this.#restarts = 0;
     this.#backoffMs = firstBackoffMs;
     await this.#start(pod);
@@ -168,6 +225,7 @@ export class PartyCore {
 
   async #start(pod: PodObject): Promise<void> {
     this.#becomes("starting", "starting");
+    this.#isHeld = false;
     await this.#report(false, "the core is starting");
     try {
       const config = await prepareNode(this.#options, pod, "core-config");
@@ -176,6 +234,7 @@ export class PartyCore {
       const configFile = join(this.#options.files.party(this.#options.party.id), "core.json");
       this.#nodeConfig = config;
       this.#writeNodeConfig(configFile);
+      this.#sayEnclave(pod, config);
       this.#process = this.#run(configFile);
     } catch (error) {
       // A ConfigMap or a role that is not there yet: a kubelet would wait for it as well.
@@ -188,14 +247,20 @@ export class PartyCore {
   #run(configFile: string): CoreProcess {
     const { files, config, party, record } = this.#options;
     const name = `party-${party.id}/core`;
-    const process: CoreProcess = new CoreProcess(configFile, coreLogPath(files, party.id), config.mark, {
+    const logs = { core: coreLogPath(files, party.id), init: coreLogPath(files, party.id, "init") };
+    const process: CoreProcess = new CoreProcess(configFile, logs, config.mark, {
       started: (identity) => record(name, identity),
       ready: (bootId) => {
         this.#bootId = bootId;
         this.#backoffMs = firstBackoffMs;
+        this.#isHeld = false;
         if (this.#faults.has("hang") || this.#faults.has("kill")) return;
         this.#becomes("serving", null);
         void this.#report(true, "");
+      },
+      held: (reason) => {
+        this.#isHeld = true;
+        this.#detail = reason;
       },
       ended: (how) => {
         record(name, null);
@@ -209,10 +274,12 @@ export class PartyCore {
     this.#process = null;
     this.#bootId = null;
     const pod = this.#pod;
+    this.#writeEnclaves([]);
     if (pod === null || this.#isStopped) return;
-    this.#becomes("down", how);
-    void this.#report(false, `the core ended: ${how}`);
-    if (this.#faults.has("kill")) return;
+    const why = this.#isHeld ? (this.#detail ?? how) : how;
+    this.#becomes("down", why);
+    void this.#report(false, `the core ended: ${why}`);
+    if ([...this.#faults.keys()].some((kind) => keepsDown.has(kind))) return;
     this.#options.log(`core of party ${this.#options.party.id} ended (${how}), again in ${this.#backoffMs} ms`);
     this.#startAgainLater(pod);
   }
@@ -223,7 +290,7 @@ export class PartyCore {
       void this.#enqueue(async () => {
         const current = this.#pod;
         if (this.#process !== null || current === null || current.metadata.uid !== pod.metadata.uid) return;
-        if (this.#isStopped || this.#faults.has("kill")) return;
+        if (this.#isStopped || [...this.#faults.keys()].some((kind) => keepsDown.has(kind))) return;
         if (this.#state === "down") this.#restarts += 1;
         await this.#start(current);
       }).catch(() => {});
@@ -248,7 +315,7 @@ export class PartyCore {
   }
 
   /** Has the running core read its faults again, and waits until it serves another certificate. */
-  async #renewCertificate(): Promise<void> {
+  async #readAgain(): Promise<void> {
     if (this.#process === null) return;
     const before = await certificateOf(this.#host, this.#options.config.ports.peer);
     this.#writeNodeConfig(join(this.#options.files.party(this.#options.party.id), "core.json"));
@@ -263,11 +330,42 @@ export class PartyCore {
 
   #writeNodeConfig(path: string): void {
     if (this.#nodeConfig === null) return;
-    const fault: NodeConfig["fault"] = {
+    writeReplaceable(path, `${JSON.stringify({ ...this.#nodeConfig, fault: this.#nodeFault() }, undefined, 2)}\n`);
+  }
+
+  #nodeFault(): NodeConfig["fault"] {
+    const skew = this.#faults.get("skew-clock");
+    return {
       ...(this.#faults.has("expire-cert") ? { expireCert: true } : {}),
       ...(this.#faults.has("wrong-release") ? { pcrs: untrusted } : {}),
+      // The name that the chart gives where nothing else is said: of the StatefulSet.
+      ...(this.#faults.has("cn-mismatch") ? { tlsSubject: `kms-core-${this.#options.party.id}` } : {}),
+      ...(this.#faults.has("rate-limit") ? { rateLimited: true } : {}),
+      ...(this.#faults.has("no-prss") ? { noPrss: true } : {}),
+      ...(skew?.kind === "skew-clock" ? { skewSeconds: skew.seconds } : {}),
     };
-    writeReplaceable(path, `${JSON.stringify({ ...this.#nodeConfig, fault }, undefined, 2)}\n`);
+  }
+
+  /** What container kms-core-enclave says, and nitro-cli in it; `config` is null where the enclave does not start. */
+  #sayEnclave(pod: PodObject, config: NodeConfig | null): void {
+    const { files, party } = this.#options;
+    const node = config ?? this.#nodeConfig;
+    if (node === null || !pod.spec.containers.some(({ name }) => name === "kms-core-enclave")) return;
+    const text = readIfThere(join(node.configDir, "enclave.json"));
+    if (text === null) return;
+    const log = new CoreLog(coreLogPath(files, party.id, "enclave"));
+    const asked = enclaveAsked(text);
+    const pcrs = this.#nodeFault().pcrs ?? node.release;
+    const started = config === null ? null : startedEnclave(asked, pcrs);
+    const lines = [...eifLines(text, pcrs, node.version), ...(started?.lines ?? failedEnclaveLines(asked, new Date()))];
+    for (const line of lines) log.write("stdout", line);
+    log.close();
+    this.#writeEnclaves(started === null ? [] : [started.description]);
+  }
+
+  #writeEnclaves(enclaves: readonly object[]): void {
+    const { files, party } = this.#options;
+    writeReplaceable(enclavesPath(files, party.id), `${JSON.stringify(enclaves, undefined, 2)}\n`);
   }
 
   #becomes(state: CoreState, detail: string | null): void {

@@ -133,7 +133,10 @@ test.each([
   ["npx other dev", ""],
   ["quorate devnet f", "fault"],
   ["npx quorate devnet fault c", "cut"],
-  ["npx quorate devnet fault ", "cut slow reset kill hang expire-cert wrong-release heal --help"],
+  [
+    "npx quorate devnet fault ",
+    "cut slow reset kill hang expire-cert wrong-release cn-mismatch enclave-stopped rate-limit skew-clock no-prss heal --help",
+  ],
   ["quorate devnet down --k", "--keep"],
   ["npx quorate validate --stage ", "link network"],
   ["npx quorate preview --party 1 --format ", "table json markdown"],

@@ -10,6 +10,12 @@ test.each([
   [["hang", "4"], { kind: "hang", party: 4 }, "hang 4"],
   [["expire-cert", "3"], { kind: "expire-cert", party: 3 }, "expire-cert 3"],
   [["wrong-release", "2"], { kind: "wrong-release", party: 2 }, "wrong-release 2"],
+  [["cn-mismatch", "2"], { kind: "cn-mismatch", party: 2 }, "cn-mismatch 2"],
+  [["enclave-stopped", "3"], { kind: "enclave-stopped", party: 3 }, "enclave-stopped 3"],
+  [["rate-limit", "2"], { kind: "rate-limit", party: 2 }, "rate-limit 2"],
+  [["skew-clock", "3", "7200"], { kind: "skew-clock", party: 3, seconds: 7200 }, "skew-clock 3 by 7200 s ahead"],
+  [["skew-clock", "3", "-60"], { kind: "skew-clock", party: 3, seconds: -60 }, "skew-clock 3 by 60 s behind"],
+  [["no-prss", "2"], { kind: "no-prss", party: 2 }, "no-prss 2"],
   [["heal"], { kind: "heal" }, "heal"],
 ] as const)("%j is a fault", (words, fault, text) => {
   expect(parseFault(words)).toEqual(fault);
@@ -26,6 +32,9 @@ test.each([
   [["kill", "0"]],
   [["kill", "-1"]],
   [["slow", "1", "2", "0"]],
+  [["skew-clock", "3", "1.5"]],
+  [["skew-clock", "3", "99999999"]],
+  [["skew-clock", "-3", "60"]],
   [["heal", "1"]],
   [["constructor"]],
 ])("%j is none, and the error says what would be", (words) => {

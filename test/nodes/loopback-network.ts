@@ -5,11 +5,13 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import * as dnsPacket from "dns-packet";
 import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
 import { certificateSha256 } from "../../devnet/attestation.ts";
 import { certificatePem, createCertificate, issuerExtensions } from "../../devnet/nodes/certificates.ts";
 import type { NodeConfig } from "../../devnet/nodes/config.ts";
+import type { NodeEvent } from "../../devnet/nodes/core-log.ts";
 
 export const oldRelease = { pcr0: "a1".repeat(48), pcr1: "b1".repeat(48), pcr2: "c1".repeat(48) };
 export const otherRelease = { pcr0: "a2".repeat(48), pcr1: "b2".repeat(48), pcr2: "c2".repeat(48) };
@@ -26,7 +28,10 @@ export interface LoopbackNode {
   address: string;
   bootId: string;
   process: ChildProcess;
+  /** What the enclave says. */
   log: () => string;
+  /** What the pod's init container says. */
+  init: () => string;
   /** Rewrites the configuration file and has the node read it. */
   setFault(fault: NodeConfig["fault"]): Promise<void>;
 }
@@ -116,19 +121,19 @@ export class LoopbackNetwork implements AsyncDisposable {
 
   /** Starts the process and resolves when it says that it is ready. */
   async startNode(id: number, change: Change = () => {}): Promise<LoopbackNode> {
-    const { child, configPath, log } = this.spawnNode(id, change);
-    const line = await new Promise<string>((resolve, reject) => {
-      child.stdout?.once("data", (chunk: Buffer) => resolve(chunk.toString()));
+    const { child, configPath, log, init, watch } = this.spawnNode(id, change);
+    const bootId = await new Promise<string>((resolve, reject) => {
+      watch((event) => "ready" in event && resolve(event.bootId));
       child.once("exit", (code) => reject(new Error(`node ${id} ended with ${code}: ${log()}`)));
     });
     const setFault = async (fault: NodeConfig["fault"]) => {
       const config = JSON.parse(readFileSync(configPath, "utf8"));
       writeFileSync(configPath, JSON.stringify({ ...config, fault }));
-      const before = log().length;
+      const read = new Promise<void>((resolve) => watch((event) => "reread" in event && resolve()));
       child.kill("SIGHUP");
-      while (!log().slice(before).includes("renewed")) await new Promise((resolve) => setTimeout(resolve, 10));
+      await read;
     };
-    return { partyId: id, address: this.address(id), bootId: JSON.parse(line).bootId, process: child, log, setFault };
+    return { partyId: id, address: this.address(id), bootId, process: child, log, init, setFault };
   }
 
   spawnNode(id: number, change: Change = () => {}, args: string[] = []) {
@@ -158,7 +163,22 @@ export class LoopbackNetwork implements AsyncDisposable {
     child.stderr?.on("data", (chunk: Buffer) => {
       text += chunk.toString();
     });
-    return { child, configPath, log: () => text };
+    const events: NodeEvent[] = [];
+    const watchers: ((event: NodeEvent) => void)[] = [];
+    if (child.stdout)
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        const event = JSON.parse(line) as NodeEvent;
+        events.push(event);
+        for (const tell of watchers) tell(event);
+      });
+    return {
+      child,
+      configPath,
+      log: () => text,
+      init: () => events.flatMap((event) => ("init" in event ? [event.init] : [])).join("\n"),
+      held: () => events.flatMap((event) => ("held" in event ? [event.held] : [])),
+      watch: (tell: (event: NodeEvent) => void) => void watchers.push(tell),
+    };
   }
 
   /** Copies every party's CA certificate into every vault as soon as it is there: what operators do by hand. */
