@@ -1,7 +1,7 @@
 import type { PathProbe } from "../../contract/probe.ts";
 import type { Workload } from "../../contract/validate-half.ts";
 import type { Finding } from "../../contract/verdict.ts";
-import { type Cause, depthOf, type Link, workloadFault } from "./link.ts";
+import { type Cause, depthOf, type Link, type OtherSights, workloadFault } from "./link.ts";
 import { type Observations, openSince, type PartyObservation } from "./observations.ts";
 
 /** Findings in the order of cause: parties that are not there, who they are, their own way out, single links, what could not be told. */
@@ -10,6 +10,7 @@ const order: readonly Cause["code"][] = [
   "PARTY_HUNG",
   "PARTY_UNREACHABLE",
   "CERTIFICATE_EXPIRED",
+  "CERTIFICATE_NOT_YET_VALID",
   "CERTIFICATE_WRONG",
   "RELEASE_NOT_TRUSTED",
   "CA_CERTIFICATE_NOT_PUBLISHED",
@@ -49,6 +50,7 @@ const endings: Record<Exclude<PathProbe["code"], "OK">, (probe: PathProbe) => st
   NOT_TLS: () => "not TLS 1.3",
   WRONG_CERTIFICATE: () => "wrong certificate",
   EXPIRED_CERTIFICATE: () => "certificate expired",
+  CERTIFICATE_NOT_YET_VALID: () => "certificate not valid yet",
   UNTRUSTED_RELEASE: () => "release not trusted",
   NO_CA_CERTIFICATE: () => "no CA certificate to check it with",
   WRONG_ANSWER: () => "wrong answer",
@@ -97,6 +99,7 @@ class Words {
         next: `ask party ${link.to} which CA certificate and which releases of party ${link.from} its core trusts; its log names the refusal`,
       };
     }
+    if (link.disputed !== null) return this.#disputed(link, link.disputed);
     const party = this.#chase(link);
     return {
       code: "LINK_DOWN",
@@ -105,6 +108,28 @@ class Words {
       found: `${link.probe ? ending(link.probe) : "down"}: ${reason(link.path)}; ${reverse}`,
       expected: `an open path ${arrow(link)} on port ${this.#seen.ports.peer}`,
       next: this.#linkNext(link, party),
+    };
+  }
+
+  /** What one party alone says of who another is, others seeing otherwise: a host in the other's place, its own clock, or no true word. */
+  #disputed(link: Link, { getThrough, reached }: OtherSights): Finding {
+    const { from, to } = link;
+    const others = [
+      ...(getThrough.length > 0
+        ? [
+            `${parties(getThrough)} get${getThrough.length === 1 ? "s" : ""} through to party ${to}${this.#times(getThrough)}`,
+          ]
+        : []),
+      ...(reached.length > 0 ? [`core ${to} reaches ${parties(reached)}${this.#times([to])}`] : []),
+    ];
+    const address = link.probe?.address ? ` (it reached ${link.probe.address})` : "";
+    return {
+      code: "CONTRADICTED",
+      party: from,
+      field: `link ${arrow(link)}`,
+      found: join(`${reason(link.path)}; party ${from} alone says so${this.#times([from])}`, ...others),
+      expected: `what party ${from} sees of party ${to} as others see it`,
+      next: `party ${from} checks where its name for party ${to} leads${address}, and its clock; then all: npx quorate validate`,
     };
   }
 
@@ -213,6 +238,12 @@ class Words {
           expected: "a certificate within its dates; a core renews its own",
           next: this.#restart(party),
         };
+      case "CERTIFICATE_NOT_YET_VALID":
+        return {
+          found: join(certificateWords(cause), paths),
+          expected: "a certificate that is valid by its peers' clocks: its enclave's clock is ahead, or theirs are behind",
+          next: `compare the clock of its enclave node with its peers'; once it is right: ${this.#restart(party)}`,
+        };
       case "CERTIFICATE_WRONG":
         return {
           found: join(first(cause)?.detail, paths),
@@ -291,8 +322,7 @@ class Words {
 
   #unheard(cause: Cause, party: PartyObservation): Pick<Finding, "found" | "expected" | "next"> {
     const heard = party.listened?.heard ?? [];
-    const whom =
-      heard.length === 0 ? "nobody" : `part${heard.length === 1 ? "y" : "ies"} ${listed(heard.map(String))} alone`;
+    const whom = heard.length === 0 ? "nobody" : `${parties(heard)} alone`;
     const checks = cause.links.map(
       (link) =>
         `party ${link.from} checks where its name for party ${link.to} leads${link.probe?.address ? ` (it reached ${link.probe.address})` : ""}`,
@@ -330,6 +360,7 @@ class Words {
         return `party ${link.from} checks its Service and its endpoint for party ${link.to}: ${inCluster}`;
       case "WRONG_CERTIFICATE":
       case "EXPIRED_CERTIFICATE":
+      case "CERTIFICATE_NOT_YET_VALID":
         return `party ${party} checks where its name for party ${link.to} leads, its copy of that CA certificate, and its clock`;
       default:
         return `party ${link.from} checks its endpoint and security group for party ${link.to}; party ${link.to} checks that it accepted the connection of party ${link.from}`;
@@ -340,7 +371,9 @@ class Words {
     const probe = first(cause);
     const where = `npx quorate kubeconfig --party ${cause.party}`;
     if (probe?.stage === "dns") return `${where}; look at its DNS, its peer Services and their endpoints`;
-    if (probe?.code === "EXPIRED_CERTIFICATE")
+    if (probe?.code === "UNTRUSTED_RELEASE")
+      return `look at where its names for its peers lead, for others find trusted releases there: ${where}`;
+    if (probe?.code === "EXPIRED_CERTIFICATE" || probe?.code === "CERTIFICATE_NOT_YET_VALID")
       return `look at the clock of its enclave node: others find the same certificates in order`;
     if (probe?.code === "WRONG_CERTIFICATE") return `renew its copies of its peers' CA certificates`;
     return `${where}; look at its security groups, route tables and endpoints`;
@@ -485,6 +518,10 @@ function join(...parts: (string | null | undefined)[]): string {
 
 function listed(names: readonly string[]): string {
   return names.length <= 6 ? names.join(", ") : `${names.slice(0, 5).join(", ")} and ${names.length - 5} more`;
+}
+
+function parties(ids: readonly number[]): string {
+  return `part${ids.length === 1 ? "y" : "ies"} ${listed(ids.map(String))}`;
 }
 
 function unique(texts: readonly string[]): string[] {

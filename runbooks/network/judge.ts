@@ -4,7 +4,7 @@ import type { LinkReport, PartyReport, ValidateReport } from "../../contract/val
 import { fail, ok, summarise, unknown, type Verdict } from "../../contract/verdict.ts";
 import { type BrokenPair, fewestFaulty } from "./fault-tolerance.ts";
 import { describeFindings } from "./findings.ts";
-import { type Cause, depthOf, depths, type Link, workloadFault } from "./link.ts";
+import { type Cause, depthOf, depths, type Link, type OtherSights, workloadFault } from "./link.ts";
 import { type Observations, openSince, type PartyObservation } from "./observations.ts";
 
 /** From what was seen to what it means. Pure: the same observations give the same report. */
@@ -15,7 +15,10 @@ export function judge(seen: Observations): ValidateReport {
   causes.push(...contradictions(seen, links), ...unheard(seen, links));
   causes.push(...callerCauses(seen, links, causes));
   blameViews(links, causes);
+  doubtOwnRows(links, causes);
   for (const link of links) if (link.verdict.status === "FAIL" && link.fault === null) link.fault = "link";
+  for (const link of links)
+    if (link.fault === "link" && isAboutIdentity(link, seen)) link.disputed = otherSights(links, link.to, [link]);
   causes.push(...silentCores(seen, links, causes), ...otherManifests(seen));
   const byPair = new Map(links.map((link) => [`${link.from} ${link.to}`, link]));
   const reports = links.map((link) => linkReport(link, byPair.get(`${link.to} ${link.from}`)));
@@ -59,7 +62,17 @@ function rawLinks(seen: Observations): Link[] {
         const path = pathVerdict(from, to.partyId, probe, seen, listeners.get(to.partyId) ?? null);
         const view = viewVerdict(from, to.partyId, seen);
         const verdict = seen.stage === "network" ? path : linkVerdict(path, view);
-        return { from: from.partyId, to: to.partyId, probe, path, view, verdict, fault: null, follows: false };
+        return {
+          from: from.partyId,
+          to: to.partyId,
+          probe,
+          path,
+          view,
+          verdict,
+          fault: null,
+          follows: false,
+          disputed: null,
+        };
       }),
   );
 }
@@ -119,7 +132,7 @@ function* partyCauses(seen: Observations, links: readonly Link[]): Generator<Cau
   for (const party of seen.parties) {
     const into = links.filter((link) => link.to === party.partyId);
     const stranger = into.filter((link) => isStranger(link, seen));
-    if (stranger.length > 0) {
+    if (stranger.length > 0 && otherSights(links, party.partyId, stranger) === null) {
       yield { code: "RELEASE_NOT_TRUSTED", party: party.partyId, links: stranger };
       continue;
     }
@@ -128,6 +141,8 @@ function* partyCauses(seen: Observations, links: readonly Link[]): Generator<Cau
     // Those that came less far failed on their own way; only who came this far can tell about the party.
     const witnesses = known.filter((link) => link.probe !== null && depthOf(link.probe) === deepest);
     const code = partyFault(party, deepest, witnesses, seen);
+    // Who a party is takes more than one witness where others see otherwise.
+    if (code === "CERTIFICATE_EXPIRED" && otherSights(links, party.partyId, witnesses) !== null) continue;
     if (code !== null) yield { code, party: party.partyId, links: witnesses };
   }
 }
@@ -137,6 +152,23 @@ function isStranger({ path, probe }: Link, seen: Observations): boolean {
   if (path.status !== "FAIL" || probe?.code !== "UNTRUSTED_RELEASE") return false;
   const { release } = probe;
   return release === null || !seen.trustedReleases.some((trusted) => sameMeasurements(trusted, release));
+}
+
+/** Whether a path is down because of who the other end is, which is the same for whoever looks. */
+function isAboutIdentity(link: Link, seen: Observations): boolean {
+  return isStranger(link, seen) || (link.path.status === "FAIL" && link.probe?.code === "EXPIRED_CERTIFICATE");
+}
+
+/** Who sees otherwise than the only witness against a party; null where nobody does, or where there are more witnesses. */
+function otherSights(links: readonly Link[], party: number, witnesses: readonly Link[]): OtherSights | null {
+  const [witness, ...more] = witnesses.map(({ from }) => from);
+  if (more.length > 0) return null;
+  const isOk = ({ path, view }: Link) => path.status === "OK" || view.status === "OK";
+  const getThrough = links.filter((link) => link.to === party && link.from !== witness && isOk(link));
+  // To be let in by its peers a core shows them the same certificate and release.
+  const reached = links.filter((link) => link.from === party && link.to !== witness && link.view.status === "OK");
+  if (getThrough.length + reached.length === 0) return null;
+  return { getThrough: getThrough.map(({ from }) => from), reached: reached.map(({ to }) => to) };
 }
 
 function partyFault(
@@ -173,7 +205,7 @@ function partyFault(
     case depths.chain:
       return sure ? "CERTIFICATE_WRONG" : null;
     case depths.dates:
-      return "CERTIFICATE_EXPIRED";
+      return codes.has("CERTIFICATE_NOT_YET_VALID") ? "CERTIFICATE_NOT_YET_VALID" : "CERTIFICATE_EXPIRED";
   }
   return null;
 }
@@ -246,7 +278,7 @@ function* callerCauses(seen: Observations, links: readonly Link[], known: readon
   for (const { partyId } of seen.parties) {
     const open = links.filter((link) => link.from === partyId && link.verdict.status === "FAIL" && link.fault === null);
     const failing = open.filter((link) => link.path.status === "FAIL");
-    const stale = failing.filter((link) => link.probe?.code === "UNTRUSTED_RELEASE");
+    const stale = failing.filter((link) => link.probe?.code === "UNTRUSTED_RELEASE" && !isStranger(link, seen));
     const missing = failing.filter((link) => link.probe?.code === "NO_CA_CERTIFICATE");
     if (stale.length > 0) yield blame({ code: "RELEASE_LIST_STALE", party: partyId, links: stale });
     if (missing.length > 0) yield blame({ code: "CA_CERTIFICATE_MISSING", party: partyId, links: missing });
@@ -263,6 +295,7 @@ function* callerCauses(seen: Observations, links: readonly Link[], known: readon
 /** Faults of who a party is: peers refuse its client certificate just as they refuse its server certificate. */
 const identityCodes: ReadonlySet<Cause["code"]> = new Set([
   "CERTIFICATE_EXPIRED",
+  "CERTIFICATE_NOT_YET_VALID",
   "CERTIFICATE_WRONG",
   "RELEASE_NOT_TRUSTED",
   "CA_CERTIFICATE_NOT_PUBLISHED",
@@ -303,6 +336,18 @@ function blameViews(links: readonly Link[], causes: Cause[]): void {
     if (nobodyAccepts.length > 0) causes.push(blame({ code: "NOT_ACCEPTED", party, links: nobodyAccepts }));
     const acceptsNobody = whole("to", party);
     if (acceptsNobody.length > 0) causes.push(blame({ code: "ACCEPTS_NOBODY", party, links: acceptsNobody }));
+  }
+}
+
+/** What a party says of its links to peers that do not let it in, for who it is, is no proof that they are up. */
+function doubtOwnRows(links: readonly Link[], causes: readonly Cause[]): void {
+  for (const cause of causes) {
+    if (cause.code !== "RELEASE_NOT_TRUSTED" && cause.code !== "CERTIFICATE_EXPIRED") continue;
+    for (const { from: witness, to: party } of [...cause.links]) {
+      const back = links.find((link) => link.from === party && link.to === witness);
+      if (party === cause.party && back?.verdict.status === "OK")
+        back.verdict = unknown(`party ${party} says that it is up, and party ${witness} does not trust who it is`);
+    }
   }
 }
 

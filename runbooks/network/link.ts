@@ -9,6 +9,7 @@ export interface Cause {
     | "PARTY_HUNG"
     | "PARTY_UNREACHABLE"
     | "CERTIFICATE_EXPIRED"
+    | "CERTIFICATE_NOT_YET_VALID"
     | "CERTIFICATE_WRONG"
     | "RELEASE_NOT_TRUSTED"
     | "CA_CERTIFICATE_NOT_PUBLISHED"
@@ -37,6 +38,14 @@ export interface Link {
   fault: "link" | number | null;
   /** Down only because the other direction is: no finding of its own. */
   follows: boolean;
+  /** It is down by the word of one party about who the other is, and others see otherwise. */
+  disputed: OtherSights | null;
+}
+
+/** Who sees a party otherwise than one witness: peers that get through to it, and peers that its own core reaches. */
+export interface OtherSights {
+  getThrough: number[];
+  reached: number[];
 }
 
 /** How far a path came: each depth means that everything before it was in order. */
@@ -55,6 +64,7 @@ export function depthOf(probe: PathProbe): number {
     case "WRONG_CERTIFICATE":
       return depths.chain;
     case "EXPIRED_CERTIFICATE":
+    case "CERTIFICATE_NOT_YET_VALID":
       return depths.dates;
     case "UNTRUSTED_RELEASE":
       return depths.attestation;
