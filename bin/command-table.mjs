@@ -91,6 +91,7 @@ export const commands = {
       "trust <party> <fingerprint>": "write down whose key signs a party's cards, as the party itself told it",
       "  --url <address>": "where the party publishes its card",
       "  --replace": "instead of the key by which the party was known",
+      "trust --own [--replace]": "write down the keys of all parties whose stacks lie here: their own KMS tells them",
       "sync [--from <folder>]": "fetch every trusted party's card, verify it, take it over",
       list: "the cards that are in force, and what is wrong with each",
       "show <party>": "one party's card, field by field",

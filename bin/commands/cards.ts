@@ -1,7 +1,6 @@
 import { mkdir, readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { entryOf } from "../../contract/card-trust.ts";
 import { fileError } from "../../contract/file-error.ts";
 import { Digest } from "../../contract/names.ts";
 import { OperatorError } from "../../contract/operator-error.ts";
@@ -15,6 +14,7 @@ import { type PartyStack, partyStacks } from "../../fleet/party-stacks.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
 import { CardFiles } from "../../stacks/card-files.ts";
 import { readIfThere, replaceFile } from "../../stacks/text-file.ts";
+import { decideTrust } from "../card-trust.ts";
 import { cardsDocument, exitCodeOf, publishedText, renderCards, renderOneCard, summaryOf } from "../cards-text.ts";
 import { chooseParties, partyOptions } from "../party-choice.ts";
 import { s3Endpoint } from "../s3-endpoint.ts";
@@ -118,38 +118,21 @@ async function show(args: string[]): Promise<number> {
 }
 
 async function trust(args: string[]): Promise<number> {
-  const options = { ...common, url: { type: "string" }, replace: { type: "boolean" } } as const;
+  const options = {
+    ...common,
+    url: { type: "string" },
+    replace: { type: "boolean", default: false },
+    own: { type: "boolean", default: false },
+  } as const;
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   const { session, files } = await open(values);
+  if (values.own)
+    return await trustOwn(session, files, { replace: values.replace, words: positionals, url: values.url });
   const usage = "cards trust <party> <fingerprint>";
   const partyId = partyNamed(session, positionals.slice(0, 1), usage);
   const fingerprint = fingerprintNamed(positionals.slice(1), usage);
   const url = values.url === undefined ? undefined : urlNamed(values.url);
-  const trusted = (await files.readTrust())?.parties ?? {};
-  const before = entryOf(trusted, partyId);
-  const owner = Object.entries(trusted).find(
-    ([id, other]) => id !== String(partyId) && other.fingerprint === fingerprint,
-  );
-  if (owner !== undefined)
-    throw new OperatorError({
-      code: "CARD_KEY_SHARED",
-      what: `party ${partyId}: that is the key of party ${owner[0]}`,
-      found: `${fingerprint}, of party ${owner[0]} in ${files.trustPath}`,
-      expected: "a key of its own for each party",
-      next: `ask party ${partyId} for its fingerprint again`,
-      exitCode: exitCodes.refused,
-    });
-  if (before !== undefined && before.fingerprint !== fingerprint && !values.replace)
-    throw new OperatorError({
-      code: "CARD_TRUST_EXISTS",
-      what: `party ${partyId} is known by another key`,
-      found: `${before.fingerprint} in ${files.trustPath}`,
-      expected: "--replace, once the party itself said by another way that it has a new key",
-      next: `npx quorate cards trust ${partyId} ${fingerprint} --replace`,
-      exitCode: exitCodes.refused,
-    });
-  const decided = url ?? before?.url;
-  await files.writeTrust(partyId, { fingerprint, ...(decided === undefined ? {} : { url: decided }) });
+  const [decided] = await decideTrust(files, [{ partyId, fingerprint, url }], values);
   const party = session.manifest.parties.find(({ id }) => id === partyId);
   const address = decided ?? (party && cardAddress(party));
   terminal.print(
@@ -158,6 +141,36 @@ async function trust(args: string[]): Promise<number> {
       `party ${partyId} is known by ${fingerprint}${address === undefined ? "; its cards come by hand" : `, its card from ${address}`}`,
       `written to ${files.trustPath}: review and commit it`,
       `next  npx quorate cards ${address === undefined ? "import <file>" : "sync"}`,
+    ].join("\n"),
+  );
+  return exitCodes.ok;
+}
+
+/** Of whom the stacks lie here, nobody has to say the fingerprint: each one's own KMS does. */
+async function trustOwn(
+  session: Session,
+  files: CardFiles,
+  { replace, words, url }: { replace: boolean; words: readonly string[]; url: string | undefined },
+): Promise<number> {
+  if (words.length > 0 || url !== undefined)
+    throw wrongArgument(
+      [...words, ...(url === undefined ? [] : ["--url"])].join(" "),
+      "cards trust --own, and no party beside it",
+    );
+  const stacks = await stacksHere(session);
+  terminal.progress(
+    `asking the KMS of ${stacks.length === 1 ? "1 party" : `${stacks.length} parties`} for the key that signs its card`,
+  );
+  const { ownKeys } = await import("../own-keys.ts");
+  const decisions = await ownKeys(session, stacks);
+  terminal.endProgress();
+  await decideTrust(files, decisions, { replace });
+  terminal.print(
+    [
+      networkLine(session.manifest, { bold: colours.bold }),
+      ...decisions.map(({ partyId, fingerprint }) => `party ${partyId} is known by ${fingerprint}`),
+      `written to ${files.trustPath}: review and commit it`,
+      "next  npx quorate cards sync",
     ].join("\n"),
   );
   return exitCodes.ok;
