@@ -64,6 +64,22 @@ export const commands = {
     },
     examples: ["npx quorate validate; npx quorate reports publish", "npx quorate reports export --to ../our-network"],
   },
+  doctor: {
+    usage:
+      "npx quorate doctor [symptom words…] [--party <id>[,…]] [--timeout <ms>] [--format table|json|markdown|junit]",
+    summary: "Find what is wrong: causes in order, whose they are, what shows them, and the command to run next.",
+    options: {
+      "--party <id>[,…]": "whom it is about (default: all whose stack files lie here)",
+      "--timeout <ms>": "deadline of each question, and of each link (default 5000)",
+      "--format <f>": "table (default), json, markdown or junit",
+      ...network,
+    },
+    examples: [
+      "npx quorate doctor",
+      "npx quorate doctor party 3 does not answer",
+      "npx quorate doctor --party 2 'Could not decrypt data key: service error'",
+    ],
+  },
   preview: {
     usage: "npx quorate preview (--party <id> | --all) [--verbose] [--format table|json|markdown]",
     summary: "Show what `up` would change. Changes nothing.",

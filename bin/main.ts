@@ -22,6 +22,7 @@ const handlers: Record<string, () => Promise<Command>> = {
   report: async () => (await import("./commands/runbooks.ts")).report,
   reports: async () => (await import("./commands/reports.ts")).reports,
   validate: async () => (await import("./commands/runbooks.ts")).validate,
+  doctor: async () => (await import("./commands/runbooks.ts")).doctor,
   kubeconfig: async () => (await import("./commands/access.ts")).kubeconfig,
   "eks-token": async () => (await import("./commands/access.ts")).eksToken,
   use: async () => (await import("./commands/use.ts")).use,

@@ -20,6 +20,7 @@ const guides: Record<string, string> = {
   report: "../report.md",
   certificates: "../certificates.md",
   "cluster-check": "../cluster-check.md",
+  doctor: "../doctor.md",
   bandwidth: "../bandwidth.md",
 };
 

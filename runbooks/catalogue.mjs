@@ -34,6 +34,14 @@ export const catalogue = [
     file: "zama-kms/cluster-check",
   },
   {
+    name: "doctor",
+    systems: ["zama-kms"],
+    risk: "read-only",
+    summary:
+      "Find what is wrong: look at links, clusters, certificates, logs and AWS at once, and name the causes, whose they are and what to do.",
+    file: "zama-kms/doctor",
+  },
+  {
     name: "bandwidth",
     systems: ["zama-kms"],
     risk: "reversible",

@@ -2,11 +2,13 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { CardTrust } from "../contract/card-trust.ts";
+import { DoctorReport } from "../contract/doctor-report.ts";
 import { NetworkManifestShape } from "../contract/network-manifest.ts";
 import { PartyCard } from "../contract/party-card.ts";
 import { PartyOutputs } from "../contract/party-outputs.ts";
 import { StackConfig } from "../contract/stack-config.ts";
 import { ValidateReport } from "../contract/validate-report.ts";
+import { WatchHistory } from "../contract/watch-history.ts";
 import { projectName } from "./project.ts";
 
 /** Where the files lie: beside the schemas that they are printed from. */
@@ -14,7 +16,7 @@ export const editorSchemasDir = fileURLToPath(new URL("../contract/schemas/", im
 
 /**
  * JSON Schema for editors, by file name. Shape only: rules that join fields (n = 3t + 1) are checked when a file is
- * read.
+ * read. Reports are read and not written, so theirs go without the words for editors, which strict validators refuse.
  */
 export function editorSchemas(): Record<string, object> {
   return {
@@ -23,7 +25,8 @@ export function editorSchemas(): Record<string, object> {
     "party-card.schema.json": { ...printSchema(PartyCard), title: "Party card" },
     "party-outputs.schema.json": { ...printSchema(PartyOutputs), title: "Party outputs" },
     "stack-config.schema.json": stackFile(),
-    "validate-report.schema.json": { ...reportSchema(), title: "Report of a validation" },
+    "validate-report.schema.json": { ...z.toJSONSchema(ValidateReport), title: "Report of a validation" },
+    "doctor-report.schema.json": { ...z.toJSONSchema(DoctorReport), title: "What is wrong with a network" },
   };
 }
 
@@ -41,11 +44,6 @@ export function printSchema(schema: z.ZodType) {
       if (message !== undefined) jsonSchema.patternErrorMessage = message;
     },
   });
-}
-
-/** What is read, not written: without the words for editors, which strict validators refuse. */
-function reportSchema() {
-  return z.toJSONSchema(ValidateReport);
 }
 
 /** What is said of a text that does not fit; editors show it in place of the pattern. */

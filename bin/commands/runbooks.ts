@@ -50,6 +50,28 @@ export async function report(args: string[]): Promise<number> {
   });
 }
 
+/** `quorate doctor` is short for `quorate run doctor`, and what stands there besides options is what somebody says about it. */
+export async function doctor(args: string[]): Promise<number> {
+  return await runRunbook(await loadRunbook("doctor"), withSymptom(args), {
+    command: "doctor",
+    options: { timeout: "timeout-ms", party: "parties" },
+  });
+}
+
+/** Words as the input they are: `doctor party 3 hangs` is `--symptom "party 3 hangs"`. */
+export function withSymptom(args: readonly string[]): string[] {
+  const text = { type: "string" } as const;
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: { party: text, parties: text, timeout: text, "timeout-ms": text, symptom: text, ...commonOptions },
+    ...{ allowPositionals: true, strict: false, tokens: true },
+  });
+  const words = tokens.filter((token) => token.kind === "positional");
+  const taken = new Set(tokens.filter(({ kind }) => kind !== "option").map(({ index }) => index));
+  const rest = args.filter((_, index) => !taken.has(index));
+  return words.length === 0 ? rest : [...rest, `--symptom=${words.map(({ value }) => value).join(" ")}`];
+}
+
 export async function run(args: string[]): Promise<number> {
   const [name, ...rest] = args;
   return await runRunbook(await loadRunbook(name), rest);

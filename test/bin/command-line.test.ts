@@ -140,7 +140,7 @@ test.each([
   ["quorate devnet down --k", "--keep"],
   ["npx quorate validate --stage ", "link network"],
   ["npx quorate preview --party 1 --format ", "table json markdown"],
-  ["npx quorate run ", "validate report certificates cluster-check --plan --confirm --format --network --help"],
+  ["npx quorate run ", "validate report certificates cluster-check doctor bandwidth --plan --confirm --format --network --help"],
   ["npx quorate use ", "devnet other --help"],
   ["npx quorate up --party ", "1 2"],
   ["quorate completion z", "zsh"],
