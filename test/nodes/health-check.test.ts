@@ -56,3 +56,70 @@ test("no image but the core-client's has it", async () => {
   const { stderr, exitCode } = await healthCheck([...live, endpoint], false);
   expect([stderr, exitCode]).toEqual(['exec: "kms-health-check": executable file not found in $PATH\n', 127]);
 });
+
+const bench = (...more: string[]) => ["--format", "json", "bandwidth-bench", "-e", endpoint, "-c", context, ...more];
+const context = `07${"0".repeat(61)}1`;
+const load = ["-d", "1", "-n", "2", "-p", "65536"];
+const jsonIn = (stdout: string) => JSON.parse(stdout.slice(stdout.indexOf("{\n")));
+
+test("the bench sends bytes to every peer over the links between the cores, and says how fast they went", async () => {
+  const { stdout, exitCode } = await healthCheck(bench(...load));
+  expect(stdout).toMatch(/^Initializing configuration /);
+  const { config, endpoints } = jsonIn(stdout);
+  expect(config).toEqual({
+    benchmark_type: "duration",
+    duration_secs: 1,
+    num_sessions: 2,
+    payload_size_bytes: 65_536,
+  });
+  const [{ peers, num_peers }] = endpoints;
+  expect([num_peers, peers.map(({ peer_id }: { peer_id: number }) => peer_id).toSorted()]).toEqual([3, [1, 3, 4]]);
+  for (const { bytes_sent, duration_secs, throughput_mib_per_sec, latency } of peers) {
+    expect(duration_secs).toBeGreaterThanOrEqual(1);
+    expect(bytes_sent % 65_536).toBe(0);
+    expect(throughput_mib_per_sec).toBeCloseTo(bytes_sent / 2 ** 20 / duration_secs);
+    expect(throughput_mib_per_sec).toBeGreaterThan(0);
+    expect(latency.fastest_ms).toBeLessThanOrEqual(latency.p50_ms);
+    expect(latency.p50_ms).toBeLessThanOrEqual(latency.slowest_ms);
+  }
+  expect(exitCode).toBe(0);
+});
+
+test("one payload for each session, where no duration is asked for, has no rate", async () => {
+  const { stdout } = await healthCheck(bench("-d", "0", "-n", "1", "-p", "1000"));
+  const { config, endpoints } = jsonIn(stdout);
+  expect(config.benchmark_type).toBe("oneshot");
+  for (const peer of endpoints[0].peers)
+    expect([peer.bytes_sent, peer.throughput_mib_per_sec, peer.latency !== null]).toEqual([1000, 0, true]);
+});
+
+test("of a peer that does not answer the bytes are counted all the same, and there is no latency", async () => {
+  const name = `mpc-node-3.${domain}`;
+  const before = network.records.get(name);
+  network.records.set(name, network.address(99));
+  try {
+    const { stdout, exitCode } = await healthCheck(bench(...load));
+    const { peers } = jsonIn(stdout).endpoints[0];
+    const dead = peers.find(({ peer_id }: { peer_id: number }) => peer_id === 3);
+    expect([dead.latency, dead.bytes_sent > 0, exitCode]).toEqual([null, true, 0]);
+    expect(peers.filter(({ latency }: { latency: unknown }) => latency !== null)).toHaveLength(2);
+  } finally {
+    network.records.set(name, String(before));
+  }
+});
+
+test("more than the core allows is refused, and so is a second bench meanwhile: no report, and exit code 1", async () => {
+  const refused = async (...args: string[]) => {
+    const { stdout, stderr, exitCode } = await healthCheck(bench(...args));
+    expect([stdout.includes("{\n"), exitCode]).toEqual([false, 1]);
+    return stderr;
+  };
+  expect(await refused("-d", "61", "-n", "1", "-p", "1")).toContain("Client specified an invalid argument");
+  expect(await refused("-d", "1", "-n", "257", "-p", "1")).toContain("must be in 1..=256");
+  expect(await refused("-d", "1", "-n", "8", "-p", String(2 ** 28))).toContain("exceeds");
+  const [first, second] = await Promise.all([healthCheck(bench(...load)), healthCheck(bench(...load))]);
+  const loser = [first, second].find(({ exitCode }) => exitCode === 1);
+  expect(loser?.stderr).toContain("Some resource has been exhausted");
+  const nowhere = ["--format", "json", "bandwidth-bench", "-e", endpoint, "-c", "ff", ...load];
+  expect((await healthCheck(nowhere)).stderr).toContain("Internal error");
+});
