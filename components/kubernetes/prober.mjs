@@ -443,7 +443,10 @@ function checkName(certificate, identity, what) {
 
 function checkDates(certificate, what, now) {
   if (now < certificate.notBefore)
-    throw new LinkFault("EXPIRED_CERTIFICATE", `${what} is not valid before ${certificate.notBefore.toISOString()}`);
+    throw new LinkFault(
+      "CERTIFICATE_NOT_YET_VALID",
+      `${what} is not valid before ${certificate.notBefore.toISOString()}`,
+    );
   if (now > certificate.notAfter)
     throw new LinkFault("EXPIRED_CERTIFICATE", `${what} expired at ${certificate.notAfter.toISOString()}`);
 }

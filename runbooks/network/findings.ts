@@ -241,6 +241,13 @@ class Words {
       case "CERTIFICATE_NOT_YET_VALID":
         return {
           found: join(certificateWords(cause), paths),
+          expected:
+            "a certificate that is valid by its peers' clocks: its enclave's clock is ahead, or theirs are behind",
+          next: `compare the clock of its enclave node with its peers'; once it is right: ${this.#restart(party)}`,
+        };
+      case "CERTIFICATE_NOT_YET_VALID":
+        return {
+          found: join(certificateWords(cause), paths),
           expected: "a certificate that is valid by its peers' clocks: its enclave's clock is ahead, or theirs are behind",
           next: `compare the clock of its enclave node with its peers'; once it is right: ${this.#restart(party)}`,
         };

@@ -142,7 +142,7 @@ function* partyCauses(seen: Observations, links: readonly Link[]): Generator<Cau
     const witnesses = known.filter((link) => link.probe !== null && depthOf(link.probe) === deepest);
     const code = partyFault(party, deepest, witnesses, seen);
     // Who a party is takes more than one witness where others see otherwise.
-    if (code === "CERTIFICATE_EXPIRED" && otherSights(links, party.partyId, witnesses) !== null) continue;
+    if (isAboutDates(code) && otherSights(links, party.partyId, witnesses) !== null) continue;
     if (code !== null) yield { code, party: party.partyId, links: witnesses };
   }
 }
@@ -154,9 +154,15 @@ function isStranger({ path, probe }: Link, seen: Observations): boolean {
   return release === null || !seen.trustedReleases.some((trusted) => sameMeasurements(trusted, release));
 }
 
+const isOutOfDate = (probe: PathProbe | null): boolean =>
+  probe?.code === "EXPIRED_CERTIFICATE" || probe?.code === "CERTIFICATE_NOT_YET_VALID";
+
+const isAboutDates = (code: Cause["code"] | null): boolean =>
+  code === "CERTIFICATE_EXPIRED" || code === "CERTIFICATE_NOT_YET_VALID";
+
 /** Whether a path is down because of who the other end is, which is the same for whoever looks. */
 function isAboutIdentity(link: Link, seen: Observations): boolean {
-  return isStranger(link, seen) || (link.path.status === "FAIL" && link.probe?.code === "EXPIRED_CERTIFICATE");
+  return isStranger(link, seen) || (link.path.status === "FAIL" && isOutOfDate(link.probe));
 }
 
 /** Who sees otherwise than the only witness against a party; null where nobody does, or where there are more witnesses. */
@@ -342,7 +348,7 @@ function blameViews(links: readonly Link[], causes: Cause[]): void {
 /** What a party says of its links to peers that do not let it in, for who it is, is no proof that they are up. */
 function doubtOwnRows(links: readonly Link[], causes: readonly Cause[]): void {
   for (const cause of causes) {
-    if (cause.code !== "RELEASE_NOT_TRUSTED" && cause.code !== "CERTIFICATE_EXPIRED") continue;
+    if (cause.code !== "RELEASE_NOT_TRUSTED" && !isAboutDates(cause.code)) continue;
     for (const { from: witness, to: party } of [...cause.links]) {
       const back = links.find((link) => link.from === party && link.to === witness);
       if (party === cause.party && back?.verdict.status === "OK")

@@ -132,7 +132,7 @@ test.each([
   ["npx quo", "quorate"],
   ["npx other dev", ""],
   ["quorate devnet f", "fault"],
-  ["npx quorate devnet fault c", "cut"],
+  ["npx quorate devnet fault cu", "cut"],
   [
     "npx quorate devnet fault ",
     "cut slow reset kill hang expire-cert wrong-release cn-mismatch enclave-stopped rate-limit skew-clock no-prss heal --help",

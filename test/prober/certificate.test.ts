@@ -28,7 +28,7 @@ describe("prober and core, written apart, judge alike", () => {
     [
       "a leaf of tomorrow",
       { startsInMs: hourMs, endsInMs: 2 * hourMs },
-      "EXPIRED_CERTIFICATE",
+      "CERTIFICATE_NOT_YET_VALID",
       "certificate",
       /not valid before/,
     ],

@@ -73,6 +73,14 @@ describe("the rows of the table of faults", () => {
     expect(report.findings.map(({ code, party }) => [code, party])).toEqual([["CERTIFICATE_EXPIRED", 3]]);
   });
 
+  test("skew-clock 3: a certificate that is not valid yet is a matter of clocks, not one that ran out", () => {
+    const report = judge(modelNetwork(4, [{ kind: "skew-clock", party: 3 }]));
+    expect(state(report)).toMatchObject({ "1→3": "CERTIFICATE_NOT_YET_VALID fault 3", "3→1": "NOT_ACCEPTED fault 3" });
+    expect(report.findings).toMatchObject([
+      { code: "CERTIFICATE_NOT_YET_VALID", party: 3, expected: expect.stringContaining("clock is ahead") },
+    ]);
+  });
+
   test("wrong-release 2: nobody trusts 2, nobody accepts it, and its release is why", () => {
     const report = judge(modelNetwork(4, [{ kind: "wrong-release", party: 2 }]));
     expect(state(report)).toMatchObject({ "1→2": "UNTRUSTED_RELEASE fault 2", "2→1": "NOT_ACCEPTED fault 2" });

@@ -4,7 +4,10 @@ import { hex } from "../../support/network.ts";
 
 /** Something that is wrong in a modelled network, and what it makes the parts of the network say. */
 export type Fault =
-  | { kind: "kill" | "hang" | "expire-cert" | "wrong-release" | "scale-to-zero" | "unschedulable"; party: number }
+  | {
+      kind: "kill" | "hang" | "expire-cert" | "skew-clock" | "wrong-release" | "scale-to-zero" | "unschedulable";
+      party: number;
+    }
   /** The party's API server gives no answer: nothing is learned from its side. */
   | { kind: "unauthorized"; party: number }
   /** The party's core does not answer health on its gRPC port, and is fine otherwise. */
@@ -155,6 +158,8 @@ function path(from: number, to: number, faults: readonly Fault[], stage: "link" 
   };
   if (has(faults, "expire-cert", to))
     return { ...probe("EXPIRED_CERTIFICATE", "certificate", "expired on 2026-11-20"), certificate };
+  if (has(faults, "skew-clock", to))
+    return { ...probe("CERTIFICATE_NOT_YET_VALID", "certificate", "is not valid before 2099-11-20"), certificate };
   if (has(faults, "wrong-release", to))
     return { ...probe("UNTRUSTED_RELEASE", "attestation", "is not trusted"), release: strange as never };
   return { ...probe("OK", "attestation", "ok"), release: trusted as never };
@@ -196,5 +201,9 @@ function connects(from: number, to: number, faults: readonly Fault[]): boolean {
 
 /** A running core keeps the CA certificates that it read when it started: `lose-ca` does not show here. */
 function trusts(_verifier: number, subject: number, faults: readonly Fault[]): boolean {
-  return !has(faults, "expire-cert", subject) && !has(faults, "wrong-release", subject);
+  return (
+    !has(faults, "expire-cert", subject) &&
+    !has(faults, "skew-clock", subject) &&
+    !has(faults, "wrong-release", subject)
+  );
 }
