@@ -381,7 +381,7 @@ const extendedKeyUsageOid = "2.5.29.37";
 const serverAuthOid = "1.3.6.1.5.5.7.3.1";
 
 /**
- * Chain, name, dates and attestation of a peer's leaf certificate, in this order; the first that does not hold is the fault.
+ * Name, chain, dates and attestation of a peer's leaf certificate, in this order; the first that does not hold is the fault.
  * Fills `link.certificate` and `link.release` with what could be read and, for the release, proven.
  */
 export function judgeCertificate(leafDer, peer, request, link, now) {
@@ -394,8 +394,8 @@ export function judgeCertificate(leafDer, peer, request, link, now) {
   };
   if (peer.caCertificatePem === null)
     throw new LinkFault("NO_CA_CERTIFICATE", `this party's vault holds no CA certificate of party ${peer.partyId}`);
-  checkChain(leaf, peer, now);
   checkName(leaf, peer.mpcIdentity, "the peer's certificate");
+  checkChain(leaf, peer, now);
   checkDates(leaf, "the peer's certificate", now);
   link.stage = "attestation";
   checkAttestation(leaf, request, link, now);

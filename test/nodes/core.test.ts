@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
@@ -61,6 +62,23 @@ async function linksOf(from: number): Promise<Record<number, string>> {
   );
 }
 
+/** How a core refuses an operation. */
+async function refusal(id: number, method: string): Promise<unknown> {
+  const folder = join(import.meta.dirname, "../../devnet/nodes");
+  const definition = loadSync(["kms-service.proto"], { includeDirs: [folder] });
+  const { kms_service } = grpc.loadPackageDefinition(definition) as unknown as {
+    kms_service: { v1: { CoreServiceEndpoint: grpc.ServiceClientConstructor } };
+  };
+  const target = `${network.address(id)}:${ports.grpc}`;
+  const client = new kms_service.v1.CoreServiceEndpoint(target, grpc.credentials.createInsecure());
+  const call = client[method] as (request: object, done: (error: unknown) => void) => void;
+  try {
+    return await new Promise((resolve) => call.call(client, {}, resolve));
+  } finally {
+    client.close();
+  }
+}
+
 async function get(id: number, path: string): Promise<{ status: number | undefined; text: string }> {
   const [response] = (await once(http.get({ host: network.address(id), port: ports.metrics, path }), "response")) as [
     http.IncomingMessage,
@@ -116,12 +134,53 @@ describe("four healthy cores", () => {
 
   test("HTTP: health, version with the boot id, metrics, the configuration as a string in a string", async () => {
     expect(await get(1, "/health")).toEqual({ status: 200, text: "ok" });
-    expect((await get(1, "/live")).status).toBe(200);
-    expect([200, 503]).toContain((await get(1, "/ready")).status);
+    expect(await get(1, "/live")).toEqual({ status: 200, text: "alive" });
+    expect(["200 ready", "503 warming up"]).toContain(Object.values(await get(1, "/ready")).join(" "));
     expect((await get(1, "/version")).text).toBe("0.0.0");
     expect(JSON.parse(JSON.parse((await get(1, "/config")).text))).toMatchObject({ threshold: { my_id: "1" } });
     expect((await get(1, "/nothing")).status).toBe(404);
     expect(new Set(network.nodes.map(({ bootId }) => bootId)).size).toBe(4);
+  });
+
+  test("metrics have upstream's names, and count what happened", async () => {
+    const sampleOf = async (series: string) => {
+      const lines = (await get(4, "/metrics")).text.split("\n");
+      return Number(lines.find((line) => line.startsWith(`${series} `))?.split(" ")[1] ?? Number.NaN);
+    };
+    const { text } = await get(4, "/metrics");
+    for (const name of [
+      ...["operations_total", "network_rx_bytes_total", "network_tx_bytes_total", "cpu_load", "process_cpu_usage"],
+      ...["total_cpus", "memory_usage", "total_memory", "process_memory_usage", "file_descriptors", "tasks"],
+      ...["socat_file_descriptors", "socat_tasks", "rate_limiter_usage", "fhe_key_cache_size", "active_sessions"],
+      ...["inactive_sessions", "meta_storage_user_decryptions", "meta_storage_pub_decryptions", "version"],
+      ...["meta_storage_user_decryptions_in_store", "meta_storage_pub_decryptions_in_store"],
+    ])
+      expect(text, name).toMatch(new RegExp(`^# TYPE kms_${name} (gauge|counter)$`, "m"));
+    expect(await sampleOf('kms_operations_total{operation="system_startup"}')).toBe(1);
+    const health = 'kms_operations_total{operation="key_material_availability"}';
+    const before = (await sampleOf(health)) || 0;
+    const sent = await sampleOf("kms_network_tx_bytes_total");
+    await probeFrom(4);
+    expect(await sampleOf(health)).toBe(before + 1);
+    expect(await sampleOf("kms_network_tx_bytes_total")).toBeGreaterThan(sent);
+    expect((await get(4, "/metrics")).text).toMatch(
+      /^kms_operation_duration_ms_bucket\{operation_type="key_material_availability",party_id="4",.*le="\+Inf"\} \d+$/m,
+    );
+  });
+
+  test("the logs say what a real core's begin with, and nothing secret", () => {
+    const { init, log } = network.node(2);
+    expect(init()).toMatch(/^Fetching TLS certificates from S3 base URL: /);
+    expect(init()).toContain("Fetched CA cert for party 4\n### BEGIN - kms-server.toml ###\n[service]");
+    for (const line of [
+      /^init_enclave: received KMS config with sha256 [0-9a-f]{64}$/m,
+      /^\S+Z {2}INFO main ThreadId\(01\) kms_server: \S+: Starting threshold KMS server v0\.0\.0, with id Some\(2\), listening for MPC communication on 0\.0\.0\.0:50001\.\.\.$/m,
+      /Parameters: using threshold t=1, knowing n=4 parties in total \(myself included\)$/m,
+      /Issued initial TLS certificate valid for 86400 s$/m,
+      /Metrics server listening on 0\.0\.0\.0:9646$/m,
+    ])
+      expect(log()).toMatch(line);
+    expect(`${init()}${log()}`).not.toMatch(/PRIVATE KEY|secretAccessKey|AKIA/);
   });
 
   test("the vault holds an Ethereum address and a public key beside the CA certificate", () => {
@@ -137,6 +196,12 @@ describe("faults", () => {
     await network.node(3).setFault({ expireCert: true });
     expect(await linksOf(1)).toEqual({ 2: "OK up", 3: "EXPIRED_CERTIFICATE down", 4: "OK up" });
     expect(await linksOf(3)).toEqual({ 1: "OK down", 2: "OK down", 4: "OK down" });
+    expect(network.node(3).log()).toContain(
+      "Could not renew ephemeral TLS certificate: Nitro enclave attestation request failed\n",
+    );
+    expect(network.node(1).log()).toMatch(
+      /(server|client) verifier validation error: invalid peer certificate: certificate expired: verification time \d+ \(UNIX\), but certificate is not valid after/,
+    );
     await network.node(3).setFault({});
     expect(await linksOf(3)).toEqual({ 1: "OK up", 2: "OK up", 4: "OK up" });
   });
@@ -148,8 +213,82 @@ describe("faults", () => {
       expect(await linksOf(1)).toEqual({ 2: "UNTRUSTED_RELEASE down", 3: "OK up", 4: "OK up" });
       expect(await linksOf(2)).toEqual({ 1: "OK down", 3: "OK down", 4: "OK down" });
     }
+    expect(network.node(1).log()).toContain(
+      `bundled attestation document validation error for party mpc-node-2: Bad certificate: untrusted release hash triple ${otherRelease.pcr0}, `,
+    );
     await network.node(2).setFault({});
     expect(await linksOf(1)).toEqual({ 2: "OK up", 3: "OK up", 4: "OK up" });
+  });
+
+  test.each([
+    [7200, "CERTIFICATE_NOT_YET_VALID down", "certificate not valid yet"],
+    [-25 * 3600, "EXPIRED_CERTIFICATE down", "certificate expired"],
+  ])(
+    "a clock of 3 that is wrong by %i s shows in its certificate, its answers and its log",
+    async (skew, code, line) => {
+      const { log } = network.node(1);
+      const before = log().length;
+      await network.node(3).setFault({ skewSeconds: skew });
+      expect(await linksOf(1)).toEqual({ 2: "OK up", 3: code, 4: "OK up" });
+      expect(log().slice(before)).toContain(`invalid peer certificate: ${line}`);
+      const [response] = await once(
+        http.get({ host: network.address(3), port: ports.metrics, path: "/metrics" }),
+        "response",
+      );
+      response.resume();
+      expect(Math.abs(Date.parse(response.headers.date) / 1000 - Date.now() / 1000 - skew)).toBeLessThan(30);
+      const [time = ""] = network.node(3).log().trimEnd().split("\n").at(-1)?.split(" ") ?? [];
+      expect(Math.abs(Date.parse(time) / 1000 - Date.now() / 1000 - skew)).toBeLessThan(30);
+      await network.node(3).setFault({});
+      expect(await linksOf(3)).toEqual({ 1: "OK up", 2: "OK up", 4: "OK up" });
+    },
+  );
+
+  test("an exhausted rate limiter turns work away, and health goes on", async () => {
+    await network.node(2).setFault({ rateLimited: true });
+    expect(await refusal(2, "PublicDecrypt")).toMatchObject({
+      code: grpc.status.RESOURCE_EXHAUSTED,
+      details: expect.stringMatching(/^Failed on requestID 0{64} with metric public_decrypt_request$/),
+    });
+    expect(network.node(2).log()).toContain("not enough tokens in bucket for pub_decrypt, need 1 from 0: no permits");
+    const { text } = await get(2, "/metrics");
+    expect(text).toContain("\nkms_rate_limiter_usage 50000\n");
+    expect(text).toContain(
+      '\nkms_operation_errors_total{operation="public_decrypt_request",error="resource_exhausted"} 1\n',
+    );
+    expect(await linksOf(2)).toEqual({ 1: "OK up", 3: "OK up", 4: "OK up" });
+    await network.node(2).setFault({});
+    expect((await get(2, "/metrics")).text).toContain("\nkms_rate_limiter_usage 0\n");
+  });
+
+  test("without PRSS the log says so, and no epoch is found", async () => {
+    await network.node(2).setFault({ noPrss: true });
+    expect(network.node(2).log()).toMatch(/ WARN .*: No PRSS setup exists$/m);
+    expect(await refusal(2, "UserDecrypt")).toMatchObject({ code: grpc.status.NOT_FOUND });
+    expect(network.node(2).log()).toMatch(/Error message: Epoch 080{61}1 not found$/m);
+    await network.node(2).setFault({});
+    expect(await refusal(2, "UserDecrypt")).toMatchObject({ code: grpc.status.UNIMPLEMENTED });
+  });
+
+  test("certificates of 3 under the chart's own name are refused; then the old CA certificate is back, byte for byte", async () => {
+    const caBefore = network.caCertificate(3);
+    const restart = async (fault: object) => {
+      const { process: child } = network.node(3);
+      const ended = once(child, "exit");
+      child.kill("SIGTERM");
+      await ended;
+      const again = await network.startNode(3, (config) => Object.assign(config, { fault }));
+      network.nodes.splice(network.nodes.indexOf(network.node(3)), 1, again);
+    };
+    await restart({ tlsSubject: "kms-core-3" });
+    expect(new X509Certificate(network.caCertificate(3)).subject).toBe("CN=kms-core-3");
+    expect(await linksOf(1)).toEqual({ 2: "OK up", 3: "WRONG_CERTIFICATE down", 4: "OK up" });
+    const { links } = await probeFrom(1);
+    expect(links.find(({ peerId }) => peerId === 3)?.detail).toMatch(/CN kms-core-3.*expected mpc-node-3/);
+    expect(network.node(1).log()).toContain("kms-core-3 is not a trust anchor\n");
+    await restart({});
+    expect(network.caCertificate(3)).toBe(caBefore);
+    expect(await linksOf(3)).toEqual({ 1: "OK up", 2: "OK up", 4: "OK up" });
   });
 
   test("a hung core costs one timeout and leaves three: healthy, not optimal", async () => {
