@@ -72,6 +72,11 @@ function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {
       return await runCommand("kubectl", ["--kubeconfig", path, "--namespace", outputs.namespace, ...args], options);
     },
     caller: async () => (await caller()).arn,
+    async cloud(asking) {
+      // Its clients cost what most commands never use.
+      const { cloudSights } = await import("../fleet/cloud-sights.ts");
+      return await cloudSights(outputs, asking);
+    },
     async readObject(bucket: string, key: string): Promise<string | null> {
       // Path style: the bucket's name need not resolve as a host.
       vault ??= clientOptions({ profile: outputs.awsProfile, region: outputs.region }).then(

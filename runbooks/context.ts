@@ -1,3 +1,4 @@
+import type { CloudSights } from "../contract/cloud-sights.ts";
 import type { Digest } from "../contract/names.ts";
 import type { NetworkManifest } from "../contract/network-manifest.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
@@ -35,6 +36,8 @@ export interface PartyAccess {
   caller(): Promise<string>;
   /** GET of an object in a vault as text, null if it is absent. Throws when it could not be told. */
   readObject(bucket: string, key: string): Promise<string | null>;
+  /** What AWS says of the party to its own credentials. Never throws because of what AWS does. Left out where there is no cloud to ask. */
+  cloud?(asking: { timeoutMs: number; signal: AbortSignal }): Promise<CloudSights>;
 }
 
 /** What a core publishes of a party: in the party's own vault, or, where `of` is another, the copy that its core looks for there. */

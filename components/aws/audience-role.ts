@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { cloudReads } from "../../contract/cloud-sights.ts";
 import { checkArgs } from "../check-args.ts";
 import type { Statement } from "./key-policy.ts";
 
@@ -110,6 +111,16 @@ function trustStatement(trust: Trust) {
 /** What everybody needs who wants to reach the cluster. */
 export function findsCluster(clusterArn: string): Statement {
   return { Sid: "FindCluster", Effect: "Allow", Action: "eks:DescribeCluster", Resource: clusterArn };
+}
+
+/** What a diagnosis reads of a party's way to its peers, its key and its core's role: never what is in a vault. */
+export function looksAtCloud(of: { keyArns: string; roleArn: string }): Statement[] {
+  return [
+    // EC2 knows no resources for what describes.
+    { Sid: "SeeLinks", Effect: "Allow", Action: [...cloudReads.ec2], Resource: "*" },
+    { Sid: "SeeKeyPolicy", Effect: "Allow", Action: [...cloudReads.key], Resource: of.keyArns },
+    { Sid: "SeeRole", Effect: "Allow", Action: [...cloudReads.role], Resource: of.roleArn },
+  ];
 }
 
 /** What a preview reads of what a party's stack has made: settings, never an object of a vault and never a secret. */

@@ -26,6 +26,8 @@ export const namespaceRules: Readonly<Record<Audience, readonly Rule[]>> = {
       verbs: look,
     },
     { apiGroups: ["apps"], resources: ["deployments", "statefulsets"], verbs: look },
+    { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: look },
+    { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] },
     // kubectl opens a connection by POST or, over WebSocket, by GET.
     { apiGroups: [""], resources: ["pods/exec"], verbs: ["create", "get"] },
   ],

@@ -4,11 +4,14 @@ import { type Audience, audiences, clusterRules, namespaceRules } from "../../co
 import { coreClientName, coreClientPod, healthCheckProgram } from "../../contract/core-client.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { podsCommand, probeCommand } from "../../runbooks/network/observe.ts";
+import { logsCommand } from "../../runbooks/zama-kms/core-logs.ts";
 import { clusterCommand, namespaceCommand } from "../../runbooks/zama-kms/look-at-cluster.ts";
 import { onMockStack } from "../support/mocks.ts";
 
 /** As far as the runbooks' commands go by them. */
 const outputs = { namespace: "kms-decentralized", workload: { prober: "quorate-prober" } } as PartyOutputs;
+
+const logs = { namespace: "kms-decentralized", pod: "kms-core-1", container: "kms-core-enclave" };
 
 const access = (args: Partial<AudienceAccessArgs> = {}) =>
   onMockStack(
@@ -40,6 +43,8 @@ describe("the rules", () => {
       "kms-decentralized",
       "deploy/quorate-prober",
     ]);
+    expect(logsCommand({ ...logs, previous: false }, { lines: 1, bytes: 1 })[0]).toBe("logs");
+    expect(may("sre", "get", "pods/log")).toBe(true);
     expect(may("sre", "get", "deployments") && may("sre", "list", "pods") && may("sre", "create", "pods/exec")).toBe(
       true,
     );

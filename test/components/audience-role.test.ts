@@ -3,6 +3,7 @@ import {
   AudienceRole,
   type AudienceRoleArgs,
   findsCluster,
+  looksAtCloud,
   readsSettings,
 } from "../../components/aws/audience-role.ts";
 import { onMockStack, settled } from "../support/mocks.ts";
@@ -62,8 +63,10 @@ test("a pipeline takes it from one repository and one environment, and from nowh
   });
 });
 
-test("a preview reads settings: no wildcard, no object, no secret, nothing that changes or decrypts", () => {
-  const actions = [readsSettings().Action].flat();
+test("a preview reads settings, and a diagnosis less: no wildcard, no object, no secret, nothing that changes or decrypts", () => {
+  const diagnosis = looksAtCloud({ keyArns: "arn:aws:kms:eu-west-1:300000000001:key/*", roleArn: "arn:core" });
+  expect(diagnosis.map(({ Resource }) => Resource).filter((of) => of === "*")).toHaveLength(1);
+  const actions = [readsSettings(), ...diagnosis].flatMap(({ Action }) => Action);
   expect(actions.filter((action) => !/^[a-z0-9]+:(Describe|Get|List)[A-Za-z0-9]+$/.test(action))).toEqual([]);
   expect(actions.filter((action) => /GetObject|Secret|Parameter|Token|Decrypt|GetPasswordData/.test(action))).toEqual(
     [],

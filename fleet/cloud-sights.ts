@@ -1,0 +1,289 @@
+import { Sha256 } from "@aws-crypto/sha256-js";
+import {
+  EC2Client,
+  paginateDescribeSecurityGroupRules,
+  paginateDescribeVpcEndpointConnections,
+  paginateDescribeVpcEndpoints,
+} from "@aws-sdk/client-ec2";
+import { GetKeyPolicyCommand, KMSClient } from "@aws-sdk/client-kms";
+import { HeadBucketCommand, S3Client } from "@aws-sdk/client-s3";
+import { fromNodeProviderChain } from "@aws-sdk/credential-providers";
+import { SignatureV4 } from "@smithy/signature-v4";
+import { z } from "zod";
+import { type Answer, seen, unknown } from "../contract/answer.ts";
+import type {
+  CloudSights,
+  ConnectionSight,
+  EndpointSight,
+  GroupRuleSight,
+  KeyPolicySight,
+  RoleTrustSight,
+} from "../contract/cloud-sights.ts";
+import { OperatorError } from "../contract/operator-error.ts";
+import type { PartyOutputs } from "../contract/party-outputs.ts";
+import { clientOptions } from "../stacks/aws-profile.ts";
+import { awsFailure } from "./aws-failure.ts";
+
+export interface AskingCloud {
+  /** Of all questions together: they are asked side by side. */
+  timeoutMs: number;
+  signal: AbortSignal;
+}
+
+/** What AWS says of a party to its own credentials. Never throws because of what AWS does, or refuses. */
+export async function cloudSights(outputs: PartyOutputs, asking: AskingCloud): Promise<CloudSights> {
+  const late = AbortSignal.any([asking.signal, AbortSignal.timeout(asking.timeoutMs)]);
+  const cloud = new Cloud(outputs, asking, late);
+  const { securityGroupIds, partyKeyArn, roles, publicVault, privateVault, endpointServiceName } = outputs;
+  const endpoints = cloud.ask("ec2:DescribeVpcEndpoints", "endpoints", () => cloud.endpoints());
+  const [found, connections, rules, keyPolicy, coreTrust, publicly, privately] = await Promise.all([
+    endpoints,
+    cloud.ask("ec2:DescribeVpcEndpointConnections", endpointServiceName ?? "its service", () => cloud.connections()),
+    cloud.ask("ec2:DescribeSecurityGroupRules", securityGroupIds.join(", "), () => cloud.rules()),
+    cloud.ask("kms:GetKeyPolicy", partyKeyArn, () => cloud.keyPolicy()),
+    cloud.ask("iam:GetRole", roles.core, () => cloud.coreTrust()),
+    cloud.ask("s3:ListBucket", publicVault.bucketName, () => cloud.vault(publicVault.bucketName)),
+    cloud.ask("s3:ListBucket", privateVault.bucketName, () => cloud.vault(privateVault.bucketName)),
+  ]);
+  return {
+    partyId: outputs.partyId,
+    endpoints: found,
+    connections,
+    groupRules:
+      rules.status === "unknown"
+        ? rules
+        : seen(rules.value.map((rule) => ({ ...rule, of: ofGroup(rule.groupId, found) }))),
+    keyPolicy,
+    coreTrust,
+    vaults: { public: publicly, private: privately },
+  };
+}
+
+function ofGroup(groupId: string, endpoints: Answer<EndpointSight[]>): GroupRuleSight["of"] {
+  const known = endpoints.status === "seen" ? endpoints.value : [];
+  return known.some(({ securityGroupIds }) => securityGroupIds.includes(groupId)) ? "endpoints" : "nodes";
+}
+
+class Cloud {
+  readonly #outputs: PartyOutputs;
+  readonly #asking: AskingCloud;
+  readonly #late: AbortSignal;
+
+  constructor(outputs: PartyOutputs, asking: AskingCloud, late: AbortSignal) {
+    this.#outputs = outputs;
+    this.#asking = asking;
+    this.#late = late;
+  }
+
+  /** One question; what keeps it from an answer becomes the reason, with the right that is missing where that is it. */
+  async ask<T>(action: string, of: string, question: () => Promise<T>): Promise<Answer<T>> {
+    try {
+      return seen(await Promise.race([question(), this.#over()]));
+    } catch (cause) {
+      if (this.#asking.signal.aborted) return unknown("interrupted");
+      if (this.#late.aborted) return unknown(`no answer to ${action} within ${this.#asking.timeoutMs / 1000} s`);
+      return unknown(this.#reason(action, of, cause));
+    }
+  }
+
+  #over(): Promise<never> {
+    return new Promise((_, reject) => {
+      const end = () => reject(this.#late.reason);
+      if (this.#late.aborted) end();
+      else this.#late.addEventListener("abort", end, { once: true });
+    });
+  }
+
+  #reason(action: string, of: string, cause: unknown): string {
+    if (!(cause instanceof Error)) return String(cause);
+    const { partyId, awsProfile: profile, region, accountId } = this.#outputs;
+    const { problem, message } =
+      cause instanceof OperatorError ? cause : awsFailure({ partyId, profile, region, accountId, action, of }, cause);
+    return `${message}: ${problem.found.split("\n", 1)[0]}`.slice(0, 500);
+  }
+
+  async #options() {
+    return { ...(await clientOptions(this.#profile())), maxAttempts: 2 };
+  }
+
+  #profile() {
+    return { profile: this.#outputs.awsProfile, region: this.#outputs.region };
+  }
+
+  /** Those of the party's own groups: an account has other endpoints too. */
+  async endpoints(): Promise<EndpointSight[]> {
+    const client = new EC2Client(await this.#options());
+    const found: EndpointSight[] = [];
+    const filters = [{ Name: "vpc-endpoint-type", Values: ["Interface"] }];
+    for await (const page of paginateDescribeVpcEndpoints({ client }, { Filters: filters }, this.#sending()))
+      for (const { VpcEndpointId = "", ServiceName = "", State = "", Groups = [], Tags = [] } of page.VpcEndpoints ??
+        []) {
+        const securityGroupIds = Groups.map(({ GroupId = "" }) => GroupId);
+        if (!securityGroupIds.some((id) => this.#outputs.securityGroupIds.includes(id))) continue;
+        const [, peer] = /-party-(\d+)$/.exec(Tags.find(({ Key }) => Key === "Name")?.Value ?? "") ?? [];
+        const peerId = peer === undefined ? null : Number(peer);
+        found.push({ peerId, endpointId: VpcEndpointId, serviceName: ServiceName, state: State, securityGroupIds });
+      }
+    return found.sort((one, other) => (one.peerId ?? 0) - (other.peerId ?? 0));
+  }
+
+  async connections(): Promise<ConnectionSight[]> {
+    const name = this.#outputs.endpointServiceName;
+    if (name === null) return [];
+    const client = new EC2Client(await this.#options());
+    const found: ConnectionSight[] = [];
+    const filters = [{ Name: "service-id", Values: [name.split(".").at(-1) ?? name] }];
+    for await (const page of paginateDescribeVpcEndpointConnections({ client }, { Filters: filters }, this.#sending()))
+      for (const { VpcEndpointId = "", VpcEndpointOwner = "", VpcEndpointState = "" } of page.VpcEndpointConnections ??
+        [])
+        found.push({ endpointId: VpcEndpointId, ownerAccount: VpcEndpointOwner, state: VpcEndpointState });
+    return found;
+  }
+
+  async rules(): Promise<Omit<GroupRuleSight, "of">[]> {
+    const { securityGroupIds, ports } = this.#outputs;
+    if (securityGroupIds.length === 0) return [];
+    const client = new EC2Client(await this.#options());
+    const found: Omit<GroupRuleSight, "of">[] = [];
+    const filters = [{ Name: "group-id", Values: securityGroupIds }];
+    for await (const page of paginateDescribeSecurityGroupRules({ client }, { Filters: filters }, this.#sending()))
+      for (const rule of page.SecurityGroupRules ?? []) {
+        const all = rule.IpProtocol === "-1";
+        if (!all && rule.IpProtocol !== "tcp" && rule.IpProtocol !== "6") continue;
+        // AWS says -1 for every port.
+        const any = all || rule.FromPort === -1;
+        const [fromPort, toPort] = any ? [0, 65_535] : [rule.FromPort ?? 0, rule.ToPort ?? 65_535];
+        if (ports.peer < fromPort || ports.peer > toPort) continue;
+        const others =
+          rule.CidrIpv4 ?? rule.CidrIpv6 ?? rule.PrefixListId ?? rule.ReferencedGroupInfo?.GroupId ?? "nobody";
+        found.push({ groupId: rule.GroupId ?? "", direction: rule.IsEgress ? "out" : "in", others, fromPort, toPort });
+      }
+    return found;
+  }
+
+  async keyPolicy(): Promise<KeyPolicySight> {
+    const client = new KMSClient(await this.#options());
+    const command = new GetKeyPolicyCommand({ KeyId: this.#outputs.partyKeyArn, PolicyName: "default" });
+    const { Policy = "" } = await client.send(command, { abortSignal: this.#late });
+    return whoDecrypts(Policy);
+  }
+
+  /**
+   * IAM by hand: it is one question, in a protocol of 2010, and no reason to install one more client.
+   * @see https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html
+   */
+  async coreTrust(): Promise<RoleTrustSight> {
+    const { roles, region } = this.#outputs;
+    const { endpoint } = await clientOptions(this.#profile());
+    const url = new URL(endpoint ?? iamOf(region));
+    const body = `${new URLSearchParams({ Action: "GetRole", Version: "2010-05-08", RoleName: roles.core.split("/").at(-1) ?? "" })}`;
+    const headers = { host: url.host, "content-type": "application/x-www-form-urlencoded; charset=utf-8" };
+    const { protocol, hostname } = url;
+    const asked = { method: "POST", protocol, hostname, path: "/", headers, body };
+    const signer = new SignatureV4({
+      service: "iam",
+      region: region.startsWith("cn-") ? "cn-north-1" : region.startsWith("us-gov-") ? "us-gov-west-1" : "us-east-1",
+      credentials: fromNodeProviderChain({ profile: this.#outputs.awsProfile }),
+      sha256: Sha256,
+    });
+    const signed = await signer.sign(url.port ? { ...asked, port: Number(url.port) } : asked);
+    const { host: _host, ...sent } = signed.headers;
+    const answer = await fetch(url, { method: "POST", headers: sent, body, signal: this.#late });
+    const text = await answer.text();
+    if (!answer.ok) {
+      const of = (tag: string) => new RegExp(`<${tag}>([^<]*)</${tag}>`).exec(text)?.[1];
+      const failure = new Error(of("Message") ?? `HTTP status ${answer.status}`);
+      failure.name = of("Code") ?? "IamFailure";
+      throw failure;
+    }
+    const [, policy = ""] = /<AssumeRolePolicyDocument>([^<]*)</.exec(text) ?? [];
+    return whoTakes(decodeURIComponent(policy));
+  }
+
+  async vault(bucket: string): Promise<"readable" | "refused" | "missing"> {
+    // Path style: the bucket's name need not resolve as a host.
+    const client = new S3Client({ ...(await this.#options()), forcePathStyle: true });
+    try {
+      await client.send(new HeadBucketCommand({ Bucket: bucket }), { abortSignal: this.#late });
+      return "readable";
+    } catch (failure) {
+      const status = (failure as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+      if (status === 404) return "missing";
+      if (status === 403 && !/ExpiredToken|InvalidAccessKeyId|SignatureDoesNotMatch/.test(String(failure)))
+        return "refused";
+      throw failure;
+    }
+  }
+
+  #sending() {
+    return { abortSignal: this.#late };
+  }
+}
+
+function iamOf(region: string): string {
+  if (region.startsWith("cn-")) return "https://iam.cn-north-1.amazonaws.com.cn";
+  return region.startsWith("us-gov-") ? "https://iam.us-gov.amazonaws.com" : "https://iam.amazonaws.com";
+}
+
+const OneOrMore = z.union([z.string().transform((one) => [one]), z.array(z.string())]);
+const Conditions = z.record(
+  z.string(),
+  z.record(z.string(), z.union([OneOrMore, z.boolean().transform((is) => [String(is)])])),
+);
+const Statement = z.looseObject({
+  Effect: z.string(),
+  Action: OneOrMore.optional(),
+  Principal: z.union([z.string(), z.record(z.string(), OneOrMore)]).optional(),
+  Condition: Conditions.optional(),
+});
+type Statement = z.infer<typeof Statement>;
+const Policy = z.object({ Statement: z.union([z.array(Statement), Statement.transform((one) => [one])]) });
+
+function allowsIn(text: string): Statement[] {
+  let policy: unknown;
+  try {
+    policy = JSON.parse(text);
+  } catch {
+    throw new Error("the policy is not JSON");
+  }
+  const parsed = Policy.safeParse(policy);
+  if (!parsed.success) throw new Error("the policy can not be read");
+  return parsed.data.Statement.filter(({ Effect }) => Effect === "Allow");
+}
+
+/** Values that a statement asks of a condition key, whatever the operator; undefined where it asks nothing. */
+function asked({ Condition = {} }: Statement, key: RegExp): string[] | undefined {
+  const found = Object.entries(Condition).flatMap(([operator, keys]) =>
+    /^StringEquals|^StringLike|^ForAnyValue:StringEquals/.test(operator)
+      ? Object.entries(keys)
+          .filter(([name]) => key.test(name))
+          .map(([, values]) => values)
+      : [],
+  );
+  return found.length === 0 ? undefined : found.flat();
+}
+
+/** Which enclaves a key's policy lets decrypt. */
+export function whoDecrypts(policy: string): KeyPolicySight {
+  const decrypting = allowsIn(policy).filter(({ Action = [] }) =>
+    Action.some((action) => /^(?:\*|kms:\*|kms:decrypt\*?|kms:de\*)$/i.test(action)),
+  );
+  const conditions = decrypting.map((statement) =>
+    asked(statement, /^kms:RecipientAttestation:(?:ImageSha384|PCR0)$/i),
+  );
+  const pcr0s = conditions.flatMap((values) => values ?? []).map((pcr) => pcr.toLowerCase());
+  return {
+    pcr0s: [...new Set(pcr0s)].filter((pcr) => /^[0-9a-f]{96}$/.test(pcr)).sort(),
+    unattested: conditions.includes(undefined),
+  };
+}
+
+/** Which service accounts a role's trust policy lets take it. */
+export function whoTakes(policy: string): RoleTrustSight {
+  const statements = allowsIn(policy).filter(({ Action = [] }) => Action.includes("sts:AssumeRoleWithWebIdentity"));
+  const all = (key: RegExp) => [...new Set(statements.flatMap((statement) => asked(statement, key) ?? []))].sort();
+  const providers = statements.flatMap(({ Principal }) =>
+    typeof Principal === "object" ? (Principal.Federated ?? []) : [],
+  );
+  return { providers: [...new Set(providers)].sort(), subjects: all(/:sub$/), audiences: all(/:aud$/) };
+}

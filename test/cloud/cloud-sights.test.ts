@@ -1,0 +1,232 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { AssumeRoleCommand } from "@aws-sdk/client-sts";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { findsCluster, looksAtCloud } from "../../components/aws/audience-role.ts";
+import { attested, coreStatements, existingRole, forKeyUser, keyPolicyText } from "../../components/aws/key-policy.ts";
+import { CloudSights } from "../../contract/cloud-sights.ts";
+import type { PartyOutputs } from "../../contract/party-outputs.ts";
+import { cloudSights, whoDecrypts, whoTakes } from "../../fleet/cloud-sights.ts";
+import { partyOutputs } from "../runbooks/network/fake-parties.ts";
+import { clients, operatorKeys, startCloud } from "./support/cloud.ts";
+
+const accountId = "100000000001";
+const pcr0 = "b2".repeat(48);
+const keyId = "0a1b2c3d-0000-4000-8000-000000000001";
+const keyArn = `arn:aws:kms:eu-west-1:${accountId}:key/${keyId}`;
+const coreArn = `arn:aws:iam::${accountId}:role/core-party-1`;
+const own = "com.amazonaws.vpce.eu-west-1.vpce-svc-00000000000000001";
+const peers = "com.amazonaws.vpce.eu-west-1.vpce-svc-00000000000000002";
+const trust = {
+  Version: "2012-10-17",
+  Statement: [
+    {
+      Effect: "Allow",
+      Principal: { Federated: "arn:aws:iam::100000000001:oidc-provider/issuer.example" },
+      Action: "sts:AssumeRoleWithWebIdentity",
+      Condition: {
+        StringEquals: {
+          "issuer.example:sub": "system:serviceaccount:kms-decentralized:mpc-party",
+          "issuer.example:aud": "sts.amazonaws.com",
+        },
+      },
+    },
+  ],
+};
+
+let cloud: Awaited<ReturnType<typeof startCloud>>;
+beforeAll(async () => {
+  cloud = await startCloud({ endpointServices: { [own]: 1, [peers]: 2 } });
+  const put = (n: number, type: string, id: string, props: Record<string, unknown>) =>
+    cloud.store.account(`10000000000${n}`).put({ type, id, props });
+  const endpoint = (more: object) => ({ vpcEndpointType: "Interface", state: "available", ...more });
+  const administers = {
+    Sid: "Administrators",
+    Effect: "Allow" as const,
+    Principal: { AWS: `arn:aws:iam::${accountId}:root` },
+    Action: ["kms:GetKeyPolicy"],
+    Resource: "*",
+  };
+  await Promise.all([
+    put(1, "aws:ec2/vpcEndpoint:VpcEndpoint", "vpce-2", {
+      ...endpoint({ serviceName: peers, state: "pendingAcceptance", securityGroupIds: ["sg-ends"] }),
+      tagsAll: { Name: "party-1-links-party-2" },
+    }),
+    put(1, "aws:ec2/vpcEndpoint:VpcEndpoint", "vpce-s3", endpoint({ serviceName: "s3", securityGroupIds: ["sg-x"] })),
+    put(2, "aws:ec2/vpcEndpoint:VpcEndpoint", "vpce-1", endpoint({ serviceName: own, state: "rejected" })),
+    ...[
+      ["sg-ends", 50_001, "tcp", { referencedSecurityGroupId: "sg-nodes" }],
+      ["sg-ends", 443, "tcp", { cidrIpv4: "10.0.0.0/8" }],
+      ["sg-nodes", -1, "-1", { cidrIpv4: "10.1.0.0/16" }],
+      ["sg-x", 50_001, "tcp", { cidrIpv4: "0.0.0.0/0" }],
+    ].map(([securityGroupId, port, ipProtocol, others], at) =>
+      put(1, "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", `sgr-${at}`, {
+        ...{ securityGroupId, fromPort: port, toPort: port, ipProtocol },
+        ...(others as object),
+      }),
+    ),
+    put(1, "aws:kms/key:Key", keyId, {
+      arn: keyArn,
+      policy: keyPolicyText([
+        ...forKeyUser(existingRole(coreArn), coreStatements("symm", [pcr0 as never])),
+        administers,
+      ]),
+    }),
+    put(1, "aws:iam/role:Role", "core-party-1", { arn: coreArn, assumeRolePolicy: JSON.stringify(trust) }),
+    put(1, "aws:iam/role:Role", "sre", {
+      arn: `arn:aws:iam::${accountId}:role/sre`,
+      assumeRolePolicy: JSON.stringify({
+        Version: "2012-10-17",
+        Statement: [{ Effect: "Allow", Principal: { AWS: accountId }, Action: "sts:AssumeRole" }],
+      }),
+    }),
+  ]);
+  await configure({ operator: operatorKeys(1) });
+  vi.stubEnv("AWS_ENDPOINT_URL", cloud.endpoint);
+  vi.stubEnv("AWS_CONFIG_FILE", join(cloud.dir, "none"));
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await cloud[Symbol.asyncDispose]();
+});
+
+/** Profiles with their keys; each in a file of its own, since the SDK remembers what it read. */
+async function configure(profiles: Record<string, ReturnType<typeof operatorKeys>>): Promise<void> {
+  const path = join(cloud.dir, `credentials-${Object.keys(profiles).join("-")}`);
+  const lines = Object.entries(profiles).flatMap(([name, { accessKeyId, secretAccessKey, sessionToken }]) => [
+    ...[`[${name}]`, `aws_access_key_id=${accessKeyId}`, `aws_secret_access_key=${secretAccessKey}`],
+    ...(sessionToken ? [`aws_session_token=${sessionToken}`] : []),
+  ]);
+  await writeFile(path, `${lines.join("\n")}\n`);
+  vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", path);
+}
+
+const outputs = (more: object = {}) =>
+  ({
+    ...partyOutputs(1),
+    ...{ awsProfile: "operator", partyKeyArn: keyArn, endpointServiceName: own },
+    ...{ securityGroupIds: ["sg-ends", "sg-nodes"], ...more },
+  }) as PartyOutputs;
+const asking = { timeoutMs: 10_000, signal: new AbortController().signal };
+const look = async (more: object = {}) => CloudSights.parse(await cloudSights(outputs(more), asking));
+
+const all = {
+  partyId: 1,
+  endpoints: {
+    status: "seen",
+    value: [
+      {
+        peerId: 2,
+        endpointId: "vpce-2",
+        serviceName: peers,
+        state: "pendingAcceptance",
+        securityGroupIds: ["sg-ends"],
+      },
+    ],
+  },
+  connections: {
+    status: "seen",
+    value: [{ endpointId: "vpce-1", ownerAccount: "100000000002", state: "rejected" }],
+  },
+  groupRules: {
+    status: "seen",
+    value: expect.arrayContaining([
+      { groupId: "sg-ends", of: "endpoints", direction: "in", others: "sg-nodes", fromPort: 50_001, toPort: 50_001 },
+      { groupId: "sg-nodes", of: "nodes", direction: "in", others: "10.1.0.0/16", fromPort: 0, toPort: 65_535 },
+    ]),
+  },
+  keyPolicy: { status: "seen", value: { pcr0s: [pcr0], unattested: false } },
+  coreTrust: {
+    status: "seen",
+    value: {
+      providers: ["arn:aws:iam::100000000001:oidc-provider/issuer.example"],
+      subjects: ["system:serviceaccount:kms-decentralized:mpc-party"],
+      audiences: ["sts.amazonaws.com"],
+    },
+  },
+};
+
+describe("what AWS says of a party", () => {
+  test("to whoever may ask all of it", async () => {
+    const sights = await look();
+    expect(sights).toMatchObject(all);
+    expect(sights.groupRules.status === "seen" && sights.groupRules.value.length).toBe(2);
+    expect(sights.vaults).toEqual({
+      public: { status: "seen", value: "missing" },
+      private: { status: "seen", value: "missing" },
+    });
+  });
+
+  test("to an SRE, with the rights of its role and no more; without them each answer names what is missing", async () => {
+    const { sts } = clients(cloud.endpoint, operatorKeys(1));
+    const RoleArn = `arn:aws:iam::${accountId}:role/sre`;
+    const { Credentials: made } = await sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: "ann" }));
+    const { AccessKeyId = "", SecretAccessKey = "", SessionToken = "" } = made ?? {};
+    await configure({
+      operator: operatorKeys(1),
+      sre: { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken },
+    });
+    const rights = (statements: object[]) =>
+      cloud.store.account(accountId).put({
+        ...{ type: "aws:iam/rolePolicy:RolePolicy", id: "sre:reads" },
+        props: { role: "sre", policy: JSON.stringify({ Version: "2012-10-17", Statement: statements }) },
+      });
+    const cluster = findsCluster("arn:aws:eks:eu-west-1:100000000001:cluster/c");
+    await rights([cluster]);
+    const refused = await look({ awsProfile: "sre" });
+    for (const [field, action] of [
+      ["endpoints", "ec2:DescribeVpcEndpoints"],
+      ["connections", "ec2:DescribeVpcEndpointConnections"],
+      ["groupRules", "ec2:DescribeSecurityGroupRules"],
+      ["keyPolicy", "kms:GetKeyPolicy"],
+      ["coreTrust", "iam:GetRole"],
+    ] as const)
+      expect(refused[field]).toMatchObject({
+        status: "unknown",
+        reason: expect.stringContaining(`profile sre may not ${action} on `),
+      });
+    const keyArns = `arn:aws:kms:eu-west-1:${accountId}:key/*`;
+    await rights([cluster, ...looksAtCloud({ keyArns, roleArn: coreArn })]);
+    expect(await look({ awsProfile: "sre" })).toMatchObject(all);
+  });
+
+  test("nothing in time, nobody there, no credentials: each is a reason", async () => {
+    const late = await cloudSights(outputs(), { ...asking, timeoutMs: 0 });
+    expect(late.endpoints).toEqual({
+      status: "unknown",
+      reason: "no answer to ec2:DescribeVpcEndpoints within 0 s",
+    });
+    const stopped = new AbortController();
+    stopped.abort();
+    const interrupted = await cloudSights(outputs(), { ...asking, signal: stopped.signal });
+    expect(interrupted.keyPolicy).toEqual({ status: "unknown", reason: "interrupted" });
+    const strange = await look({ awsProfile: "nobody" });
+    for (const answer of [strange.endpoints, strange.coreTrust, strange.vaults.private])
+      expect(answer).toMatchObject({ status: "unknown", reason: expect.stringContaining("profile nobody") });
+  });
+});
+
+test("without a service of its own a party has no connections", async () => {
+  expect((await look({ endpointServiceName: null })).connections).toEqual({ status: "seen", value: [] });
+});
+
+describe("policies", () => {
+  const decrypts = (Condition?: object) =>
+    JSON.stringify({ Statement: { Effect: "Allow", Action: "kms:Decrypt", ...(Condition && { Condition }) } });
+  const statements = (text: string) => JSON.stringify({ Statement: [JSON.parse(text).Statement] });
+
+  test("who decrypts with no proof of its enclave is told apart", () => {
+    expect(whoDecrypts(statements(decrypts(attested([pcr0 as never]))))).toEqual({ pcr0s: [pcr0], unattested: false });
+    expect(whoDecrypts(statements(decrypts()))).toEqual({ pcr0s: [], unattested: true });
+    const upper = { StringEqualsIgnoreCase: { "kms:RecipientAttestation:PCR0": pcr0.toUpperCase() } };
+    expect(whoDecrypts(decrypts(upper))).toEqual({ pcr0s: [pcr0], unattested: false });
+    // That there is a measurement at all is no proof of which.
+    const any = { Null: { "kms:RecipientAttestation:PCR0": "false" } };
+    expect(whoDecrypts(decrypts(any))).toEqual({ pcr0s: [], unattested: true });
+  });
+
+  test("one that can not be read is an error, not one that allows nothing", () => {
+    for (const text of ["", "{}", '{"Statement":[{"Effect":"Allow","Action":5}]}'])
+      for (const read of [whoDecrypts, whoTakes]) expect(() => read(text)).toThrow(/policy/);
+  });
+});
