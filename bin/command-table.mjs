@@ -50,6 +50,29 @@ export const commands = {
     },
     examples: ["npx quorate report", "npx quorate report --stage network", "npx quorate report --from ../our-network"],
   },
+  watch: {
+    usage:
+      "npx quorate watch [--interval <seconds>] [--stage link|network] [--party <id>] [--max-age <minutes>] [--published] [--from <folder>] [--timeout <ms>] [--port <port>] [--keep <hours>] [--format table|json]",
+    summary: "Validate again and again, and show to this machine what is and what was: a page, metrics, a history.",
+    options: {
+      "--interval <seconds>": "how often (default 60); a round that takes longer makes the next one late",
+      "--stage <s>": "link (default), or network: before any core runs",
+      "--party <id>[,…]": "ask only these parties, and nobody's halves (default: as `report` does)",
+      "--max-age <minutes>": "the oldest half that counts (default 15)",
+      "--published": "take one's own parties' halves as published too, and ask no cluster",
+      "--from <folder>": "a folder that holds the halves (default: each party's public vault)",
+      "--timeout <ms>": "deadline of one link for DNS, TCP and TLS together (default 5000)",
+      "--port <port>": "where on 127.0.0.1 it is served (default: a free one, which is printed)",
+      "--keep <hours>": "how long the history reaches back (default 168)",
+      "--format <f>": "table (default): a line for each change; or json: the same as JSON lines",
+      ...network,
+    },
+    examples: [
+      "npx quorate watch",
+      "npx quorate watch --interval 30 --port 9470",
+      "npx quorate watch --party 3 --format json | jq .verdict",
+    ],
+  },
   reports: {
     usage: "npx quorate reports publish|export [--party <id>,… | --all] [--run <run-id>]",
     summary: "Sign what the last validation saw of one's own parties, and hand it to the others.",

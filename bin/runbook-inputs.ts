@@ -21,9 +21,12 @@ export interface Spelling {
   options?: Readonly<Record<string, string>>;
 }
 
+/** Whose inputs they are: a runbook, or a command that is none. */
+type Declared = Pick<Runbook, "name" | "inputs">;
+
 /** Reads a runbook's inputs from the command line: `--timeout-ms 3000` is the input `timeoutMs`, a list is written `--parties 1,3`. */
 export function parseInputs(
-  runbook: Runbook,
+  runbook: Declared,
   args: readonly string[],
   common: NonNullable<Parameters<typeof parseArgs>[0]>["options"] = {},
   spelling: Spelling = { command: `run ${runbook.name}` },
@@ -48,7 +51,7 @@ export function parseInputs(
 
 /** An input that is not what it takes, told as it was typed: what stands on a command line is no secret to who typed it. */
 function refuseWrong(
-  runbook: Runbook,
+  runbook: Declared,
   inputs: Record<string, unknown>,
   typedAs: (name: string) => string | string[] | undefined,
   spelling: Spelling,
@@ -77,7 +80,7 @@ function refuseWrong(
 }
 
 /** The inputs of a runbook as it declares them. Coercion takes anything in; what comes out of it is what an operator is to type. */
-export function inputProperties(runbook: Runbook): Record<string, InputProperty> {
+export function inputProperties(runbook: Declared): Record<string, InputProperty> {
   const { properties = {} } = z.toJSONSchema(runbook.inputs, { unrepresentable: "any" });
   return properties as Record<string, InputProperty>;
 }

@@ -6,7 +6,7 @@ export const script = String.raw`
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
-  const data = JSON.parse(byId("data").textContent);
+  let data = JSON.parse(byId("data").textContent);
   const table = byId("links"), form = byId("filter"), panel = byId("detail"), pairs = byId("pairs");
   const said = byId("said"), partyBox = byId("party"), stateBox = byId("state");
   const rows = [...table.tBodies[0].rows], heads = [...table.tHead.rows[0].cells];
@@ -16,6 +16,7 @@ export const script = String.raw`
   const rowHeads = rows.map((row) => row.cells[0]);
   const kind = grid.map((cells) => cells.map((cell) => cell.classList[0]));
   const oneWay = grid.map((cells) => cells.map((cell) => cell.classList.contains("w")));
+  const roomy = !table.classList.contains("dense");
 
   const element = (name, options, ...children) => {
     const made = document.createElement(name);
@@ -70,15 +71,20 @@ export const script = String.raw`
     grid[i][j].classList.add("here");
     grid[j][i].classList.add("back");
   };
-  function show(i, j) {
-    if (i === j) return;
-    open = [i, j];
-    mark(i, j);
-    panel.replaceChildren(
+  function fill(i, j) {
+    const made = element("div", {},
       element("p", { class: "hint" }, "from ", partyName(i), " to ", partyName(j), ", and back"),
       ...direction(i, j),
       ...direction(j, i),
     );
+    // What is read out is only what is new.
+    if (panel.textContent !== made.textContent) panel.replaceChildren(...made.childNodes);
+  }
+  function show(i, j) {
+    if (i === j) return;
+    open = [i, j];
+    mark(i, j);
+    fill(i, j);
     if (panel.getBoundingClientRect().top > innerHeight - 80) panel.scrollIntoView({ block: "nearest" });
   }
   function close() {
@@ -91,7 +97,10 @@ export const script = String.raw`
     at = [i, j];
     const cell = grid[i][j];
     cell.tabIndex = 0;
-    cell.setAttribute(
+    name(i, j);
+  }
+  function name(i, j) {
+    grid[i][j].setAttribute(
       "aria-label",
       i === j ? "\u00b7 party " + id(i) + " itself" : "from party " + id(i) + " to party " + id(j) + ": " + spoken(i, j) + "; back: " + spoken(j, i),
     );
@@ -216,25 +225,64 @@ export const script = String.raw`
   form.addEventListener("input", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(() => { filter(); close(); }));
-  for (const button of document.querySelectorAll("button[data-party]")) {
-    button.hidden = false;
-    button.addEventListener("click", () => {
-      stateBox.value = "not";
-      choose(Number(button.dataset.party));
-      byId("matrix").scrollIntoView();
-      partyBox.focus({ preventScroll: true });
-    });
-  }
+  const showButtons = () => {
+    for (const button of document.querySelectorAll("button[data-party]")) button.hidden = false;
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-party]");
+    if (button === null) return;
+    stateBox.value = "not";
+    choose(Number(button.dataset.party));
+    byId("matrix").scrollIntoView();
+    partyBox.focus({ preventScroll: true });
+  });
   const ago = byId("ago");
-  const minutes = Math.round((Date.now() - Date.parse(ago.dateTime)) / 60000);
+  const minutes = ago === null ? -1 : Math.round((Date.now() - Date.parse(ago.dateTime)) / 60000);
   if (minutes >= 0)
     ago.after(" (" + (minutes < 120 ? minutes + " min" : minutes < 2880 ? Math.round(minutes / 60) + " h" : Math.round(minutes / 1440) + " days") + " before this page was opened)");
+
+  /** Another report of the same parties: only cells that are otherwise than before are touched; what was chosen stays chosen. */
+  document.addEventListener("quorate:report", ({ detail }) => {
+    data = detail.data;
+    const letters = detail.cells.split("\n");
+    let changed = false;
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < n; j++) {
+        const letter = letters[i][j];
+        const now = letter === "w" ? "x" : letter;
+        if (kind[i][j] === now && oneWay[i][j] === (letter === "w")) continue;
+        changed = true;
+        const cell = grid[i][j];
+        cell.classList.remove("o", "x", "w", "q");
+        kind[i][j] = now;
+        oneWay[i][j] = letter === "w";
+        const others = [...cell.classList];
+        cell.className = [now, ...(letter === "w" ? ["w"] : []), ...others].join(" ");
+        cell.textContent = { o: "ok", q: "?", x: roomy ? "DOWN" : "X" }[now] + (letter === "w" && roomy ? " " : "");
+        if (letter === "w" && roomy) cell.append(element("small", {}, "one way"));
+        if (cell.hasAttribute("aria-label")) name(i, j);
+        if (grid[j][i].hasAttribute("aria-label")) name(j, i);
+      }
+    showButtons();
+    if (open !== null) fill(...open);
+    if (!changed) return;
+    const focused = document.activeElement;
+    const peer = pairs.contains(focused) ? focused.textContent : null;
+    const wasCell = table.contains(focused);
+    filter();
+    // What had the keyboard's attention is there no more, or made anew: the same, or what is nearest to it, gets it.
+    if (peer !== null)
+      ([...pairs.querySelectorAll("button")].find((button) => button.textContent === peer) || stateBox).focus({ preventScroll: true });
+    else if (wasCell && !focused.checkVisibility())
+      (table.hidden ? stateBox : grid[at[0]][at[1]]).focus({ preventScroll: true });
+  });
 
   table.setAttribute("role", "grid");
   table.setAttribute("aria-describedby", "keys");
   for (const cells of grid) for (const cell of cells) cell.tabIndex = -1;
   for (const element of document.querySelectorAll("[data-script]")) element.hidden = false;
   byId("split").classList.add("scripted", n > 40 ? "below" : "beside");
+  showButtons();
   close();
   filter();
 })();

@@ -18,13 +18,110 @@ const wholeParties = 100;
 const longestList = 400;
 const longestName = 60;
 
+/** What a page is that shows one report after the other. */
+export interface LivePage {
+  /** What is said in the place of the report's own verdict, where there is more to say than it knows. */
+  verdict?: ReturnType<typeof verdictWords>;
+  /** Goes into the head: what reads the page anew without scripts. */
+  head: string;
+  /** Stands above all else. */
+  banner: string;
+  /** Comes after the matrix and what is not up. */
+  section: { id: string; title: string; html: string };
+  styles: string;
+  script: string;
+  footer: string;
+}
+
+/** The parts that a live page exchanges when it is told of another round. */
+export interface PageParts {
+  title: string;
+  parts: Record<string, string>;
+  /** A letter for each cell, a row after the other: o, x, w (down one way), q, s (a party itself). */
+  cells: string;
+  data: ReturnType<typeof linkTexts> & { prompt: string };
+}
+
 /**
  * The report as one file that needs no network, and no script to be read. It shows what peers said of themselves, so every text is escaped, and the
  * page's own policy lets nothing run but the script that is in it.
  */
-export function renderValidateHtml(report: ValidateReport): string {
-  const { title, word, headline, sentences } = verdictWords(report);
-  const policy = `default-src 'none'; script-src '${hashOf(script)}'; style-src '${hashOf(styles)}'; img-src data:; base-uri 'none'; form-action 'none'`;
+export function renderValidateHtml(report: ValidateReport, live?: LivePage): string {
+  const { title, parts, data } = pageParts(report, live);
+  const part = (name: string) =>
+    live === undefined ? (parts[name] ?? "") : `<div data-part="${name}">${parts[name] ?? ""}</div>`;
+  return htmlPage({
+    title,
+    live,
+    top: `<a class="skip" href="#matrix">to the matrix</a>`,
+    header: part("header"),
+    main: [
+      part("findings"),
+      matrix(report),
+      part("notup"),
+      ...(live === undefined ? [] : [part("live")]),
+      part("parties"),
+      part("latency"),
+      part("evidence"),
+    ].join("\n"),
+    footer: live?.footer ?? "One file, no network: it can be kept, sent and printed as it is.",
+    data,
+  });
+}
+
+/** Everything of the page but the matrix, by name. */
+export function pageParts(report: ValidateReport, live?: LivePage): PageParts {
+  const words = live?.verdict ?? verdictWords(report);
+  const { title, headline, sentences, word } = words;
+  const header = [
+    networkHead(report, live !== undefined),
+    `<div class="verdict ${word}">`,
+    `<h1><span class="word ${word}">${word}</span>${escaped(headline)}</h1>`,
+    `<ul>${sentences.map((sentence) => `<li>${escaped(sentence)}</li>`).join("")}</ul>`,
+    "</div>",
+    numbers(report),
+    navigation(report, live?.section),
+  ].join("\n");
+  const kinds = new Map(report.links.map((link) => [`${link.from} ${link.to}`, cellLetter(link)]));
+  const ids = report.parties.map(({ partyId }) => partyId);
+  return {
+    title,
+    parts: {
+      header,
+      findings: findings(report),
+      notup: notUp(report),
+      ...(live === undefined ? {} : { live: section(live.section.id, live.section.title, live.section.html) }),
+      parties: renderPartiesHtml(report),
+      latency: latency(report),
+      evidence: evidence(report),
+    },
+    cells: ids
+      .map((from) => ids.map((to) => (from === to ? "s" : (kinds.get(`${from} ${to}`) ?? "q"))).join(""))
+      .join("\n"),
+    data: { ...linkTexts(report), prompt },
+  };
+}
+
+function cellLetter({ verdict, asymmetric }: LinkReport): string {
+  const kind = cellKinds[verdict.status];
+  return kind === "x" && asymmetric ? "w" : kind;
+}
+
+/** A page around what is on it. Its policy lets nothing run but the scripts that are in it. */
+export function htmlPage(page: {
+  title: string;
+  live?: LivePage | undefined;
+  top: string;
+  header: string;
+  main: string;
+  footer: string;
+  /** None: there is no matrix, and nothing to do but to read. */
+  data: unknown;
+}): string {
+  const { title, live, top, header, main, footer, data } = page;
+  const scripts = [...(data === null ? [] : [script]), ...(live === undefined ? [] : [live.script])];
+  const look = [styles, ...(live === undefined ? [] : [live.styles])].join("");
+  const policy = contentPolicy(scripts, look, live !== undefined);
   return [
     "<!doctype html>",
     '<html lang="en">',
@@ -33,35 +130,32 @@ export function renderValidateHtml(report: ValidateReport): string {
     `<meta http-equiv="Content-Security-Policy" content="${policy}">`,
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     '<meta name="referrer" content="no-referrer">',
+    ...(live === undefined ? [] : [live.head]),
     `<title>${escaped(title, 200)}</title>`,
-    `<style>${styles}</style>`,
+    `<style>${look}</style>`,
     "</head>",
     "<body>",
-    '<a class="skip" href="#matrix">to the matrix</a>',
+    top,
     "<header>",
-    networkHead(report),
-    `<div class="verdict ${report.verdict}">`,
-    `<h1><span class="word ${report.verdict}">${word}</span>${escaped(headline)}</h1>`,
-    `<ul>${sentences.map((sentence) => `<li>${escaped(sentence)}</li>`).join("")}</ul>`,
-    "</div>",
-    numbers(report),
-    navigation(report),
+    ...(live === undefined ? [] : [live.banner]),
+    header,
     "</header>",
     "<main>",
-    findings(report),
-    matrix(report),
-    notUp(report),
-    renderPartiesHtml(report),
-    latency(report),
-    evidence(report),
+    main,
     "</main>",
-    `<footer>One file, no network: it can be kept, sent and printed as it is.</footer>`,
-    `<script type="application/json" id="data">${embedded({ ...linkTexts(report), prompt })}</script>`,
-    `<script>${script}</script>`,
+    `<footer>${footer}</footer>`,
+    ...(data === null ? [] : [`<script type="application/json" id="data">${embedded(data)}</script>`]),
+    ...scripts.map((text) => `<script>${text}</script>`),
     "</body>",
     "</html>",
     "",
   ].join("\n");
+}
+
+/** What a page may do: run its own scripts, look as it does, and, where it is served, ask who served it. */
+function contentPolicy(scripts: readonly string[], look: string, asks: boolean): string {
+  const run = scripts.map((text) => `'${hashOf(text)}'`).join(" ") || "'none'";
+  return `default-src 'none'; script-src ${run}; style-src '${hashOf(look)}'; img-src data:; ${asks ? "connect-src 'self'; " : ""}base-uri 'none'; form-action 'none'`;
 }
 
 const prompt = "Choose a cell, by click or with the arrow keys and Enter: both directions of its link are told here.";
@@ -121,10 +215,10 @@ function some(words: readonly string[]): string {
     : `${words.slice(0, most).join(", ")} and ${words.length - most} more, listed below`;
 }
 
-function networkHead(report: ValidateReport): string {
+function networkHead(report: ValidateReport, live: boolean): string {
   const devnet = report.environment === "devnet";
   const line = networkLine(report).replace(/^network /, "");
-  return `<p class="network"><span>network <strong class="${devnet ? "shout" : ""}"><bdi>${escaped(line, longestName)}</bdi></strong></span>${devnet ? "<span>a rehearsal on one machine, nothing real</span>" : `<span><bdi>${escaped(report.environment, longestName)}</bdi></span>`}<span>stage ${report.stage}</span><span>${timeElement(report.startedAt, ' id="ago"')}</span></p>`;
+  return `<p class="network"><span>network <strong class="${devnet ? "shout" : ""}"><bdi>${escaped(line, longestName)}</bdi></strong></span>${devnet ? "<span>a rehearsal on one machine, nothing real</span>" : `<span><bdi>${escaped(report.environment, longestName)}</bdi></span>`}<span>stage ${report.stage}</span><span>${timeElement(report.startedAt, live ? "" : ' id="ago"')}</span></p>`;
 }
 
 function numbers(report: ValidateReport): string {
@@ -152,9 +246,9 @@ function numbers(report: ValidateReport): string {
   ].join("")}</dl>`;
 }
 
-function navigation(report: ValidateReport): string {
+function navigation(report: ValidateReport, more?: LivePage["section"]): string {
   const missing = report.linksTotal - report.linksUp;
-  return `<nav aria-label="On this page"><a href="#findings">Findings (${report.findings.length})</a><a href="#matrix">Matrix</a>${missing > 0 ? `<a href="#notup">Links not up (${missing})</a>` : ""}<a href="#parties">Parties</a><a href="#latency">Latency</a><a href="#evidence">Evidence</a></nav>`;
+  return `<nav aria-label="On this page"><a href="#findings">Findings (${report.findings.length})</a><a href="#matrix">Matrix</a>${missing > 0 ? `<a href="#notup">Links not up (${missing})</a>` : ""}${more ? `<a href="#${more.id}">${more.title}</a>` : ""}<a href="#parties">Parties</a><a href="#latency">Latency</a><a href="#evidence">Evidence</a></nav>`;
 }
 
 function findings(report: ValidateReport): string {
@@ -192,10 +286,10 @@ function matrix(report: ValidateReport): string {
   const cell = (from: number, to: number) => {
     if (from === to) return '<td class="s">&middot;</td>';
     const link = byPair.get(`${from} ${to}`);
-    const kind = cellKinds[link?.verdict.status ?? "UNKNOWN"];
-    if (kind === "o") return '<td class="o">ok</td>';
-    if (kind === "q") return '<td class="q">?</td>';
-    if (!link?.asymmetric) return `<td class="x">${down}</td>`;
+    const letter = link === undefined ? "q" : cellLetter(link);
+    if (letter === "o") return '<td class="o">ok</td>';
+    if (letter === "q") return '<td class="q">?</td>';
+    if (letter === "x") return `<td class="x">${down}</td>`;
     return `<td class="x w">${down}${roomy ? " <small>one way</small>" : ""}</td>`;
   };
   const key = (css: string, text: string, words: string) =>
@@ -269,7 +363,7 @@ function reason({ verdict }: LinkReport): string {
 }
 
 /** Links with numbers in runs; a party that has all of its links here is named once. */
-function inShort(links: readonly LinkReport[], ids: readonly number[]): string {
+export function inShort(links: readonly { from: number; to: number }[], ids: readonly number[]): string {
   const [to, ...others] = new Set(links.map((link) => link.to));
   const from = links.map((link) => link.from);
   if (to !== undefined && others.length === 0 && links.length > 1)

@@ -6,7 +6,7 @@ type Labels = Record<string, string | number>;
 type Sample = readonly [labels: Labels, value: number];
 
 /** Unknown is neither up nor down, and an alert on "not 1" fires for both. */
-const numbers: Record<Verdict["status"], number> = { OK: 1, FAIL: 0, UNKNOWN: -1 };
+export const verdictNumbers: Record<Verdict["status"], number> = { OK: 1, FAIL: 0, UNKNOWN: -1 };
 
 /**
  * The report for a textfile collector. Series grow with n, not with n²: whoever wants a link looks at the report, and a network of a hundred
@@ -16,13 +16,7 @@ export function renderValidatePrometheus(report: ValidateReport): string {
   const common = { network: report.network, environment: report.environment, stage: report.stage };
   const count = (status: Verdict["status"]) => report.links.filter((link) => link.verdict.status === status).length;
   const family = (name: string, help: string, samples: readonly Sample[]) =>
-    samples.length === 0
-      ? []
-      : [
-          `# HELP quorate_validate_${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}`,
-          `# TYPE quorate_validate_${name} gauge`,
-          ...samples.map(([labels, value]) => `quorate_validate_${name}${braces({ ...common, ...labels })} ${value}`),
-        ];
+    prometheusFamily(`quorate_validate_${name}`, "gauge", help, common, samples);
   const one = (value: number): Sample[] => [[{}, value]];
   const links = linksOfParties(report);
   const perParty = (values: (party: ValidateReport["parties"][number]) => readonly Sample[]): Sample[] =>
@@ -31,7 +25,11 @@ export function renderValidatePrometheus(report: ValidateReport): string {
     );
   const findings = Map.groupBy(report.findings, ({ code }) => code);
   return [
-    ...family("verdict", "Verdict on the network: 1 OK, 0 FAIL, -1 could not tell.", one(numbers[report.verdict])),
+    ...family(
+      "verdict",
+      "Verdict on the network: 1 OK, 0 FAIL, -1 could not tell.",
+      one(verdictNumbers[report.verdict]),
+    ),
     ...family("timestamp_seconds", "When the validation began, in seconds since 1970.", one(unix(report.startedAt))),
     ...family("duration_seconds", "How long it took.", one(report.durationMs / 1000)),
     ...family("links", "Directed links by what is known of them.", [
@@ -59,7 +57,7 @@ export function renderValidatePrometheus(report: ValidateReport): string {
     ...family(
       "party_verdict",
       "Verdict on one party: 1 OK, 0 FAIL, -1 could not tell.",
-      perParty(({ verdict }) => [[{}, numbers[verdict.status]]]),
+      perParty(({ verdict }) => [[{}, verdictNumbers[verdict.status]]]),
     ),
     ...family(
       "party_seen_timestamp_seconds",
@@ -89,6 +87,22 @@ export function renderValidatePrometheus(report: ValidateReport): string {
     ),
     "",
   ].join("\n");
+}
+
+/** The lines of one metric; none where nothing was measured. */
+export function prometheusFamily(
+  name: string,
+  kind: "gauge" | "counter",
+  help: string,
+  common: Labels,
+  samples: readonly Sample[],
+): string[] {
+  if (samples.length === 0) return [];
+  return [
+    `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}`,
+    `# TYPE ${name} ${kind}`,
+    ...samples.map(([labels, value]) => `${name}${braces({ ...common, ...labels })} ${value}`),
+  ];
 }
 
 function unix(time: string): number {

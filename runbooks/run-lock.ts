@@ -9,34 +9,49 @@ import { exitCodes } from "../contract/verdict.ts";
 
 const attempts = 6;
 
+/** Holds a run for this process alone. */
+export function lockRun(dir: string, runId: string): Promise<{ release(): Promise<void> }> {
+  return lockFolder(
+    dir,
+    async (other) =>
+      new OperatorError({
+        code: "RUN_IN_USE",
+        what: `run ${runId} is being worked on by another process`,
+        found: `process ${other.pid} on ${other.host}`,
+        expected: "one process per run",
+        next: howToFree(dir, other),
+        exitCode: exitCodes.refused,
+      }),
+  );
+}
+
+/** What helps whoever needs what another process holds. */
+export function howToFree(dir: string, other: Holder): string {
+  return other.host === hostname()
+    ? `wait for process ${other.pid}, or stop it with: kill ${other.pid}`
+    : `make sure that it is gone, then remove ${join(dir, other.name)}`;
+}
+
 /**
- * Holds a run for this process alone. Each process puts down a file that carries its host, pid and start time, and then looks for others:
+ * Holds a folder for this process alone. Each process puts down a file that carries its host, pid and start time, and then looks for others:
  * of two that start at once at least one sees the other. Files of dead processes are cleared away.
  */
-export async function lockRun(dir: string, runId: string): Promise<{ release(): Promise<void> }> {
+export async function lockFolder(
+  dir: string,
+  refusal: (other: Holder) => Promise<OperatorError>,
+): Promise<{ release(): Promise<void> }> {
   const mine = lockName(hostname(), process.pid, await startTime(process.pid));
   for (let attempt = 1; ; attempt += 1) {
     await writeFile(join(dir, mine), "");
     const other = await livingHolder(dir, mine);
     if (other === null) return { release: () => rm(join(dir, mine), { force: true }) };
     await rm(join(dir, mine), { force: true });
-    if (attempt === attempts)
-      throw new OperatorError({
-        code: "RUN_IN_USE",
-        what: `run ${runId} is being worked on by another process`,
-        found: `process ${other.pid} on ${other.host}`,
-        expected: "one process per run",
-        next:
-          other.host === hostname()
-            ? `wait for process ${other.pid}, or stop it with: kill ${other.pid}`
-            : `make sure that it is gone, then remove ${join(dir, other.name)}`,
-        exitCode: exitCodes.refused,
-      });
+    if (attempt === attempts) throw await refusal(other);
     await sleep(10 + Math.random() * 30 * attempt);
   }
 }
 
-interface Holder {
+export interface Holder {
   name: string;
   host: string;
   pid: number;

@@ -26,6 +26,7 @@ export function editorSchemas(): Record<string, object> {
     "party-outputs.schema.json": { ...printSchema(PartyOutputs), title: "Party outputs" },
     "stack-config.schema.json": stackFile(),
     "validate-report.schema.json": { ...z.toJSONSchema(ValidateReport), title: "Report of a validation" },
+    "watch-history.schema.json": { ...z.toJSONSchema(WatchHistory), title: "History of a watch" },
     "doctor-report.schema.json": { ...z.toJSONSchema(DoctorReport), title: "What is wrong with a network" },
   };
 }
