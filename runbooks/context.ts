@@ -20,6 +20,8 @@ export interface CommandOptions {
   stdin?: string;
   /** Standard input is not closed before this aborts. An empty line goes before its end, which not every container runtime passes on. */
   holdStdin?: AbortSignal;
+  /** A run writes down that it asked, and the hash of what came, but not what came: others' words are not all for keeping. */
+  unrecorded?: boolean;
   /** @default 30000 */
   timeoutMs?: number;
   signal?: AbortSignal;

@@ -39,7 +39,7 @@ const Event = z.discriminatedUnion("kind", [
     exitCode: z.int(),
     ended: z.string(),
     durationMs: z.number(),
-    /** The beginning; the hash is of all of it, after secrets were taken out. */
+    /** The beginning, or nothing where it is not for keeping; the hash is of all of it, after secrets were taken out. */
     stdout: z.string(),
     stdoutSha256: Sha256,
     stderr: z.string(),

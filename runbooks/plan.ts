@@ -38,6 +38,8 @@ export interface RecordedCommand {
   partyId: number;
   args: string[];
   stdinSha256: string | null;
+  /** Whether what came is written down too, and not its hash alone. */
+  isKept: boolean;
   result: CommandResult;
 }
 
@@ -211,8 +213,7 @@ const reads = new Set(["get", "describe", "logs", "version", "auth", "api-resour
 /** Holds a runbook to its word: a plan reads, a read-only runbook too (with `exec`, which its probes need). */
 function watchedParty(party: PartyAccess, recorder: PlannedRun["recorder"], risk: Risk): PartyAccess {
   return {
-    outputs: party.outputs,
-    caller: () => party.caller(),
+    ...party,
     readObject(bucket, key) {
       recorder.touch(party);
       return party.readObject(bucket, key);
@@ -230,6 +231,7 @@ function watchedParty(party: PartyAccess, recorder: PlannedRun["recorder"], risk
         partyId: party.outputs.partyId,
         args,
         stdinSha256: options?.stdin === undefined ? null : createHash("sha256").update(options.stdin).digest("hex"),
+        isKept: options?.unrecorded !== true,
         result,
       });
       return result;

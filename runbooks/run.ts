@@ -317,7 +317,7 @@ class Run {
   }
 
   async recordCommand(step: string, command: Parameters<PlannedRun["recorder"]["record"]>[0]): Promise<void> {
-    const { partyId, args, stdinSha256, result } = command;
+    const { partyId, args, stdinSha256, isKept, result } = command;
     const [stdout, stderr] = [this.redact(result.stdout), this.redact(result.stderr)];
     const event: JournalEvent = {
       kind: "command",
@@ -328,7 +328,7 @@ class Run {
       exitCode: result.exitCode,
       ended: result.ended ?? "exited",
       durationMs: Math.round(result.durationMs),
-      stdout: stdout.slice(0, outputKept),
+      stdout: isKept ? stdout.slice(0, outputKept) : "",
       stdoutSha256: sha256(stdout),
       stderr: stderr.slice(0, outputKept),
     };

@@ -389,17 +389,6 @@ export const causes: readonly CauseRow[] = [
   row("core", "CORE_NOT_READY", ["cluster"], "The StatefulSet has no pod that is Ready.", ["WARNINGS"]),
   row(
     "peer network",
-    "PEER_NAME_MISSING",
-    ["links"],
-    "A peer's name does not resolve in the party's cluster.",
-    brokenLinks,
-    {
-      whose: "link",
-      words: /dns|resolve|no such host|nxdomain|name not found/i,
-    },
-  ),
-  row(
-    "peer network",
     "ENDPOINT_MISSING",
     ["cloud"],
     "The party has no endpoint to the peer's service.",
@@ -423,6 +412,17 @@ export const causes: readonly CauseRow[] = [
     "The party's endpoint to a peer was rejected, or is failed or deleted.",
     ["PEER_NAME_MISSING", ...brokenLinks],
     { whose: "link" },
+  ),
+  row(
+    "peer network",
+    "PEER_NAME_MISSING",
+    ["links"],
+    "A peer's name does not resolve in the party's cluster.",
+    brokenLinks,
+    {
+      whose: "link",
+      words: /dns|resolve|no such host|nxdomain|name not found/i,
+    },
   ),
   row(
     "peer network",

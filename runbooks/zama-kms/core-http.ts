@@ -107,7 +107,7 @@ async function run(
   options: Parameters<PartyAccess["kubectl"]>[1],
 ): Promise<CommandResult | { reason: string }> {
   try {
-    return await party.kubectl(args, options);
+    return await party.kubectl(args, { ...options, unrecorded: true });
   } catch (failure) {
     return { reason: failure instanceof Error ? failure.message : String(failure) };
   }

@@ -166,7 +166,7 @@ async function run(
   { timeoutMs, signal }: LogsAsked,
 ): Promise<CommandResult | { reason: string }> {
   try {
-    return await party.kubectl(args, { timeoutMs, signal });
+    return await party.kubectl(args, { timeoutMs, signal, unrecorded: args[0] === "logs" });
   } catch (failure) {
     return { reason: failure instanceof Error ? failure.message : String(failure) };
   }

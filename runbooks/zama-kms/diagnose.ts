@@ -13,12 +13,17 @@ import type { DoctorSights } from "./doctor-sights.ts";
 import { arrow, readSigns, type Sign, type Unseen } from "./signs.ts";
 import { readSymptom } from "./symptom.ts";
 
-const rank = new Map(tree.map(({ code }, index) => [code, index]));
-const rowOf = (code: string): CauseRow => {
-  const row = tree[rank.get(code) ?? -1];
-  if (row === undefined) throw new Error(`${code} is no cause of the tree`);
-  return row;
-};
+const ranks = new Map(tree.map(({ code }, index) => [code, index]));
+
+/** Whatever the tree has not heard of comes last, and explains nothing. */
+function rankOf({ code }: Pick<Sign, "code">): number {
+  return ranks.get(code) ?? tree.length;
+}
+
+function rowOf(code: string): CauseRow {
+  const unknown: CauseRow = { code, branch: "beside", means: "", needs: [], whose: "party", explains: [] };
+  return tree[rankOf({ code })] ?? unknown;
+}
 
 /** From what was seen to what it comes from. Pure: the same sights give the same report. */
 export function diagnose(seen: DoctorSights): DoctorReport {
@@ -127,12 +132,6 @@ function explain(given: readonly Sign[], symptom: Symptom | null): Cause[] {
     .sort((a, b) => order(a) - order(b));
 }
 
-const rankOf = ({ code }: Pick<Sign, "code">) => {
-  const found = rank.get(code);
-  if (found === undefined) throw new Error(`${code} is no cause of the tree`);
-  return found;
-};
-
 /** What was meant comes first, then what is more than possible; each in the order of the tree. */
 function order({ meant, certainty, code }: Cause): number {
   return (meant ? 0 : 2_000) + (certainty === "possible" ? 1_000 : 0) + rankOf({ code });
@@ -204,11 +203,15 @@ function settleSymptom(symptom: Symptom, found: readonly Cause[]): Symptom {
   return { ...symptom, matched: symptom.matched.map((one) => ({ ...one, found: codes.has(one.cause) })) };
 }
 
-function looked({ chosen, links, certificates }: DoctorSights, missing: readonly Unseen[]): DoctorReport["looked"] {
+function looked(
+  { chosen, links, certificates, closer }: DoctorSights,
+  missing: readonly Unseen[],
+): DoctorReport["looked"] {
   const probed = links.parties.filter(({ notAsked }) => notAsked === null).map(({ partyId }) => partyId);
   const inside = chosen.filter((id) => probed.includes(id));
   const asked: Record<DoctorSource, number[]> = {
-    ...{ cluster: inside, links: probed, logs: inside, http: inside, cloud: inside },
+    ...{ cluster: inside, links: probed, logs: inside, http: inside },
+    cloud: closer.filter(({ cloud }) => cloud !== null).map(({ partyId }) => partyId),
     certificates: certificates.parties.map(({ partyId }) => partyId),
   };
   return doctorSources.map((source) => {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Answer } from "../../contract/answer.ts";
 import { CertificateSights } from "../../contract/certificates-report.ts";
+import { CloudSights } from "../../contract/cloud-sights.ts";
 import { ClusterSights } from "../../contract/cluster-check-report.ts";
 import { Observations } from "../network/observations.ts";
 
@@ -42,6 +43,15 @@ export const CloserSights = z.strictObject({
   partyId: z.int(),
   logs: Answer(LogSights),
   pages: Answer(PageSights),
+  /** Null where there is no cloud to ask. */
+  cloud: CloudSights.nullable(),
+  /** What its stack says that it is, to compare with. */
+  facts: z.strictObject({
+    /** The release that runs; null where none does. */
+    release: z.strictObject({ version: z.string(), pcr0: z.string() }).nullable(),
+    /** Of the core's service account, as a token names it. */
+    subject: z.string(),
+  }),
 });
 export type CloserSights = z.infer<typeof CloserSights>;
 
@@ -53,6 +63,11 @@ export const DoctorSights = z.strictObject({
   chosen: z.array(z.int()),
   /** What was said about it. */
   symptom: z.string().nullable(),
+  network: z.strictObject({
+    transport: z.string(),
+    /** Public addresses, where they are known and the transport uses them. */
+    parties: z.array(z.strictObject({ partyId: z.int(), accountId: z.string(), addresses: z.array(z.string()) })),
+  }),
   links: Observations,
   clusters: ClusterSights,
   certificates: CertificateSights,

@@ -141,10 +141,23 @@ async function look(context: Context, signal: AbortSignal): Promise<DoctorSights
     durationMs: Math.round(performance.now() - started),
     chosen,
     symptom: inputs.symptom ?? null,
+    network: networkOf(context),
     links,
     clusters,
     certificates,
     closer: sights,
+  };
+}
+
+function networkOf({ manifest, parties }: Context): DoctorSights["network"] {
+  const outputsOf = (id: number) => parties.find(({ outputs }) => outputs.partyId === id)?.outputs;
+  return {
+    transport: manifest.transport,
+    parties: manifest.parties.map(({ id, accountId, elasticIp }) => {
+      const own = outputsOf(id);
+      const addresses = [elasticIp, own?.elasticIp, ...(own?.furtherIps ?? [])].filter((address) => address != null);
+      return { partyId: id, accountId, addresses: [...new Set(addresses)] };
+    }),
   };
 }
 

@@ -15,8 +15,20 @@ export async function lookCloser(
   party: PartyAccess,
   asking: { timeoutMs: number; signal: AbortSignal },
 ): Promise<CloserSights> {
-  const [logs, pages] = await Promise.all([settled(logsOf(party, asking)), settled(pagesOf(party, asking))]);
-  return { partyId: party.outputs.partyId, logs, pages };
+  const { partyId, release, trustedReleases, namespace, serviceAccounts } = party.outputs;
+  const [logs, pages, cloud] = await Promise.all([
+    settled(logsOf(party, asking)),
+    settled(pagesOf(party, asking)),
+    party.cloud?.(asking) ?? null,
+  ]);
+  const trusted = trustedReleases.find(({ version }) => version === release?.version);
+  return {
+    ...{ partyId, logs, pages, cloud },
+    facts: {
+      release: trusted === undefined ? null : { version: trusted.version, pcr0: trusted.pcr0 },
+      subject: `system:serviceaccount:${namespace}:${serviceAccounts.core}`,
+    },
+  };
 }
 
 type Asking = { timeoutMs: number; signal: AbortSignal };

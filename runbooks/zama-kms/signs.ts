@@ -7,6 +7,7 @@ import type { CloserSights, DoctorSights } from "./doctor-sights.ts";
 import { judgeCertificates } from "./judge-certificates.ts";
 import { judgeClusters } from "./judge-cluster.ts";
 import { logSignatures, type Place } from "./log-signatures.ts";
+import { signsOfCloud } from "./signs-of-cloud.ts";
 
 /** Something that is not as it should be, before anybody asked why. */
 export interface Sign {
@@ -42,6 +43,9 @@ export function readSigns(seen: DoctorSights): Signs {
     signsOfLinks(seen, report),
     signsOfCertificates(seen),
     ...seen.closer.flatMap((closer) => [signsOfLogs(closer, seen, report), signsOfPages(closer)]),
+    ...seen.closer.flatMap(({ cloud, facts }) =>
+      cloud === null ? [] : [signsOfCloud(cloud, facts, seen.network, report)],
+    ),
   ];
   return { signs: all.flatMap(({ signs }) => signs), unseen: all.flatMap(({ unseen }) => unseen) };
 }
@@ -150,7 +154,9 @@ function signsOfFinding(finding: Finding, report: ValidateReport, startedAt: str
   const witnesses = new Set(down.map(({ from, to }) => (from === party ? to : from)));
   const certainty = proved ? "proved" : witnesses.size === 1 ? "possible" : "likely";
   const sign: Sign = { ...base, links: down.map(ends), certainty, evidence: evidence(found) };
-  return [skewOf(sign, down, startedAt) ?? sign];
+  const skewed = skewOf(sign, down, startedAt);
+  if (skewed !== null) return [skewed];
+  return [code === "CERTIFICATE_NOT_YET_VALID" ? clockSign(party, sign.links, found, "links", certainty) : sign];
 }
 
 /** One link: what its prober and its core say of it. */
@@ -169,7 +175,7 @@ const skewMs = 60_000;
 function skewOf(sign: Sign, down: readonly LinkReport[], startedAt: string): Sign | null {
   const early = down.flatMap(({ from, to, probe }) => {
     const aheadMs = Date.parse(probe?.certificate?.notBefore ?? "") - Date.parse(startedAt);
-    return probe?.code === "EXPIRED_CERTIFICATE" && aheadMs > skewMs ? [{ from, to, aheadMs }] : [];
+    return probe?.code === "CERTIFICATE_NOT_YET_VALID" && aheadMs > skewMs ? [{ from, to, aheadMs }] : [];
   });
   const [first] = early;
   if (first === undefined) return null;

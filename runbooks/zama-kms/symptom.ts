@@ -66,10 +66,16 @@ function partiesIn(text: string, ids: readonly number[]): number[] {
   return [...new Set(named)].filter((id) => ids.includes(id)).sort((a, b) => a - b);
 }
 
+/** Words that lie outside of everything that was understood. Each pattern sees the whole text: one sentence may mean several things. */
 function unmatchedIn(text: string, patterns: readonly RegExp[]): string[] {
-  const rest = patterns.reduce((left, pattern) => left.replaceAll(new RegExp(pattern, "gi"), " "), text);
-  const words = rest.split(/[^\p{L}\p{N}_-]+/u).filter((word) => /\p{L}{2}/u.test(word));
-  return [...new Set(words)].filter(
+  const understood = [...patterns, new RegExp(causes.map(({ code }) => code).join("|"))].flatMap((pattern) =>
+    [...text.matchAll(new RegExp(pattern, "gi"))].map(({ index, 0: { length } }) => [index, index + length] as const),
+  );
+  const words = [...text.matchAll(/[\p{L}\p{N}_-]+/gu)].filter(
+    ({ index, 0: word }) =>
+      /\p{L}{2}/u.test(word) && !understood.some(([from, to]) => index < to && index + word.length > from),
+  );
+  return [...new Set(words.map(([word]) => word))].filter(
     (word) => !filling.has(word.toLowerCase()) && !/^(?:mpc-node|kms-core)-\d+$/.test(word),
   );
 }

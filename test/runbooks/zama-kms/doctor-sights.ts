@@ -63,6 +63,10 @@ export async function writtenSights(written: Written = {}): Promise<DoctorSights
     durationMs: 900,
     chosen,
     symptom: written.symptom ?? null,
+    network: {
+      transport: "privatelink",
+      parties: ids.map((id) => ({ partyId: id, accountId: `10000000000${id}`, addresses: [] })),
+    },
     links: modelNetwork(4, written.faults, written.mine ? { mine: written.mine } : {}),
     clusters: await lookAtClusters(parties, context, 1_000, context.signal, { health: false }),
     certificates: certificates(ids),
@@ -72,11 +76,47 @@ export async function writtenSights(written: Written = {}): Promise<DoctorSights
   return seen;
 }
 
+const pcr0 = "1".repeat(96);
+
 function closer(partyId: number): CloserSights {
+  const seen = <T>(value: T) => ({ status: "seen" as const, value });
   return {
     partyId,
-    logs: { status: "seen", value: { lines: [], truncated: [], unreadable: [], aheadSeconds: 0 } },
-    pages: { status: "seen", value: { health: 200, version: "0.13.20", rateLimiter: { used: 3, bucket: 50_000 } } },
+    logs: seen({ lines: [], truncated: [], unreadable: [], aheadSeconds: 0 }),
+    pages: seen({ health: 200, version: "0.13.20", rateLimiter: { used: 3, bucket: 50_000 } }),
+    cloud: {
+      partyId,
+      endpoints: seen(
+        [1, 2, 3, 4]
+          .filter((peer) => peer !== partyId)
+          .map((peer) => ({
+            peerId: peer,
+            endpointId: `vpce-${partyId}${peer}`,
+            serviceName: `com.amazonaws.vpce.eu-west-1.vpce-svc-${peer}`,
+            state: "available",
+            securityGroupIds: ["sg-endpoints"],
+          })),
+      ),
+      connections: seen([]),
+      groupRules: seen([
+        {
+          groupId: "sg-endpoints",
+          of: "endpoints",
+          direction: "in",
+          others: "10.0.0.0/16",
+          fromPort: 0,
+          toPort: 65_535,
+        },
+      ]),
+      keyPolicy: seen({ pcr0s: [pcr0], unattested: false }),
+      coreTrust: seen({
+        providers: ["arn:aws:iam::100000000001:oidc-provider/oidc"],
+        subjects: ["system:serviceaccount:kms-decentralized:mpc-party"],
+        audiences: ["sts.amazonaws.com"],
+      }),
+      vaults: { public: seen("readable"), private: seen("refused") },
+    },
+    facts: { release: { version: "0.13.20", pcr0 }, subject: "system:serviceaccount:kms-decentralized:mpc-party" },
   } as CloserSights;
 }
 
@@ -124,4 +164,22 @@ export function says(
     ...{ text: `a line of ${line.signature}`, peer: null, count: 1 },
     ...line,
   });
+}
+
+/** What AWS says of a party, to be changed. */
+export function cloudOf(seen: DoctorSights, partyId: number) {
+  const cloud = seen.closer.find((one) => one.partyId === partyId)?.cloud;
+  const { endpoints, groupRules, connections, keyPolicy, coreTrust, vaults } = cloud ?? {};
+  if (endpoints?.status !== "seen" || groupRules?.status !== "seen" || connections?.status !== "seen")
+    throw new Error("its cloud was not seen");
+  if (keyPolicy?.status !== "seen" || coreTrust?.status !== "seen" || vaults === undefined)
+    throw new Error("its cloud was not seen");
+  return {
+    endpoints: endpoints.value,
+    rules: groupRules.value,
+    connections: connections.value,
+    key: keyPolicy.value,
+    trust: coreTrust.value,
+    vaults,
+  };
 }
