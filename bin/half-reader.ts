@@ -43,7 +43,13 @@ async function load(
   const { manifest, manifestDigest, network, stacksDir, root } = session;
   const files = new CardFiles(stacksDir, network);
   const trust = await files.readTrust();
-  const endpoint = await s3Endpoint(await partyStacks(stacksDir, network));
+  const stacks = await partyStacks(stacksDir, network);
+  const endpoint = await s3Endpoint(stacks);
+  const notUp = new Map(
+    stacks
+      .filter(({ partyId }) => !held.some((party) => party.partyId === partyId))
+      .map(({ partyId, stackName }) => [partyId, stackName]),
+  );
   const own = async (partyId: number) => {
     const outputs = held.find((party) => party.partyId === partyId);
     if (outputs === undefined) return undefined;
@@ -53,6 +59,6 @@ async function load(
     };
   };
   const seen = new SeenHalves(join(root, ".quorate"), network);
-  const reading = { files, trust, manifest, manifestDigest, endpoint, own, seen, signal };
+  const reading = { files, trust, manifest, manifestDigest, endpoint, own, notUp, seen, signal };
   return async (partyId, rules) => await readHalf(partyId, rules, { ...reading, now: new Date() });
 }

@@ -15,9 +15,15 @@ import { clientOptions } from "../stacks/aws-profile.ts";
 import type { Session } from "./session.ts";
 import { terminal } from "./terminal.ts";
 
-/** Access to every party whose stack lies here and was brought up. Disposing it removes the short-lived kubeconfigs. */
-export async function openPartyAccess(session: Session): Promise<AsyncDisposable & { parties: PartyAccess[] }> {
-  const everyone = await everyOutputs(session);
+/**
+ * Access to every party whose stack lies here and was brought up. `joinsOthers`: that may be none, where somebody else's documents are trusted.
+ * Disposing it removes the short-lived kubeconfigs.
+ */
+export async function openPartyAccess(
+  session: Session,
+  { joinsOthers = false }: { joinsOthers?: boolean | undefined } = {},
+): Promise<AsyncDisposable & { parties: PartyAccess[] }> {
+  const everyone = await everyOutputs(session, joinsOthers);
   const parent = join(session.root, ".quorate", "access");
   await mkdir(parent, { recursive: true, mode: 0o700 });
   await sweep(parent);
@@ -37,14 +43,21 @@ async function sweep(parent: string): Promise<void> {
   }
 }
 
-async function everyOutputs(session: Session): Promise<PartyOutputs[]> {
+async function everyOutputs(session: Session, joinsOthers: boolean): Promise<PartyOutputs[]> {
   const fleet = new Fleet(session);
   const stacks = await partyStacks(session.stacksDir, session.network);
   const { found, missing } = await readAllOutputs(() => fleet.workDir(), stacks);
-  if (found.length === 0 && missing.length > 0) throw outputsMissing(missing, true);
+  if (found.length === 0 && missing.length > 0 && !(joinsOthers && (await trustsAnybody(session))))
+    throw outputsMissing(missing, { all: true, joinsOthers });
   for (const { partyId, stackName } of missing)
     terminal.progress(`party ${partyId}: stack ${stackName} has no outputs: left out`);
   return found;
+}
+
+async function trustsAnybody({ stacksDir, network }: Session): Promise<boolean> {
+  const { CardFiles } = await import("../stacks/card-files.ts");
+  const trust = await new CardFiles(stacksDir, network).readTrust();
+  return Object.keys(trust?.parties ?? {}).length > 0;
 }
 
 function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {

@@ -28,6 +28,8 @@ export interface HalfReading {
   manifestDigest: Digest;
   /** Where the AWS configuration sends S3's calls, if anywhere else than to AWS. */
   endpoint: string | undefined;
+  /** Parties whose stacks lie here and were never brought up, by the stacks' names. */
+  notUp?: ReadonlyMap<number, string> | undefined;
   /** Undefined for parties of others. */
   own(partyId: number): Promise<OwnHalf | undefined>;
   /** Which halves counted here before; undefined: none is remembered. */
@@ -71,7 +73,13 @@ async function verifiedHalf(
   } catch (failure) {
     if (!(failure instanceof OperatorError)) throw failure;
     const { code, found, expected, next, exitCode } = failure.problem;
-    return { problem: { code, found, expected, next, refused: exitCode === exitCodes.refused } };
+    const refused = exitCode === exitCodes.refused;
+    const stack = reading.notUp?.get(partyId);
+    if (stack === undefined || (code !== "HALF_MISSING" && code !== "HALF_UNTRUSTED"))
+      return { problem: { code, found, expected, next, refused } };
+    const notUp = `${found}; stack ${stack} here was never brought up`;
+    const up = `npx quorate up --party ${partyId}, where that party is yours; otherwise ${next}`;
+    return { problem: { code: "HALF_MISSING", found: notUp, expected, next: up, refused } };
   }
 }
 

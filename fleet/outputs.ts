@@ -50,11 +50,16 @@ export async function readAllOutputs(
   };
 }
 
-/** Stacks that were never brought up. `all`: there are no others here. */
-export function outputsMissing(parties: readonly PartyStack[], all = false): OperatorError {
+/** Stacks that were never brought up. `all`: there are no others here. `joinsOthers`: what others published would have been enough. */
+export function outputsMissing(
+  parties: readonly PartyStack[],
+  { all = false, joinsOthers = false }: { all?: boolean; joinsOthers?: boolean } = {},
+): OperatorError {
   const ids = parties.map(({ partyId }) => partyId);
   const names = parties.map(({ stackName }) => stackName).join(", ");
   const one = parties.length === 1;
+  const up = all && !one ? "npx quorate up --all" : `npx quorate up --party ${ids.join(",")}`;
+  const join = "; or, to join what others published: npx quorate cards trust <party> <fingerprint> --url <address>";
   return new OperatorError({
     code: "OUTPUTS_MISSING",
     what: one
@@ -62,7 +67,7 @@ export function outputsMissing(parties: readonly PartyStack[], all = false): Ope
       : `parties ${ids.join(", ")}: stacks ${names} have no outputs`,
     found: one ? "a stack that was never brought up" : "stacks that were never brought up",
     expected: "the outputs of a finished `up`",
-    next: all && !one ? "npx quorate up --all" : `npx quorate up --party ${ids.join(",")}`,
+    next: `${up}${joinsOthers ? join : ""}`,
   });
 }
 

@@ -76,6 +76,8 @@ export interface Runbook<I extends z.ZodType = z.ZodType> {
   riskWith?: Readonly<Record<string, Risk>>;
   systems: readonly System[];
   inputs: I;
+  /** It rests on what all parties publish, and has something to say where none of one's own was brought up. @default false */
+  joinsOthers?: boolean;
   /** Only reads. With the same inputs and manifest it gives the same steps, so that a run can be resumed. */
   plan(context: RunbookContext<z.output<I>>): Promise<Step[]> | Step[];
   report?(run: Finished): Report;

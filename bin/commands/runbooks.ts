@@ -8,7 +8,7 @@ import { catalogue } from "../../runbooks/catalogue.mjs";
 import { interruptSignal } from "../../runbooks/interrupt.ts";
 import { renderPlanMarkdown, shortDigest } from "../../runbooks/plan.ts";
 import { redactor } from "../../runbooks/redact.ts";
-import { executeRun, planRunbook, type RunHost, type RunResult, resumeRun } from "../../runbooks/run.ts";
+import { executeRun, planRunbook, type RunHost, type RunResult, readRun, resumeRun } from "../../runbooks/run.ts";
 import type { Runbook } from "../../runbooks/runbook.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
 import { baselineFiles } from "../baseline-files.ts";
@@ -94,7 +94,7 @@ async function runRunbook(runbook: Runbook, rest: string[], spelling?: Spelling)
   const session = await openSession({ network: values.network as string | undefined });
   const interrupt = interruptSignal();
   try {
-    await using access = await openPartyAccess(session);
+    await using access = await openPartyAccess(session, runbook);
     const host = runHost(session, interrupt.signal, format);
     const planned = await planRunbook(runbook, given(session, access.parties, interrupt.signal), inputs);
     if (values.plan === true && format !== "table") {
@@ -130,14 +130,16 @@ export async function resume(args: string[]): Promise<number> {
   const session = await openSession();
   const interrupt = interruptSignal();
   try {
-    await using access = await openPartyAccess(session);
+    const host = runHost(session, interrupt.signal, "table");
+    const { plan: recorded } = await readRun(host.runsDir, runId);
+    await using access = await openPartyAccess(session, await loadRunbook(recorded.runbook));
     const result = await resumeRun(
       runId,
       async (plan) => ({
         runbook: await loadRunbook(plan.runbook),
         given: given(await sameNetwork(session, plan.network), access.parties, interrupt.signal),
       }),
-      runHost(session, interrupt.signal, "table"),
+      host,
     );
     return conclude(session, result, "table");
   } finally {

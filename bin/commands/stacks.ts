@@ -82,7 +82,7 @@ export async function outputs(args: string[]): Promise<number> {
   const format = chooseFormat(values.format, ["table", "json"]);
   const fleet = new Fleet(session);
   const { found: all, missing } = await readAllOutputs(() => fleet.workDir(), await chooseParties(session, values));
-  if (missing.length > 0) throw outputsMissing(missing, values.all === true && all.length === 0);
+  if (missing.length > 0) throw outputsMissing(missing, { all: values.all === true && all.length === 0 });
   if (format === "json") {
     terminal.print(JSON.stringify({ schema: "quorate/outputs/v1", network: session.network, parties: all }, null, 2));
     return exitCodes.ok;

@@ -37,6 +37,7 @@ export default runbook({
   summary:
     "Join what every party saw of its own links into one report: own parties are probed, the others' signed halves are verified.",
   risk: "read-only",
+  joinsOthers: true,
   systems: ["zama-kms"],
   inputs: Inputs,
   plan(context) {

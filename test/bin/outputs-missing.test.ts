@@ -1,7 +1,15 @@
+import "reflect-metadata";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { manifestDigest } from "../../contract/manifest-digest.ts";
+import { ValidateReport } from "../../contract/validate-report.ts";
+import { signHalf } from "../../fleet/half-publishing.ts";
+import { CardFiles } from "../../stacks/card-files.ts";
+import { readManifest } from "../../stacks/manifest-file.ts";
+import { LocalKey } from "../support/cards.ts";
+import { halfContent } from "../support/halves.ts";
 import { Operator } from "../support/refusal.ts";
 
 // A network that stands on no devnet, and a backend of files in which no party's stack lies yet.
@@ -36,4 +44,37 @@ test("where others were, `up` is for those that were not", async () => {
   await writeFile(join(backend, "party-1.json"), JSON.stringify({ checkpoint: { latest: { resources } } }));
   expect(await missing("outputs", "--all")).toContain("next      npx quorate up --party 2,3,4\n");
   expect(await missing("outputs", "--party", "1,3")).toContain("next      npx quorate up --party 3\n");
+});
+
+describe("a report of what parties published, where no own stack was ever brought up", () => {
+  const report = async (...args: string[]) => {
+    const env = { PULUMI_BACKEND_URL: `file://${operator.folder}` };
+    const ended = await operator.run(["report", "--from", ".", "--format", "json", ...args], env);
+    expect(ended.stdout, ended.stderr).not.toBe("");
+    return { code: ended.code, json: ValidateReport.parse(JSON.parse(ended.stdout)) };
+  };
+
+  test.each([[["--published"]], [[]]])("goes on with the halves that are there %j", async (args) => {
+    const key = new LocalKey();
+    const files = new CardFiles(join(operator.folder, "stacks"), "devnet");
+    await files.writeTrust(2, { fingerprint: key.fingerprint });
+    const { manifest } = await readManifest(join(operator.folder, "stacks/networks/devnet.yaml"));
+    const now = new Date().toISOString();
+    const content = halfContent(2, { manifestDigest: manifestDigest(manifest), startedAt: now, issuedAt: now });
+    await writeFile(join(operator.folder, "party-2.half.jws"), await signHalf(content, key));
+    const { code, json } = await report(...args);
+    expect([code, json.verdict, json.linksUp]).toEqual([5, "UNKNOWN", 3]);
+    const [first] = json.findings;
+    expect(first).toMatchObject({ code: "HALF_MISSING", party: 1 });
+    expect(first?.found).toContain("stack party-1 here was never brought up");
+    expect(first?.next).toMatch(/^npx quorate up --party 1, where that party is yours; otherwise ask party 1/);
+    expect(json.findings.map(({ party }) => party)).toEqual([1, 3, 4]);
+  });
+
+  test("is an error where nobody is trusted either, and says both ways on", async () => {
+    const said = await missing("report", "--published");
+    expect(said).toContain(
+      "next      npx quorate up --all; or, to join what others published: npx quorate cards trust <party> <fingerprint> --url <address>\n",
+    );
+  });
 });
