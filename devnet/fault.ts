@@ -21,6 +21,22 @@ export const Fault = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("expire-cert"), party: Party }),
   /** The party runs an enclave image that nobody trusts. */
   z.strictObject({ kind: z.literal("wrong-release"), party: Party }),
+  /** The party's interface endpoint to a peer waits for the peer to accept it. */
+  z.strictObject({ kind: z.literal("pending-endpoint"), party: Party, peer: Party }),
+  /** A security group no longer lets the party's connections to a peer pass. */
+  z.strictObject({ kind: z.literal("firewall"), party: Party, peer: Party }),
+  /** The peer's name does not resolve in the party's cluster. */
+  z.strictObject({ kind: z.literal("dns-lost"), party: Party, peer: Party }),
+  /** The node's allocator set less aside than the enclave asks for, and the core is restarted. */
+  z.strictObject({ kind: z.literal("small-allocator"), party: Party }),
+  /** The device plugin is gone, so that the node offers no enclaves, and the core is restarted. */
+  z.strictObject({ kind: z.literal("no-device-plugin"), party: Party }),
+  /** The node that the core runs on is lost. */
+  z.strictObject({ kind: z.literal("node-down"), party: Party }),
+  /** The ConfigMap that the core starts with is gone, and the core is restarted. */
+  z.strictObject({ kind: z.literal("config-lost"), party: Party }),
+  /** The role of the party's core trusts another service account, and the core is restarted. */
+  z.strictObject({ kind: z.literal("token-denied"), party: Party }),
   /** CA certificate and TLS certificate of the party carry the name that the chart gives of itself, and the core is restarted. */
   z.strictObject({ kind: z.literal("cn-mismatch"), party: Party }),
   /** The party's enclave ended, and does not start again; its container runs. */
@@ -44,6 +60,14 @@ const usage: Record<Fault["kind"], string> = {
   hang: "hang <party>",
   "expire-cert": "expire-cert <party>",
   "wrong-release": "wrong-release <party>",
+  "pending-endpoint": "pending-endpoint <party> <peer>",
+  firewall: "firewall <party> <peer>",
+  "dns-lost": "dns-lost <party> <peer>",
+  "small-allocator": "small-allocator <party>",
+  "no-device-plugin": "no-device-plugin <party>",
+  "node-down": "node-down <party>",
+  "config-lost": "config-lost <party>",
+  "token-denied": "token-denied <party>",
   "cn-mismatch": "cn-mismatch <party>",
   "enclave-stopped": "enclave-stopped <party>",
   "rate-limit": "rate-limit <party>",
@@ -61,6 +85,14 @@ const example: Record<Fault["kind"], string> = {
   hang: "hang 4",
   "expire-cert": "expire-cert 3",
   "wrong-release": "wrong-release 2",
+  "pending-endpoint": "pending-endpoint 2 3",
+  firewall: "firewall 2 3",
+  "dns-lost": "dns-lost 2 3",
+  "small-allocator": "small-allocator 3",
+  "no-device-plugin": "no-device-plugin 3",
+  "node-down": "node-down 3",
+  "config-lost": "config-lost 3",
+  "token-denied": "token-denied 3",
   "cn-mismatch": "cn-mismatch 2",
   "enclave-stopped": "enclave-stopped 3",
   "rate-limit": "rate-limit 2",
@@ -93,8 +125,8 @@ export function parseFault(words: readonly string[]): Fault {
   const fields = names.map((name, index) => [name, /^-?\d+$/.test(rest[index] ?? "") ? Number(rest[index]) : Number.NaN]);
   const parsed = Fault.safeParse({ kind, ...Object.fromEntries(fields) });
   if (!parsed.success) throw invalid(kind, words, wrongNumber(String(parsed.error.issues[0]?.path[0])));
-  if ("from" in parsed.data && parsed.data.from === parsed.data.to)
-    throw invalid(kind, words, "no link leads from a party to itself");
+  const ends = endsOf(parsed.data);
+  if (ends !== null && ends.from === ends.to) throw invalid(kind, words, "no link leads from a party to itself");
   return parsed.data;
 }
 
@@ -106,10 +138,17 @@ function wrongNumber(name: string): string {
 /** The fault in words, as `devnet status` shows it. */
 export function faultText(fault: Fault): string {
   if (fault.kind === "heal") return "heal";
+  const ends = endsOf(fault);
   if (fault.kind === "skew-clock")
     return `skew-clock ${fault.party} by ${Math.abs(fault.seconds)} s ${fault.seconds < 0 ? "behind" : "ahead"}`;
-  if ("party" in fault) return `${fault.kind} ${fault.party}`;
-  return `${fault.kind} ${fault.from}→${fault.to}${fault.kind === "slow" ? ` by ${fault.ms} ms` : ""}`;
+  if (ends === null) return `${fault.kind} ${"party" in fault ? fault.party : ""}`;
+  return `${fault.kind} ${ends.from}→${ends.to}${fault.kind === "slow" ? ` by ${fault.ms} ms` : ""}`;
+}
+
+/** The link that a fault is about; null where it is about a party. */
+function endsOf(fault: Fault): { from: number; to: number } | null {
+  if ("from" in fault) return { from: fault.from, to: fault.to };
+  return "peer" in fault ? { from: fault.party, to: fault.peer } : null;
 }
 
 function invalid(kind: Fault["kind"], words: readonly string[], what: string): OperatorError {

@@ -120,6 +120,17 @@ phase: Succeeded
 
 const readyStatus = '.status.conditions.[] | select( .type == "Ready" ) | .status';
 
+/** On a node whose kubelet says nothing any more. */
+export const kubeletAnnotation = "devnet.quorate/kubelet";
+/** On a core's pod whose containers can be made: what a kubelet needs for them is there. */
+export const admittedAnnotation = "devnet.quorate/admitted";
+/** Label by which a core's pod waits for that. */
+export const coreApp = "kms-core";
+
+const annotation = (name: string) => `.metadata.annotations["${name}"]`;
+const kubeletWorks: Match = { key: annotation(kubeletAnnotation), operator: "DoesNotExist" };
+const appLabel = ".metadata.labels.app";
+
 const stays: Match = { key: ".metadata.deletionTimestamp", operator: "DoesNotExist" };
 const inPhase = (phase: string): Match => ({ key: ".status.phase", operator: "In", values: [phase] });
 const notReady: Match = { key: readyStatus, operator: "NotIn", values: ["True"] };
@@ -146,7 +157,7 @@ function stage(name: string, kind: "Node" | "Pod", matches: Match[], next: objec
 
 /** All stages, as objects for kwok's configuration file. Pods of Jobs end by themselves, but for those with one of these `app` labels. */
 export const stages = (keptJobs: string[]): object[] => [
-  stage("node-joins", "Node", [notReady], {
+  stage("node-joins", "Node", [notReady, kubeletWorks], {
     statusTemplate: nodeJoins,
   }),
   stage(
@@ -156,7 +167,24 @@ export const stages = (keptJobs: string[]): object[] => [
     { statusTemplate: nodeBeats },
     { durationMilliseconds: 20_000, jitterDurationMilliseconds: 25_000 },
   ),
-  stage("pod-runs", "Pod", [stays, inPhase("Pending"), notReady], { statusTemplate: podRuns }),
+  stage(
+    "pod-runs",
+    "Pod",
+    [stays, inPhase("Pending"), notReady, { key: appLabel, operator: "NotIn", values: [coreApp] }],
+    { statusTemplate: podRuns },
+  ),
+  stage(
+    "core-runs",
+    "Pod",
+    [
+      stays,
+      inPhase("Pending"),
+      notReady,
+      { key: appLabel, operator: "In", values: [coreApp] },
+      { key: annotation(admittedAnnotation), operator: "Exists" },
+    ],
+    { statusTemplate: podRuns },
+  ),
   stage(
     "job-pod-ends",
     "Pod",
@@ -164,7 +192,7 @@ export const stages = (keptJobs: string[]): object[] => [
       stays,
       inPhase("Running"),
       { key: ".metadata.ownerReferences.[].kind", operator: "In", values: ["Job"] },
-      ...(keptJobs.length > 0 ? [{ key: ".metadata.labels.app", operator: "NotIn" as const, values: keptJobs }] : []),
+      ...(keptJobs.length > 0 ? [{ key: appLabel, operator: "NotIn" as const, values: keptJobs }] : []),
     ],
     { statusTemplate: jobPodEnds },
   ),

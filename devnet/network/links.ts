@@ -10,6 +10,9 @@ export type LinkFault = { kind: "cut" } | { kind: "slow"; ms: number } | { kind:
 /** What is behind a public address, for one who comes from another: no machine, a firewall that drops it, or the core. */
 export type PublicWayState = (from: number, to: number) => "nobody" | "dropped" | "open";
 
+/** Whether an endpoint of a party lets through what goes to a peer. Of a party without endpoints it says yes: nobody has their names. */
+export type PrivateWayState = (from: number, to: number) => boolean;
+
 const pollMs = looksAreFree ? 100 : 1_000;
 
 /** What a link is: its ends, where it listens, where it leads. */
@@ -210,6 +213,7 @@ export class Links {
   /** Ways to a public address, also of somebody who is no party: 0. */
   readonly #public = new Map<string, Link>();
   #publicWays: PublicWayState = () => "nobody";
+  #privateWays: PrivateWayState = () => true;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -232,6 +236,11 @@ export class Links {
     this.#publicWays = state;
   }
 
+  /** Tells whether an endpoint carries anything, from now on; asked at every look. */
+  followPrivateWays(isOpen: PrivateWayState): void {
+    this.#privateWays = isOpen;
+  }
+
   start(): void {
     const look = async () => {
       await this.refresh();
@@ -247,7 +256,10 @@ export class Links {
     if (this.#isClosed) return;
     const listens = (party: number) => open.has(this.#addresses.core(party));
     await Promise.all([
-      ...[...this.#links.values()].map((link) => link.setTargetListens(listens(link.to))),
+      ...[...this.#links.values()].map(async (link) => {
+        await link.setTargetListens(listens(link.to));
+        await link.setDropped(!this.#privateWays(link.from, link.to));
+      }),
       ...[...this.#public.values()].map(async (link) => {
         const state = this.#publicWays(link.from, link.to);
         await link.setTargetListens(state === "open" && listens(link.to));

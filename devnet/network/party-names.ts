@@ -40,6 +40,11 @@ export class PartyNames {
     client.watch<EndpointSliceObject>("/apis/discovery.k8s.io/v1/endpointslices", {}, into(this.#slices), signal);
   }
 
+  /** Asks for the endpoints again, whenever it was that they were told last. */
+  forget(): void {
+    this.#endpoints = undefined;
+  }
+
   async zone(): Promise<Zone> {
     const endpoints = await this.#currentEndpoints();
     const usable = endpoints.flatMap(({ dnsName, partyId, state }) =>

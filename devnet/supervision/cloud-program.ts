@@ -134,20 +134,33 @@ async function askHealth(k: number, token: string): Promise<void> {
   if (answer.status !== 200) throw new Error(`the cloud answers ${answer.status}`);
 }
 
+interface CloudQuestion {
+  method?: string;
+  body?: object;
+}
+
 /** What the devnet itself asks the cloud about one account, or has it do there. Throws where it does not answer well. */
 export async function askCloud(
-  { k, token }: Pick<DevnetdConfig, "k" | "token">,
+  config: Pick<DevnetdConfig, "k" | "token">,
   accountId: string,
   path: string,
-  { method = "GET", body }: { method?: string; body?: object } = {},
+  question: CloudQuestion = {},
 ): Promise<unknown> {
-  const answer = await fetch(`${cloudUrl(k)}/devnet/accounts/${accountId}/${path}`, {
+  return await askCloudAtLarge(config, `accounts/${accountId}/${path}`, question);
+}
+
+/** The same, about all of them. */
+export async function askCloudAtLarge(
+  { k, token }: Pick<DevnetdConfig, "k" | "token">,
+  path: string,
+  { method = "GET", body }: CloudQuestion = {},
+): Promise<unknown> {
+  const answer = await fetch(`${cloudUrl(k)}/devnet/${path}`, {
     method,
     headers: { authorization: `Bearer ${token}` },
     body: body === undefined ? null : JSON.stringify(body),
     signal: AbortSignal.timeout(2_000),
   });
-  if (!answer.ok)
-    throw new Error(`the cloud answers ${answer.status} to ${method} ${path} of ${accountId}: ${await answer.text()}`);
+  if (!answer.ok) throw new Error(`the cloud answers ${answer.status} to ${method} ${path}: ${await answer.text()}`);
   return await answer.json();
 }

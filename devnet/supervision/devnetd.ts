@@ -21,19 +21,23 @@ import { PartyNames, type VpcEndpoint } from "../network/party-names.ts";
 import { oidcIssuer, type PartyTopology, readManifestFile } from "../topology.ts";
 import { askCloud, cloudProgram, readCloudPorts, tokenReviewUrl } from "./cloud-program.ts";
 import type { DevnetdConfig } from "./config.ts";
+import { CoreAdmission } from "./core-admission.ts";
 import { Exchange } from "./exchange.ts";
 import { Keeper } from "./keeper.ts";
 import { followKeyJobs, keyJobLabel } from "./key-job.ts";
 import type { NodeObject } from "./kubeip-agent.ts";
 import { followLoadBalancers } from "./load-balancers.ts";
 import { PartyCore } from "./party-core.ts";
+import { PartyFaults } from "./party-faults.ts";
 import { followCorePods, followProberFiles } from "./party-watch.ts";
+import { PrivateNetwork } from "./private-network.ts";
 import { identityOf, type ProcessIdentity } from "./processes.ts";
 import type { Program } from "./program.ts";
 import { PublicNetwork } from "./public-network.ts";
 import { fillNamespace } from "./secrets-by-hand.ts";
 import { type DevnetState, readState, writeState } from "./state.ts";
 import type { DevnetdStatus } from "./status.ts";
+import { isTaking } from "./taking-faults.ts";
 
 const gracefulMs = 4_000;
 
@@ -50,6 +54,10 @@ export class Devnetd {
   readonly #links: Links;
   readonly #exchange: Exchange;
   readonly #publicNetwork: PublicNetwork;
+  readonly #privateNetwork: PrivateNetwork;
+  readonly #partyFaults: PartyFaults;
+  readonly #partyNames = new Map<number, PartyNames>();
+  readonly #partyClients = new Map<number, KubeClient>();
   readonly #watches = new AbortController();
   readonly #progress: string[] = [];
   #phase: DevnetdStatus["phase"] = "starting";
@@ -67,6 +75,21 @@ export class Devnetd {
     this.#exchange = new Exchange(config, this.#cores, log);
     this.#publicNetwork = new PublicNetwork(config, log);
     this.#links.followPublicWays(this.#publicNetwork.state);
+    this.#privateNetwork = new PrivateNetwork(config, log);
+    this.#links.followPrivateWays(this.#privateNetwork.state);
+    this.#partyFaults = new PartyFaults({
+      config,
+      files: this.#files,
+      clients: this.#partyClients,
+      cores: this.#cores,
+      names: this.#partyNames,
+      addresses: (party) => this.#publicNetwork.addressesOf(party),
+      lookAtNetwork: async () => {
+        await Promise.all([this.#privateNetwork.look(), this.#publicNetwork.look()]);
+        for (const names of this.#partyNames.values()) names.forget();
+        await this.#links.refresh();
+      },
+    });
     this.#state = {
       contract: "devnet-state/v1",
       network: config.network,
@@ -111,7 +134,10 @@ export class Devnetd {
       parties: cores,
       faults: [
         ...this.#links.faults().map(({ from, to, fault }) => ({ ...fault, from, to })),
-        ...cores.flatMap(({ faults }) => faults),
+        ...cores.flatMap(({ partyId, faults }) =>
+          faults.filter(({ kind }) => !this.#partyFaults.brings(kind, partyId)),
+        ),
+        ...this.#partyFaults.faults,
       ],
       providers: readCloudPorts(this.#files)?.providers ?? null,
     };
@@ -121,9 +147,14 @@ export class Devnetd {
   async applyFault(body: unknown): Promise<DevnetdStatus> {
     const fault = Fault.parse(body);
     if (fault.kind === "heal") {
-      await this.#links.heal();
+      await Promise.all([this.#links.heal(), this.#partyFaults.putBack()]);
       await Promise.all([...this.#cores.values()].map((core) => core.heal()));
+      await this.#partyFaults.recovered();
       await this.#links.refresh();
+    } else if (isTaking(fault)) {
+      this.#core(fault.party);
+      if ("peer" in fault) this.#core(fault.peer);
+      await this.#partyFaults.apply(fault);
     } else if ("party" in fault) {
       await this.#core(fault.party).applyFault(fault);
       // A dead core's links refuse only once they have noticed.
@@ -143,6 +174,7 @@ export class Devnetd {
     this.#watches.abort();
     this.#exchange.stop();
     this.#publicNetwork.stop();
+    this.#privateNetwork.stop();
     await Promise.all([...[...this.#cores.values()].map((core) => core.stop()), this.#links.close()]);
     await Promise.all(this.#dns.map((server) => server.close()));
     for (const client of this.#clients) client.close();
@@ -188,6 +220,9 @@ export class Devnetd {
       this.#reached("the simulated cloud serves"),
     );
     await Promise.all([cloud, ...planes.map((plane) => this.#startParty(plane))]);
+    await this.#partyFaults.putBack();
+    await this.#privateNetwork.look();
+    this.#privateNetwork.start();
     this.#links.start();
     this.#publicNetwork.start();
     if (this.#config.exchange !== false) this.#exchange.start();
@@ -225,7 +260,8 @@ export class Devnetd {
     };
     const core = new PartyCore(options);
     this.#cores.set(plane.party, core);
-    followCorePods(client, core, this.#watches.signal);
+    const admission = new CoreAdmission(client, this.#watches.signal, log);
+    followCorePods(client, [core, admission], this.#watches.signal);
     followLoadBalancers({ config: this.#config, party, client, log }, this.#watches.signal);
     this.#publicNetwork.follow(party, client, this.#watches.signal);
     // Where certificates are copied while the cores start, the first start makes the keys: one process fewer for each party.
@@ -242,6 +278,7 @@ export class Devnetd {
   #client(plane: ControlPlane): KubeClient {
     const client = adminClient(plane.k, plane.party, plane.pki);
     this.#clients.push(client);
+    this.#partyClients.set(plane.party, client);
     return client;
   }
 
@@ -254,6 +291,7 @@ export class Devnetd {
       () => this.#publicNetwork.addresses(),
     );
     names.follow(this.#client(plane), this.#watches.signal);
+    this.#partyNames.set(plane.party, names);
     return names;
   }
 

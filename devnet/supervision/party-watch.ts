@@ -2,16 +2,23 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { KubeClient } from "../clusters/kube-client.ts";
 import { podFolder } from "../clusters/kwok.ts";
+import { coreApp } from "../clusters/stages.ts";
 import type { DevnetFiles } from "../files.ts";
-import type { PartyCore } from "./party-core.ts";
 import type { ConfigMapObject, PodObject } from "./pod-object.ts";
 
-const coreSelector = "app=kms-core";
+const coreSelector = `app=${coreApp}`;
 const proberConfigMap = "quorate-prober";
 
-/** Follows the core pods of a party and hands them to what keeps the core's process. */
-export function followCorePods(client: KubeClient, core: PartyCore, signal: AbortSignal): void {
+/** Follows the core pods of a party and hands them to what keeps the core's process, and to what plays their kubelet. */
+export function followCorePods(
+  client: KubeClient,
+  followers: readonly { podsAre(pods: readonly PodObject[]): void }[],
+  signal: AbortSignal,
+): void {
   const pods = new Map<string, PodObject>();
+  const tell = () => {
+    for (const follower of followers) follower.podsAre([...pods.values()]);
+  };
   client.watch<PodObject>(
     "/api/v1/pods",
     { labelSelector: coreSelector },
@@ -19,12 +26,12 @@ export function followCorePods(client: KubeClient, core: PartyCore, signal: Abor
       listed(objects) {
         pods.clear();
         for (const pod of objects) pods.set(pod.metadata.uid ?? "", pod);
-        core.podsAre([...pods.values()]);
+        tell();
       },
       changed(type, pod) {
         if (type === "DELETED") pods.delete(pod.metadata.uid ?? "");
         else pods.set(pod.metadata.uid ?? "", pod);
-        core.podsAre([...pods.values()]);
+        tell();
       },
     },
     signal,

@@ -1,10 +1,15 @@
 import type { KubeClient, KubeObject } from "../clusters/kube-client.ts";
 
+interface MapReference {
+  name: string;
+  optional?: boolean;
+}
+
 interface Container {
   name: string;
   image: string;
-  env?: { name: string; value?: string; valueFrom?: { configMapKeyRef?: { name: string; key: string } } }[];
-  envFrom?: { configMapRef?: { name: string } }[];
+  env?: { name: string; value?: string; valueFrom?: { configMapKeyRef?: MapReference & { key: string } } }[];
+  envFrom?: { configMapRef?: MapReference }[];
 }
 
 export interface PodObject extends KubeObject {
@@ -14,12 +19,21 @@ export interface PodObject extends KubeObject {
     nodeSelector?: Record<string, string>;
     containers: Container[];
     initContainers?: Container[];
+    volumes?: { name: string; configMap?: MapReference }[];
   };
   status?: {
     phase?: string;
     conditions?: { type: string; status: string; reason?: string; message?: string }[];
-    containerStatuses?: { name: string; ready: boolean; restartCount: number }[];
+    containerStatuses?: ContainerStatus[];
+    initContainerStatuses?: ContainerStatus[];
   };
+}
+
+interface ContainerStatus {
+  name: string;
+  ready: boolean;
+  restartCount: number;
+  state?: { waiting?: { reason?: string; message?: string } };
 }
 
 export interface ConfigMapObject extends KubeObject {

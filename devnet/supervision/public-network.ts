@@ -85,9 +85,20 @@ export class PublicNetwork {
     return [...target.gates.values()].some(isRunning) ? "open" : "nobody";
   };
 
+  /** Public addresses of a party's nodes. */
+  addressesOf(party: number): string[] {
+    const side = this.#sides.get(party);
+    return side === undefined ? [] : heldBy(side);
+  }
+
+  /** Asks the cloud now. */
+  async look(): Promise<void> {
+    await Promise.all([...this.#sides.values()].map((side) => this.#lookAt(side)));
+  }
+
   async #look(): Promise<void> {
     try {
-      await Promise.all([...this.#sides.values()].map((side) => this.#lookAt(side)));
+      await this.look();
       this.#lastFailure = "";
     } catch (error) {
       const text = `addresses: ${(error as Error).message}`;

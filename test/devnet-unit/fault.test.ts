@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { OperatorError } from "../../contract/operator-error.ts";
-import { faultText, parseFault } from "../../devnet/fault.ts";
+import { Fault, faultText, parseFault } from "../../devnet/fault.ts";
 
 test.each([
   [["cut", "2", "3"], { kind: "cut", from: 2, to: 3 }, "cut 2→3"],
@@ -16,6 +16,14 @@ test.each([
   [["skew-clock", "3", "7200"], { kind: "skew-clock", party: 3, seconds: 7200 }, "skew-clock 3 by 7200 s ahead"],
   [["skew-clock", "3", "-60"], { kind: "skew-clock", party: 3, seconds: -60 }, "skew-clock 3 by 60 s behind"],
   [["no-prss", "2"], { kind: "no-prss", party: 2 }, "no-prss 2"],
+  [["pending-endpoint", "2", "3"], { kind: "pending-endpoint", party: 2, peer: 3 }, "pending-endpoint 2→3"],
+  [["firewall", "2", "3"], { kind: "firewall", party: 2, peer: 3 }, "firewall 2→3"],
+  [["dns-lost", "2", "3"], { kind: "dns-lost", party: 2, peer: 3 }, "dns-lost 2→3"],
+  [["small-allocator", "3"], { kind: "small-allocator", party: 3 }, "small-allocator 3"],
+  [["no-device-plugin", "3"], { kind: "no-device-plugin", party: 3 }, "no-device-plugin 3"],
+  [["node-down", "3"], { kind: "node-down", party: 3 }, "node-down 3"],
+  [["config-lost", "3"], { kind: "config-lost", party: 3 }, "config-lost 3"],
+  [["token-denied", "3"], { kind: "token-denied", party: 3 }, "token-denied 3"],
   [["heal"], { kind: "heal" }, "heal"],
 ] as const)("%j is a fault", (words, fault, text) => {
   expect(parseFault(words)).toEqual(fault);
@@ -35,6 +43,9 @@ test.each([
   [["skew-clock", "3", "1.5"]],
   [["skew-clock", "3", "99999999"]],
   [["skew-clock", "-3", "60"]],
+  [["firewall", "2"]],
+  [["firewall", "2", "2"]],
+  [["node-down", "1", "2"]],
   [["heal", "1"]],
   [["constructor"]],
 ])("%j is none, and the error says what would be", (words) => {
@@ -56,7 +67,7 @@ test.each([
 });
 
 test("each call that is given as right is", () => {
-  for (const kind of ["cut", "slow", "reset", "kill", "hang", "expire-cert", "wrong-release", "heal"]) {
+  for (const kind of Fault.options.map(({ shape }) => shape.kind.value)) {
     let next = "";
     try {
       parseFault([kind, "x", "x", "x", "x"]);
