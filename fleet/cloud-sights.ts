@@ -36,10 +36,17 @@ export async function cloudSights(outputs: PartyOutputs, asking: AskingCloud): P
   const cloud = new Cloud(outputs, asking, late);
   const { securityGroupIds, partyKeyArn, roles, publicVault, privateVault, endpointServiceName } = outputs;
   const endpoints = cloud.ask("ec2:DescribeVpcEndpoints", "endpoints", () => cloud.endpoints());
+  // A group that somebody put in the place of the stack's is asked about too: its rules are those that count.
+  const groups = endpoints.then((answer) => [
+    ...new Set([
+      ...securityGroupIds,
+      ...(answer.status === "seen" ? answer.value.flatMap((endpoint) => endpoint.securityGroupIds) : []),
+    ]),
+  ]);
   const [found, connections, rules, keyPolicy, coreTrust, publicly, privately] = await Promise.all([
     endpoints,
     cloud.ask("ec2:DescribeVpcEndpointConnections", endpointServiceName ?? "its service", () => cloud.connections()),
-    cloud.ask("ec2:DescribeSecurityGroupRules", securityGroupIds.join(", "), () => cloud.rules()),
+    cloud.ask("ec2:DescribeSecurityGroupRules", securityGroupIds.join(", "), async () => cloud.rules(await groups)),
     cloud.ask("kms:GetKeyPolicy", partyKeyArn, () => cloud.keyPolicy()),
     cloud.ask("iam:GetRole", roles.core, () => cloud.coreTrust()),
     cloud.ask("s3:ListBucket", publicVault.bucketName, () => cloud.vault(publicVault.bucketName)),
@@ -110,7 +117,7 @@ class Cloud {
     return { profile: this.#outputs.awsProfile, region: this.#outputs.region };
   }
 
-  /** Those of the party's own groups: an account has other endpoints too. */
+  /** Those of the party's own groups, or with its stack's tags: an account has other endpoints too. */
   async endpoints(): Promise<EndpointSight[]> {
     const client = new EC2Client(await this.#options());
     const found: EndpointSight[] = [];
@@ -119,8 +126,11 @@ class Cloud {
       for (const { VpcEndpointId = "", ServiceName = "", State = "", Groups = [], Tags = [] } of page.VpcEndpoints ??
         []) {
         const securityGroupIds = Groups.map(({ GroupId = "" }) => GroupId);
-        if (!securityGroupIds.some((id) => this.#outputs.securityGroupIds.includes(id))) continue;
-        const [, peer] = /-party-(\d+)$/.exec(Tags.find(({ Key }) => Key === "Name")?.Value ?? "") ?? [];
+        const tag = (name: string) => Tags.find(({ Key }) => Key === name)?.Value;
+        const { network, partyId } = this.#outputs;
+        const isTagged = tag("network") === network && tag("party") === String(partyId);
+        if (!isTagged && !securityGroupIds.some((id) => this.#outputs.securityGroupIds.includes(id))) continue;
+        const [, peer] = /-party-(\d+)$/.exec(tag("Name") ?? "") ?? [];
         const peerId = peer === undefined ? null : Number(peer);
         found.push({ peerId, endpointId: VpcEndpointId, serviceName: ServiceName, state: State, securityGroupIds });
       }
@@ -140,8 +150,8 @@ class Cloud {
     return found;
   }
 
-  async rules(): Promise<Omit<GroupRuleSight, "of">[]> {
-    const { securityGroupIds, ports } = this.#outputs;
+  async rules(securityGroupIds: string[]): Promise<Omit<GroupRuleSight, "of">[]> {
+    const { ports } = this.#outputs;
     if (securityGroupIds.length === 0) return [];
     const client = new EC2Client(await this.#options());
     const found: Omit<GroupRuleSight, "of">[] = [];

@@ -147,6 +147,44 @@ const all = {
 };
 
 describe("what AWS says of a party", () => {
+  test("an endpoint that was given another group is the party's still, by its tags, and that group's rules are asked for", async () => {
+    const store = cloud.store.account(accountId);
+    const [type, ruleType] = [
+      "aws:ec2/vpcEndpoint:VpcEndpoint",
+      "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+    ];
+    const props = {
+      vpcEndpointType: "Interface",
+      serviceName: peers,
+      state: "available",
+      securityGroupIds: ["sg-new"],
+    };
+    const named = (network: string) => ({ Name: "party-1-links-party-3", network, party: "1" });
+    await store.put({ type, id: "vpce-3", props: { ...props, tagsAll: named("devnet") } });
+    await store.put({ type, id: "vpce-9", props: { ...props, tagsAll: named("other") } });
+    const rule = {
+      securityGroupId: "sg-new",
+      fromPort: 50_001,
+      toPort: 50_001,
+      ipProtocol: "tcp",
+      cidrIpv4: "10.1.0.0/16",
+    };
+    await store.put({ type: ruleType, id: "sgr-new", props: rule });
+    try {
+      const { endpoints, groupRules } = await look();
+      if (endpoints.status !== "seen" || groupRules.status !== "seen") throw new Error("it was not seen");
+      expect(endpoints.value.map(({ endpointId }) => endpointId)).toEqual(["vpce-2", "vpce-3"]);
+      expect(groupRules.value).toContainEqual({
+        ...{ groupId: "sg-new", of: "endpoints", direction: "in", others: "10.1.0.0/16" },
+        ...{ fromPort: 50_001, toPort: 50_001 },
+      });
+    } finally {
+      await store.delete(type, "vpce-3");
+      await store.delete(type, "vpce-9");
+      await store.delete(ruleType, "sgr-new");
+    }
+  });
+
   test("to whoever may ask all of it", async () => {
     const sights = await look();
     expect(sights).toMatchObject(all);
