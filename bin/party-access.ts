@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
 import { awsFailure } from "../fleet/aws-failure.ts";
@@ -68,6 +68,17 @@ function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {
   };
   let kubeconfig: Promise<string> | undefined;
   let vault: Promise<S3Client> | undefined;
+  const client = () => {
+    // Path style: the bucket's name need not resolve as a host.
+    vault ??= clientOptions({ profile: outputs.awsProfile, region: outputs.region }).then(
+      (options) => new S3Client({ ...options, forcePathStyle: true }),
+    );
+    return vault;
+  };
+  const refused = (action: string, of: string, failure: unknown) => {
+    const { partyId, awsProfile: profile, region, accountId } = outputs;
+    return awsFailure({ partyId, profile, region, accountId, action, of }, failure);
+  };
   return {
     outputs,
     async kubectl(args: string[], options: CommandOptions = {}): Promise<CommandResult> {
@@ -91,18 +102,20 @@ function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {
       return await cloudSights(outputs, asking);
     },
     async readObject(bucket: string, key: string): Promise<string | null> {
-      // Path style: the bucket's name need not resolve as a host.
-      vault ??= clientOptions({ profile: outputs.awsProfile, region: outputs.region }).then(
-        (options) => new S3Client({ ...options, forcePathStyle: true }),
-      );
       try {
-        const object = await (await vault).send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+        const object = await (await client()).send(new GetObjectCommand({ Bucket: bucket, Key: key }));
         return (await object.Body?.transformToString()) ?? "";
       } catch (failure) {
         if (failure instanceof Error && (failure.name === "NoSuchKey" || failure.name === "NotFound")) return null;
-        const { partyId, awsProfile: profile, region, accountId } = outputs;
-        const of = `s3://${bucket}/${key}`;
-        throw awsFailure({ partyId, profile, region, accountId, action: "s3:GetObject", of }, failure);
+        throw refused("s3:GetObject", `s3://${bucket}/${key}`, failure);
+      }
+    },
+    async listObjects(bucket: string, prefix: string): Promise<string[]> {
+      try {
+        const listed = await (await client()).send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
+        return (listed.Contents ?? []).flatMap(({ Key }) => Key ?? []);
+      } catch (failure) {
+        throw refused("s3:ListBucket", `s3://${bucket}/${prefix}`, failure);
       }
     },
   };

@@ -38,6 +38,8 @@ export interface PartyAccess {
   caller(): Promise<string>;
   /** GET of an object in a vault as text, null if it is absent. Throws when it could not be told. */
   readObject(bucket: string, key: string): Promise<string | null>;
+  /** Keys of the objects in a vault that begin with this. Throws when it could not be told. Left out where nothing can be listed. */
+  listObjects?(bucket: string, prefix: string): Promise<string[]>;
   /** What AWS says of the party to its own credentials. Never throws because of what AWS does. Left out where there is no cloud to ask. */
   cloud?(asking: { timeoutMs: number; signal: AbortSignal }): Promise<CloudSights>;
 }

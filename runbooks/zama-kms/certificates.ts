@@ -5,12 +5,36 @@ import {
   type FoundAddress,
   type FoundCertificate,
 } from "../../contract/certificates-report.ts";
+import { KeyGenerationReport } from "../../contract/key-generation-report.ts";
 import { partyHost } from "../../contract/network-manifest.ts";
-import type { PublishedText, RunbookContext } from "../context.ts";
+import { OperatorError } from "../../contract/operator-error.ts";
+import type { PartyAccess, PublishedText, RunbookContext } from "../context.ts";
+import { chosenParties } from "../network/validate.ts";
 import { runbook, step } from "../runbook.ts";
 import { readCaCertificate } from "./ca-certificate.ts";
 import { renderCertificatesJunit, renderCertificatesMarkdown, renderCertificatesText } from "./certificates-text.ts";
+import { generateSteps } from "./generate-keys.ts";
+import { renderKeysJunit, renderKeysMarkdown, renderKeysText } from "./generate-keys-text.ts";
 import { judgeCertificates } from "./judge-certificates.ts";
+
+const Inputs = z.strictObject({
+  generate: z
+    .boolean()
+    .default(false)
+    .describe("make the keys and CA certificates of one's own parties that have none, and check what came of it"),
+  party: z
+    .array(z.coerce.number<number>().int().min(1))
+    .min(1)
+    .optional()
+    .describe("with --generate: of these only (default all for which credentials are held)"),
+  deadline: z.coerce
+    .number<number>()
+    .int()
+    .min(10)
+    .max(3600)
+    .default(600)
+    .describe("with --generate: seconds within which the Job of one party has to end"),
+});
 
 /** Compares every party's own CA certificate with every copy of it, as anybody can: public vaults are public. */
 export default runbook({
@@ -18,9 +42,15 @@ export default runbook({
   summary:
     "Compare every party's own CA certificate with every peer's copy of it, with the party's name and with its signing key.",
   risk: "read-only",
+  riskWith: { generate: "disruptive" },
+  joinsOthers: true,
   systems: ["zama-kms"],
-  inputs: z.strictObject({}),
-  plan(context) {
+  inputs: Inputs,
+  async plan(context) {
+    const { generate, party, deadline } = context.inputs;
+    if (generate)
+      return await generateSteps(ownParties(context.parties, party), context, { deadlineMs: deadline * 1000 });
+    if (party !== undefined) throw onlyWithGenerate(party);
     const n = context.manifest.parties.length;
     return [
       step({
@@ -40,7 +70,14 @@ export default runbook({
     ];
   },
   report({ evidence }) {
-    const json = evidence("judge", CertificatesReport);
+    const json = evidence("judge", z.union([CertificatesReport, KeyGenerationReport]));
+    if (json.schema === "quorate/key-generation/v1")
+      return {
+        json,
+        text: (style) => renderKeysText(json, style),
+        markdown: () => renderKeysMarkdown(json),
+        junit: () => renderKeysJunit(json),
+      };
     return {
       json,
       text: (style) => renderCertificatesText(json, style),
@@ -49,6 +86,28 @@ export default runbook({
     };
   },
 });
+
+function ownParties(held: readonly PartyAccess[], wanted: readonly number[] | undefined): PartyAccess[] {
+  const chosen = chosenParties(held, wanted);
+  if (chosen.length > 0) return chosen;
+  throw new OperatorError({
+    code: "PARTY_NOT_HELD",
+    what: "there is no party here whose keys could be made",
+    found: "credentials of no party",
+    expected: "a party of one's own: each makes its keys itself",
+    next: "npx quorate up --party <id>",
+  });
+}
+
+function onlyWithGenerate(party: readonly number[]): OperatorError {
+  return new OperatorError({
+    code: "INPUTS_INVALID",
+    what: "the comparison is of all parties",
+    found: `--party ${party.join(",")} without --generate`,
+    expected: "--party with --generate",
+    next: "npx quorate run certificates",
+  });
+}
 
 type Context = Pick<RunbookContext, "manifest" | "manifestDigest" | "clock" | "progress" | "readPublished">;
 

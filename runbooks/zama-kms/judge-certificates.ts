@@ -63,7 +63,7 @@ function ownVerdict({ own, host, address }: Party, now: Date): Verdict {
 }
 
 /** What is wrong with a certificate by itself. */
-function mistakeOf(certificate: CertificateFacts, host: string, now: Date): Verdict | undefined {
+export function mistakeOf(certificate: CertificateFacts, host: string, now: Date): Verdict | undefined {
   const { commonName, dnsNames, authority, curve, notBefore, notAfter } = certificate;
   if (commonName !== host || !dnsNames.includes(host))
     return fail("CA_CERTIFICATE_NAME_WRONG", `CN ${commonName || "none"}, SAN ${dnsNames.join(", ") || "none"}`);
@@ -97,7 +97,7 @@ function copyVerdict(copy: FoundCertificate, own: FoundCertificate | undefined):
 
 const ownNext: Record<string, (party: Party) => string> = {
   CA_CERTIFICATE_NOT_PUBLISHED: ({ partyId }) =>
-    `party ${partyId} runs: npx quorate up --party ${partyId}; the job that makes it ends with exit code 0 whatever happened, so its log tells more`,
+    `party ${partyId} runs: npx quorate run certificates --generate --party ${partyId}; where it has no release of the core yet: npx quorate up --party ${partyId}`,
   CA_CERTIFICATE_UNREADABLE: ({ partyId }) =>
     `party ${partyId} leaves exactly one object in its CACert folder, and one certificate in it`,
   CA_CERTIFICATE_NAME_WRONG: ({ partyId }) =>

@@ -1,0 +1,446 @@
+import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
+import { parseDocument } from "yaml";
+import { z } from "zod";
+import { canonicalJson } from "../../contract/manifest-digest.ts";
+import { OperatorError, type Problem } from "../../contract/operator-error.ts";
+import { exitCodes } from "../../contract/verdict.ts";
+import { type CommandFailure, classifyFailure } from "../command.ts";
+import type { CommandResult, PartyAccess } from "../context.ts";
+import { redactor } from "../redact.ts";
+
+/** The chart's own Job that makes a party's keys, as the release in the cluster keeps it: a hook that Helm runs at the first install only. */
+export interface KeyJob {
+  /** Of the Job that is made of it. */
+  name: string;
+  /** Release and revision it is from, for the plan. */
+  from: string;
+  /** Of its specification, so that an approval is of this Job and no other. */
+  digest: string;
+  labels: Record<string, string>;
+  spec: JobSpec;
+}
+
+const JobSpec = z.looseObject({
+  template: z.looseObject({
+    metadata: z.looseObject({ labels: z.record(z.string(), z.string()).default({}) }).default({ labels: {} }),
+    spec: z.looseObject({
+      containers: z.array(z.looseObject({ name: z.string() })).min(1),
+      volumes: z.array(z.looseObject({ name: z.string() })).default([]),
+    }),
+  }),
+});
+type JobSpec = z.infer<typeof JobSpec>;
+
+const Hook = z.looseObject({ kind: z.string(), manifest: z.string() });
+const Release = z.looseObject({ name: z.string(), version: z.int(), hooks: z.array(Hook).default([]) });
+const HookJob = z.looseObject({
+  kind: z.literal("Job"),
+  metadata: z.looseObject({ name: z.string(), labels: z.record(z.string(), z.string()).default({}) }),
+  spec: JobSpec,
+});
+
+/** Label of the pods of the Job, in every version of the chart. */
+const podLabel = "kms-core-gen-cert-and-keys";
+const ownerLabel = "quorate.dev/runbook";
+const digestAnnotation = "quorate.dev/spec-sha256";
+
+/* What is asked, for the plan's reader too. */
+
+const releasesCommand = (namespace: string, release: string) => [
+  ...["get", "secrets", "--namespace", namespace, "--selector", `owner=helm,name=${release}`],
+  ...["--output", 'jsonpath={range .items[*]}{.metadata.labels.version}{"\\n"}{end}'],
+];
+const releaseCommand = (namespace: string, release: string, revision: number) => [
+  ...["get", "secret", `sh.helm.release.v1.${release}.v${revision}`, "--namespace", namespace],
+  ...["--output", "jsonpath={.data.release}"],
+];
+const createCommand = (namespace: string) => ["create", "--namespace", namespace, "--filename", "-"];
+const deleteCommand = (namespace: string, name: string) => [
+  ...["delete", "job", name, "--namespace", namespace, "--ignore-not-found", "--wait=false"],
+];
+
+export function keyJobCommands({ outputs }: PartyAccess, job: KeyJob | null): string[] {
+  const { namespace, partyId, workload } = outputs;
+  const name = job?.name ?? `${workload.statefulSet}-gen-cert-and-keys-again`;
+  return [
+    createCommand(namespace),
+    getJob(namespace, name),
+    getPods(namespace, name),
+    deleteCommand(namespace, name),
+  ].map((args) => `kubectl ${args.join(" ")}   # party ${partyId}`);
+}
+
+/**
+ * Reads the Job from the newest revision of the core's release. Throws an OperatorError where there is none. Only while planning: what a release
+ * holds is no secret of ours, and belongs into no journal all the same.
+ */
+export async function readKeyJob(party: PartyAccess): Promise<KeyJob> {
+  const { namespace, partyId, workload } = party.outputs;
+  const release = workload.statefulSet;
+  const ask = async (args: string[]) => {
+    const result = await party.kubectl(args, { timeoutMs: 30_000, unrecorded: true });
+    const failure = classifyFailure(result);
+    if (failure !== null) throw noRelease(partyId, release, failure);
+    return result.stdout.trim();
+  };
+  const revisions = (await ask(releasesCommand(namespace, release))).split(/\s+/).filter(Boolean).map(Number);
+  if (revisions.length === 0) throw noRelease(partyId, release, null);
+  const packed = await ask(releaseCommand(namespace, release, Math.max(...revisions)));
+  const found = Release.safeParse(unpacked(packed));
+  const hooks = found.success ? found.data.hooks.filter(({ kind }) => kind === "Job") : [];
+  const jobs = hooks.flatMap(({ manifest }) => {
+    const job = HookJob.safeParse(parseDocument(manifest).toJS());
+    return job.success && job.data.spec.template.metadata.labels.app === podLabel ? [job.data] : [];
+  });
+  const [job] = jobs;
+  if (!found.success || job === undefined)
+    throw new OperatorError({
+      code: "KEY_JOB_NOT_IN_RELEASE",
+      what: `party ${partyId}: its release of the core has no Job that makes keys`,
+      found: found.success
+        ? `hooks of ${release}, revision ${found.data.version}: ${found.data.hooks.map(({ kind }) => kind).join(", ") || "none"}`
+        : `a release that can not be read`,
+      expected: `a Job whose pods have the label app=${podLabel}`,
+      next: `helm get hooks ${release} --namespace ${namespace}; then: npx quorate up --party ${partyId}`,
+      exitCode: exitCodes.failed,
+    });
+  return {
+    name: `${job.metadata.name.slice(0, 52)}-again`,
+    from: `${release}, revision ${found.data.version}`,
+    digest: createHash("sha256").update(canonicalJson(job.spec)).digest("hex"),
+    labels: job.metadata.labels,
+    spec: job.spec,
+  };
+}
+
+function noRelease(partyId: number, release: string, failure: CommandFailure | null): OperatorError {
+  const isThere = failure !== null && failure.code !== "NOT_FOUND";
+  return new OperatorError({
+    code: isThere ? "KEY_JOB_UNREADABLE" : "KEY_JOB_NO_RELEASE",
+    what: isThere
+      ? `party ${partyId}: whether there is a release of its core could not be told`
+      : `party ${partyId} has no release of the core in its cluster, whose Job makes the keys`,
+    found: failure?.reason ?? `no Secret of Helm's for ${release}`,
+    expected: `the release ${release}, which holds the Job; reading it takes the rights of an operator`,
+    next: isThere
+      ? "npx quorate run cluster-check"
+      : `npx quorate up --party ${partyId}: it makes the release, and the keys with it`,
+    exitCode: isThere ? exitCodes.unknown : exitCodes.failed,
+  });
+}
+
+/** As Helm packs it: JSON in gzip in Base64, and Base64 once more, as a Secret has it. */
+function unpacked(text: string): unknown {
+  try {
+    const once = Buffer.from(text, "base64").toString("latin1");
+    return JSON.parse(gunzipSync(Buffer.from(once, "base64"), { maxOutputLength: 64 * 2 ** 20 }).toString("utf8"));
+  } catch {
+    // Whatever it is, it is no release; what is wrong with it is Helm's to tell.
+    return undefined;
+  }
+}
+
+/* Running it. */
+
+export interface KeyJobOptions {
+  deadlineMs: number;
+  /** How often it is looked at. @default 2000 */
+  pollMs?: number;
+  signal: AbortSignal;
+  progress(text: string): void;
+}
+
+/** How the Job ended, as far as that says anything: it exits with 0 whatever it did. */
+export interface KeyJobEnd {
+  seconds: number;
+  /** The last lines of its pods, for whoever has to find out why there are no keys. */
+  log: string;
+}
+
+/**
+ * Makes a Job of the release's own specification, waits for its end, and removes it again. An interruption leaves it where it is, and the next
+ * run goes on with it. Throws an OperatorError that says which way it went wrong.
+ */
+export async function runKeyJob(party: PartyAccess, job: KeyJob, options: KeyJobOptions): Promise<KeyJobEnd> {
+  const started = performance.now();
+  await refuseOverwriting(party, job, options.signal);
+  await createJob(party, job, options);
+  const problem = await ended(party, job, options);
+  const log = await lastLines(party, job, options.signal);
+  options.signal.throwIfAborted();
+  await party.kubectl(deleteCommand(party.outputs.namespace, job.name), { timeoutMs: 30_000 });
+  if (problem === null) return { seconds: Math.round((performance.now() - started) / 1000), log };
+  throw log === "" ? problem : new OperatorError({ ...problem.problem, found: `${problem.problem.found}\n${log}` });
+}
+
+/** The one switch by which the program in the Job would delete keys that are there; nothing of ours sets it. */
+async function refuseOverwriting(party: PartyAccess, { spec }: KeyJob, signal: AbortSignal): Promise<void> {
+  const { namespace, partyId } = party.outputs;
+  const volume = z
+    .looseObject({ configMap: z.looseObject({ name: z.string() }) })
+    .safeParse(spec.template.spec.volumes.find(({ name }) => name === "config-files"));
+  if (!volume.success) return;
+  const { name } = volume.data.configMap;
+  const args = ["get", "configmap", name, "--namespace", namespace, "--output", "jsonpath={.data.kms-gen-keys\\.toml}"];
+  const result = await party.kubectl(args, { timeoutMs: 30_000, signal });
+  const failure = classifyFailure(result);
+  if (failure !== null) throw notAnswered(partyId, `ConfigMap ${name} can not be read`, failure, namespace);
+  if (!/^\s*(overwrite|show_existing|repopulate)\s*=\s*true/m.test(result.stdout)) return;
+  throw new OperatorError({
+    code: "KEY_JOB_WOULD_OVERWRITE",
+    what: `party ${partyId}: the Job is not started, for it would not only make keys that are missing`,
+    found: `${/^\s*(?:overwrite|show_existing|repopulate)\s*=.*$/m.exec(result.stdout)?.[0].trim()} in ConfigMap ${name}`,
+    expected: "no such line: keys that are there stay",
+    next: `find out who wrote it; npx quorate up --party ${partyId} renders it anew`,
+    exitCode: exitCodes.refused,
+  });
+}
+
+async function createJob(party: PartyAccess, job: KeyJob, { deadlineMs, signal }: KeyJobOptions): Promise<void> {
+  const { namespace, partyId } = party.outputs;
+  const manifest = {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: {
+      name: job.name,
+      namespace,
+      labels: { ...job.labels, [ownerLabel]: "certificates" },
+      annotations: { [digestAnnotation]: job.digest },
+    },
+    // One attempt, and an end by itself, whatever becomes of us.
+    spec: { ...job.spec, backoffLimit: 0, activeDeadlineSeconds: Math.ceil(deadlineMs / 1000) + 60 },
+  };
+  const stdin = JSON.stringify(manifest);
+  const result = await party.kubectl(createCommand(namespace), { stdin, timeoutMs: 30_000, signal });
+  signal.throwIfAborted();
+  const failure = classifyFailure(result);
+  if (failure === null) return;
+  if (!/AlreadyExists|already exists/.test(result.stderr))
+    throw notAnswered(partyId, "the Job is not made", failure, namespace);
+  const found = await look(party, job, signal);
+  if (found.isOurs) return;
+  throw new OperatorError({
+    code: "KEY_JOB_EXISTS",
+    what: `party ${partyId}: a Job ${job.name} is there, and it is none of this release's`,
+    found: found.job === null ? "a Job that can not be read" : `made at ${found.job.metadata.creationTimestamp ?? "?"}`,
+    expected: "none of that name",
+    next: `find out whose it is, then: kubectl delete job ${job.name} --namespace ${namespace}`,
+    exitCode: exitCodes.refused,
+  });
+}
+
+function notAnswered(partyId: number, what: string, failure: CommandFailure, namespace: string): OperatorError {
+  const isGone = failure.code === "NOT_FOUND";
+  const isRefused = failure.code === "FORBIDDEN" || failure.code === "FAILED";
+  return new OperatorError({
+    code: isGone ? "KEY_JOB_NO_PLACE" : isRefused ? "KEY_JOB_REFUSED" : "KEY_JOB_UNREADABLE",
+    what: `party ${partyId}: ${what}`,
+    found: failure.reason,
+    expected: isGone ? `namespace ${namespace} and what \`up\` makes in it` : "an answer of its API server",
+    next: isGone ? `npx quorate up --party ${partyId}` : `npx quorate run cluster-check --parties ${partyId}`,
+    exitCode: isGone || isRefused ? exitCodes.failed : exitCodes.unknown,
+  });
+}
+
+const JobStatus = z.object({
+  metadata: z.object({
+    labels: z.record(z.string(), z.string()).default({}),
+    annotations: z.record(z.string(), z.string()).default({}),
+    creationTimestamp: z.string().optional(),
+  }),
+  status: z
+    .object({
+      conditions: z
+        .array(
+          z.object({
+            type: z.string(),
+            status: z.string(),
+            reason: z.string().optional(),
+            message: z.string().optional(),
+          }),
+        )
+        .default([]),
+    })
+    .default({ conditions: [] }),
+});
+
+const State = z.object({
+  waiting: z.object({ reason: z.string().optional(), message: z.string().optional() }).optional(),
+  terminated: z.object({ reason: z.string().optional(), exitCode: z.int().optional() }).optional(),
+});
+const Container = z.object({ name: z.string(), state: State.optional() });
+const PodList = z.object({
+  items: z.array(
+    z.object({
+      status: z
+        .object({
+          phase: z.string().optional(),
+          conditions: z
+            .array(z.object({ type: z.string(), status: z.string(), message: z.string().optional() }))
+            .default([]),
+          initContainerStatuses: z.array(Container).default([]),
+          containerStatuses: z.array(Container).default([]),
+        })
+        .default({ conditions: [], initContainerStatuses: [], containerStatuses: [] }),
+    }),
+  ),
+});
+
+const getJob = (namespace: string, name: string) => ["get", "job", name, "--namespace", namespace, "--output", "json"];
+const getPods = (namespace: string, name: string) => [
+  ...["get", "pods", "--namespace", namespace, "--selector", `job-name=${name}`, "--output", "json"],
+];
+
+interface Look {
+  job: z.infer<typeof JobStatus> | null;
+  isOurs: boolean;
+  pods: z.infer<typeof PodList>["items"];
+  /** Why there was no answer. */
+  silence: CommandFailure | null;
+}
+
+async function look(party: PartyAccess, { name, digest }: KeyJob, signal: AbortSignal): Promise<Look> {
+  const { namespace } = party.outputs;
+  const asking = { timeoutMs: 15_000, signal };
+  const results = [
+    await party.kubectl(getJob(namespace, name), asking),
+    await party.kubectl(getPods(namespace, name), asking),
+  ];
+  const silence = results.map(classifyFailure).find((one) => one !== null) ?? null;
+  const job = JobStatus.safeParse(jsonOf(results[0]));
+  const pods = PodList.safeParse(jsonOf(results[1]));
+  const { labels, annotations } = job.data?.metadata ?? { labels: {}, annotations: {} };
+  return {
+    job: job.data ?? null,
+    isOurs: labels[ownerLabel] === "certificates" && annotations[digestAnnotation] === digest,
+    pods: pods.data?.items ?? [],
+    silence,
+  };
+}
+
+function jsonOf(result: CommandResult | undefined): unknown {
+  try {
+    return JSON.parse(result?.stdout ?? "");
+  } catch (failure) {
+    if (failure instanceof SyntaxError) return undefined;
+    throw failure;
+  }
+}
+
+/** Waits until the Job has ended by itself. What kept it from that is the error. */
+async function ended(
+  party: PartyAccess,
+  job: KeyJob,
+  { deadlineMs, pollMs = 2_000, signal, progress }: KeyJobOptions,
+): Promise<OperatorError | null> {
+  const { partyId } = party.outputs;
+  const wrong = (problem: Omit<Problem, "expected">) =>
+    new OperatorError({ exitCode: exitCodes.failed, ...problem, expected: "a Job that ends by itself" });
+  const deadline = performance.now() + deadlineMs;
+  for (;;) {
+    const found = await look(party, job, signal);
+    signal.throwIfAborted();
+    const pod = found.pods.at(-1)?.status;
+    const stuck = [...(pod?.initContainerStatuses ?? []), ...(pod?.containerStatuses ?? [])].find(({ state }) =>
+      imageTrouble.has(state?.waiting?.reason ?? ""),
+    );
+    const condition = found.job?.status.conditions.find(
+      ({ type, status }) => (type === "Complete" || type === "Failed") && status === "True",
+    );
+    if (condition?.type === "Complete") return null;
+    if (condition?.type === "Failed" && condition.reason !== "DeadlineExceeded")
+      return wrong({
+        code: "KEY_JOB_FAILED",
+        what: `party ${partyId}: the Job that makes its keys failed`,
+        found: [condition.message ?? condition.reason ?? "Failed", ...exitsOf(pod)].join("\n"),
+        next: `npx quorate run cluster-check --parties ${partyId}`,
+      });
+    if (stuck !== undefined)
+      return wrong({
+        code: "KEY_JOB_NO_IMAGE",
+        what: `party ${partyId}: the image of the Job's container ${stuck.name} can not be pulled`,
+        found: `${stuck.state?.waiting?.reason}: ${stuck.state?.waiting?.message ?? ""}`,
+        next: "look at the Secret registry-credentials, and at the image in the manifest; then run this again",
+      });
+    if (found.silence?.code === "NOT_FOUND")
+      return wrong({
+        code: "KEY_JOB_GONE",
+        what: `party ${partyId}: somebody removed the Job that makes its keys`,
+        found: found.silence.reason,
+        next: "run this again: keys that it made meanwhile stay",
+        exitCode: exitCodes.unknown,
+      });
+    const unscheduled = pod?.conditions.find(({ type, status }) => type === "PodScheduled" && status === "False");
+    progress(
+      `party ${partyId}: ${unscheduled?.message ?? (pod ? `its Job's pod is ${pod.phase ?? "new"}` : "its Job has no pod yet")}`,
+    );
+    if (condition !== undefined || performance.now() >= deadline)
+      return wrong(lateness(party, found, unscheduled?.message, Math.round(deadlineMs / 1000)));
+    await sleep(pollMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}
+
+/** What kept it from ending in time. */
+function lateness(
+  { outputs: { partyId, namespace, workload } }: PartyAccess,
+  { silence, pods, job }: Look,
+  unscheduled: string | undefined,
+  seconds: number,
+): Omit<Problem, "expected"> {
+  const phase = pods.at(-1)?.status.phase;
+  if (silence !== null)
+    return {
+      code: "KEY_JOB_UNREADABLE",
+      what: `party ${partyId}: whether the Job that makes its keys ended could not be told`,
+      found: silence.reason,
+      next: "run this again: what is there is left alone",
+      exitCode: exitCodes.unknown,
+    };
+  if (unscheduled !== undefined)
+    return {
+      code: "KEY_JOB_NO_NODE",
+      what: `party ${partyId}: the pod of the Job that makes its keys found no node within ${seconds} s`,
+      found: unscheduled,
+      next: `a core that is there holds its node's only enclave: kubectl scale statefulset ${workload.statefulSet} --replicas 0 --namespace ${namespace}; then run this again`,
+    };
+  // Whose own time ran out has no pods left.
+  if (pods.length === 0 && !(job?.status.conditions ?? []).some(({ reason }) => reason === "DeadlineExceeded"))
+    return {
+      code: "KEY_JOB_NO_POD",
+      what: `party ${partyId}: the Job that makes its keys has made no pod within ${seconds} s`,
+      found: "no pod",
+      next: `kubectl get events --namespace ${namespace}`,
+    };
+  return {
+    code: "KEY_JOB_TIMEOUT",
+    what: `party ${partyId}: the Job that makes its keys has not ended within ${seconds} s`,
+    found: `its pod is ${phase ?? "in no phase yet"}`,
+    next: `npx quorate run cluster-check --parties ${partyId}; with more time: --deadline`,
+  };
+}
+
+const imageTrouble = new Set(["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"]);
+
+function exitsOf(pod: Look["pods"][number]["status"] | undefined): string[] {
+  return [...(pod?.initContainerStatuses ?? []), ...(pod?.containerStatuses ?? [])].flatMap(({ name, state }) =>
+    state?.terminated && state.terminated.exitCode !== 0
+      ? [`container ${name}: ${state.terminated.reason ?? "ended"}, exit code ${state.terminated.exitCode}`]
+      : [],
+  );
+}
+
+/** Best effort: without it there is only less to say. */
+async function lastLines(party: PartyAccess, { name }: KeyJob, signal: AbortSignal): Promise<string> {
+  const { namespace } = party.outputs;
+  const args = [
+    ...["logs", "--namespace", namespace, "--selector", `job-name=${name}`],
+    ...["--all-containers", "--tail", "10"],
+  ];
+  const result = await party.kubectl(args, { timeoutMs: 15_000, signal, unrecorded: true });
+  if (classifyFailure(result) !== null) return "";
+  return redact(result.stdout.trimEnd().split("\n").slice(-10).join("\n").slice(-1_500));
+}
+
+const redact = redactor([], { named: true });
