@@ -6,6 +6,7 @@ import { createBandwidthBench } from "./bandwidth-bench.ts";
 import { certificatePem, createTlsCertificate } from "./certificates.ts";
 import { NodeConfig } from "./config.ts";
 import { CoreSpeech, tell } from "./core-log.ts";
+import { defaultEpochId } from "./fixed-ids.ts";
 import { serveGrpc } from "./grpc-server.ts";
 import { createHealthCheck } from "./health.ts";
 import { serveHttp } from "./http-server.ts";
@@ -107,9 +108,12 @@ async function main(configPath: string, onlyKeys: boolean): Promise<void> {
     );
     renewal = setTimeout(renew, leafHours * hourMs + renewAfterExpiryMs).unref();
   };
+  let wasWithoutPrss = false;
   const applyFaults = () => {
     metrics.exhaust(config.fault.rateLimited === true);
     if (config.fault.noPrss) sayNoPrss();
+    else if (wasWithoutPrss) sayPrss(own.mpcIdentity);
+    wasWithoutPrss = config.fault.noPrss === true;
     renew();
   };
   applyFaults();
@@ -213,6 +217,15 @@ function sayNoPrss(): void {
     "INFO",
     `${file}:759`,
     "Initializing threshold KMS server without PRSS Setup, remember to call the init GRPC endpoint",
+  );
+}
+
+function sayPrss(identity: string): void {
+  speech.module(
+    "kms_lib::engine::threshold::service::epoch_manager",
+    "INFO",
+    "core/service/src/engine/threshold/service/epoch_manager.rs:411",
+    `PRSS on epoch ID ${defaultEpochId} completed successfully for identity ${identity}.`,
   );
 }
 

@@ -58,10 +58,11 @@ export const logSignatures: readonly LogSignature[] = [
   },
   {
     id: "epoch-unknown",
-    pattern: /Epoch ID \S+ not found in epoch map/i,
+    pattern: /Epoch (?:ID )?\S+ not found/i,
     meaning: "A request is of an epoch that the core has no PRSS of.",
     cause: "PRSS_MISSING",
     over: "now",
+    ended: prssIsThere,
     next: initialise,
     source: kms("core/service/src/engine/threshold/service/session.rs"),
   },
@@ -287,12 +288,11 @@ export const logSignatures: readonly LogSignature[] = [
   },
   {
     id: "enclave-not-started",
-    pattern:
-      /\[ E\d+ \]|nitro-cli.*(?:fail|error)|neither kms-gen-keys nor kms-server completed|enclave (?:process )?(?:terminated|died|stopped)|no enclave (?:is )?running/i,
-    meaning: "The enclave was not started, or ended.",
+    pattern: /\[ E\d+ \]|nitro-cli.*(?:fail|error)|neither kms-gen-keys nor kms-server completed|^\[\]$/i,
+    meaning: "The enclave was not started, or ended: nitro-cli says so, or lists none.",
     cause: "ENCLAVE_STOPPED",
     over: "start",
-    vague: true,
+    ended: /"State": "RUNNING"|Started enclave with .*cpu-ids/,
     next: restart,
     source: kms(
       "docker/core/service/init_enclave.sh, charts/kms-core/templates/kms-core-statefulset.yaml; aws-nitro-enclaves-cli",

@@ -268,6 +268,8 @@ describe("faults", () => {
     expect(network.node(2).log()).toMatch(/Error message: Epoch 080{61}1 not found$/m);
     await network.node(2).setFault({});
     expect(await refusal(2, "UserDecrypt")).toMatchObject({ code: grpc.status.UNIMPLEMENTED });
+    // Whoever reads the log later has to see that it is over.
+    expect(network.node(2).log().trimEnd()).toMatch(/ INFO .*: PRSS on epoch ID 080{61}1 completed successfully for /);
   });
 
   test("certificates of 3 under the chart's own name are refused; then the old CA certificate is back, byte for byte", async () => {

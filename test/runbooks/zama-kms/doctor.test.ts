@@ -314,7 +314,7 @@ const positives: [name: string, written: Written, cause: string, certainty: stri
       change: (seen) => says(seen, 2, { signature: "enclave-not-started" }),
     },
     "ENCLAVE_STOPPED 2",
-    "possible",
+    "likely",
   ],
   [
     "no tunnel",
