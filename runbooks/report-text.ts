@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { createColors } from "picocolors";
 import type { LinkReport, ValidateReport } from "../contract/validate-report.ts";
 import type { Finding, Verdict } from "../contract/verdict.ts";
@@ -18,7 +19,7 @@ const longestName = 18;
 /** The report for a terminal: matrix, the plain line, verdict, findings. */
 export function renderValidateText(report: ValidateReport, style: TextStyle): string {
   const colours = createColors(style.colour);
-  return [
+  const lines = [
     header(report, colours),
     "",
     ...matrix(report, style.columns, colours),
@@ -28,7 +29,8 @@ export function renderValidateText(report: ValidateReport, style: TextStyle): st
     ...(report.stage === "network" ? sources(report) : []),
     ...unknownLines(report, style.columns),
     ...report.findings.flatMap((finding) => ["", renderFinding(named(finding, report), style.columns, colours)]),
-  ].join("\n");
+  ];
+  return fitLines(lines.join("\n"), style.columns);
 }
 
 function header(report: ValidateReport, colours: Colours): string {
@@ -157,7 +159,7 @@ function sources(report: ValidateReport): string[] {
   const seen = report.parties.flatMap(({ partyId }) => {
     const links = report.links.filter((link) => link.from === partyId && link.probe?.sourceSeenByPeer);
     const groups = Map.groupBy(links, (link) => link.probe?.sourceSeenByPeer ?? "");
-    const words = [...groups].map(([address, by]) => `${address} (by ${by.map((link) => link.to).join(", ")})`);
+    const words = [...groups].map(([address, by]) => `${address} (by ${ranges(by.map((link) => link.to))})`);
     return words.length === 0 ? [] : [`  party ${partyId} is seen as ${words.join("; ")}`];
   });
   return seen.length === 0 ? [] : ["", "source addresses", ...seen];
@@ -209,17 +211,35 @@ export function renderFinding(finding: Finding, columns: number, colours: Colour
   ].join("\n");
 }
 
+/** Breaks lines that are wider than the terminal, each under itself. A word that is too long for any line stays where it is. */
+export function fitLines(text: string, columns: number): string {
+  return text
+    .split("\n")
+    .flatMap((line) => {
+      const shown = stripVTControlCharacters(line);
+      const longest = Math.max(...shown.split(" ").map((word) => word.length));
+      if (shown.length <= columns || longest > columns - 12) return [line];
+      return wrap(line, columns, " ".repeat(shown.length - shown.trimStart().length + 2));
+    })
+    .join("\n");
+}
+
 /** Breaks at blanks; a word that is longer than the line stays whole, so that it can be copied. */
 export function wrap(text: string, columns: number, indent: string): string[] {
   const lines: string[] = [];
   let line: string | null = null;
   for (const word of text.split(" ")) {
     if (line === null) line = word;
-    else if (line.length + 1 + word.length <= Math.max(columns, 20)) line = `${line} ${word}`;
+    else if (widthOf(line) + 1 + widthOf(word) <= Math.max(columns, 20)) line = `${line} ${word}`;
     else {
       lines.push(line);
       line = indent + word;
     }
   }
   return [...lines, line ?? ""];
+}
+
+/** Without what only paints it. */
+function widthOf(text: string): number {
+  return text.includes("\u001b") ? stripVTControlCharacters(text).length : text.length;
 }

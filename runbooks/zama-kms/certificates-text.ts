@@ -4,7 +4,7 @@ import type { Verdict } from "../../contract/verdict.ts";
 import { networkLine } from "../network-line.ts";
 import { junitSuites } from "../report-junit.ts";
 import { findingItems } from "../report-markdown.ts";
-import { renderFinding } from "../report-text.ts";
+import { fitLines, renderFinding } from "../report-text.ts";
 import type { TextStyle } from "../runbook.ts";
 
 const marks: Record<Verdict["status"], string> = { OK: "ok", FAIL: "X", UNKNOWN: "?" };
@@ -23,7 +23,7 @@ export function renderCertificatesText(report: CertificatesReport, style: TextSt
     return `  ${String(partyId).padStart(width)}${cells.join("")}`;
   });
   const fits = (ids.length + 1) * width + 2 <= style.columns;
-  return [
+  const lines = [
     networkLine(report, { bold: colours.bold }),
     `${ids.length} parties   manifest ${report.manifestDigest.slice(0, 15)}`,
     `${report.startedAt.slice(0, 19).replace("T", " ")}Z   ${(report.durationMs / 1000).toFixed(1)} s`,
@@ -36,7 +36,8 @@ export function renderCertificatesText(report: CertificatesReport, style: TextSt
     `${report.copiesEqual} of ${report.copiesTotal} copies equal`,
     `${report.parties.filter(({ verdict }) => verdict.status === "OK").length} of ${ids.length} own certificates in order`,
     ...report.findings.flatMap((finding) => ["", renderFinding(finding, style.columns, colours)]),
-  ].join("\n");
+  ];
+  return fitLines(lines.join("\n"), style.columns);
 }
 
 /** The same for a pull request or a chat. */

@@ -4,7 +4,7 @@ import { fail, ok, unknown, type Verdict } from "../../contract/verdict.ts";
 import { networkLine } from "../network-line.ts";
 import { junitSuites } from "../report-junit.ts";
 import { findingItems } from "../report-markdown.ts";
-import { renderFinding, wrap } from "../report-text.ts";
+import { fitLines, renderFinding, wrap } from "../report-text.ts";
 import type { TextStyle } from "../runbook.ts";
 
 const marks = { OK: "ok", FAIL: "X", UNKNOWN: "?" } as const;
@@ -23,7 +23,7 @@ export function renderClusterCheckText(report: ClusterCheckReport, style: TextSt
   };
   const fits = 2 + nameWidth + ids.length * width <= style.columns;
   const count = (verdict: ClusterCheck["verdict"]) => report.checks.filter((one) => one.verdict === verdict).length;
-  return [
+  const lines = [
     networkLine(report, { bold: colours.bold }),
     `${ids.length} of ${report.partiesTotal} parties asked   manifest ${report.manifestDigest.slice(0, 15)}`,
     `${report.startedAt.slice(0, 19).replace("T", " ")}Z   ${(report.durationMs / 1000).toFixed(1)} s`,
@@ -40,7 +40,8 @@ export function renderClusterCheckText(report: ClusterCheckReport, style: TextSt
     `${count("OK")} of ${report.checks.length} checks ok`,
     ...(count("UNKNOWN") > 0 ? [`${count("FAIL")} not so, ${count("UNKNOWN")} could not be told`] : []),
     ...report.findings.flatMap((finding) => ["", renderFinding(finding, style.columns, colours)]),
-  ].join("\n");
+  ];
+  return fitLines(lines.join("\n"), style.columns);
 }
 
 /** The same for a pull request or a chat. */
