@@ -127,7 +127,7 @@ export class PartyCore {
       if (fault.kind === "kill") {
         await this.#down("killed by a fault");
       } else if (fault.kind === "enclave-stopped") {
-        await this.#down("the enclave ended, by a fault");
+        await this.#down("containers with unready status: [kms-core-enclave]");
         if (this.#pod !== null) this.#sayEnclave(this.#pod, null);
       } else if (fault.kind === "hang") {
         this.#process?.signal("SIGSTOP");
@@ -237,11 +237,27 @@ export class PartyCore {
       this.#sayEnclave(pod, config);
       this.#process = this.#run(configFile);
     } catch (error) {
+      if (isRefusedByAws(error)) await this.#endWithoutRole(error);
       // A ConfigMap or a role that is not there yet: a kubelet would wait for it as well.
       this.#detail = (error as Error).message;
       this.#options.log(`core of party ${this.#options.party.id} cannot start yet: ${this.#detail}`);
       this.#startAgainLater(pod);
     }
+  }
+
+  /** What a core says that AWS gives no role, and ends with. */
+  async #endWithoutRole({ name, message }: Error): Promise<void> {
+    const { files, party } = this.#options;
+    const log = new CoreLog(coreLogPath(files, party.id));
+    const time = new Date().toISOString().replace(/Z$/, "000Z");
+    const why = `an error occurred while loading credentials: service error: unhandled error (${name}): Error { code: "${name}", message: "${message}" }`;
+    log.write(
+      "stdout",
+      `${time}  WARN main ThreadId(01) aws_config::meta::credentials::chain: provider failed to provide credentials provider=WebIdentityToken error=${why}`,
+    );
+    log.close();
+    this.#becomes("down", message);
+    await this.#report(false, `the core ended: ${message}`);
   }
 
   #run(configFile: string): CoreProcess {
@@ -388,6 +404,12 @@ export class PartyCore {
 }
 
 const untrusted = measurementsOf("an enclave that nobody trusts");
+
+/** Whether STS answered, and said no. */
+function isRefusedByAws(error: unknown): error is Error {
+  const { $metadata, name } = error as { $metadata?: { httpStatusCode?: number }; name?: string };
+  return $metadata?.httpStatusCode !== undefined && ["AccessDenied", "InvalidIdentityToken"].includes(name ?? "");
+}
 
 /** SHA-256 of the certificate that is served on an address; null where none is. */
 function certificateOf(host: string, port: number): Promise<string | null> {

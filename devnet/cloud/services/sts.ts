@@ -52,20 +52,26 @@ async function assumeRoleWithWebIdentity(
   const accountId = accountOf(roleArn);
   const role = findRole(roleArn, cloud);
   const identity = await verifyServiceAccountToken(parameters.require("WebIdentityToken"), accountId, cloud);
-  requireAccess(
-    cloud.store,
-    {
-      principal: { kind: "federated", accountId, arn: identity.subject, provider: identity.providerArn },
-      action: "sts:AssumeRoleWithWebIdentity",
-      resource: roleArn,
-      resourceAccountId: accountId,
-      context: {
-        [`${identity.issuerHostPath}:sub`.toLowerCase()]: identity.subject,
-        [`${identity.issuerHostPath}:aud`.toLowerCase()]: identity.audience,
+  try {
+    requireAccess(
+      cloud.store,
+      {
+        principal: { kind: "federated", accountId, arn: identity.subject, provider: identity.providerArn },
+        action: "sts:AssumeRoleWithWebIdentity",
+        resource: roleArn,
+        resourceAccountId: accountId,
+        context: {
+          [`${identity.issuerHostPath}:sub`.toLowerCase()]: identity.subject,
+          [`${identity.issuerHostPath}:aud`.toLowerCase()]: identity.audience,
+        },
       },
-    },
-    { resource: role ? readPolicy(role.props.assumeRolePolicy, "trust") : undefined, delegation: "resource-only" },
-  );
+      { resource: role ? readPolicy(role.props.assumeRolePolicy, "trust") : undefined, delegation: "resource-only" },
+    );
+  } catch (error) {
+    // AWS does not tell this caller, who may be anybody, what it looked at.
+    if (!(error instanceof AwsError) || error.code !== "AccessDenied") throw error;
+    throw new AwsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403);
+  }
   return {
     ...sessionOf(role, roleArn, parameters, cloud),
     SubjectFromWebIdentityToken: identity.subject,
