@@ -203,29 +203,29 @@ function duration(seconds: number): string {
   return whole < 7_200 ? `${Math.round(whole / 60)} min` : `${Math.round(whole / 3_600)} h`;
 }
 
-/** Slow is what is far slower than its own way back, and than the others: a machine that is busy makes all of them slow. */
+/** Slow is what is far slower than its own way back, and than what else its two ends do: a machine that is busy makes all of that slow. */
 const slowMs = 100;
-const slowTimes = 4;
+const slowTimes = 2.5;
 /** Fewer links are no measure for one of them. */
 const fewestMeasured = 6;
 
 function slowLinks(report: ValidateReport): Sign[] {
-  const measured = new Map(report.links.map((link) => [arrow(link), measure(link, report)]));
-  if ([...measured.values()].filter((one) => one !== null).length < fewestMeasured) return [];
-  const typical = {
-    tls: median([...measured.values()].flatMap((one) => one?.tls ?? [])),
-    core: median([...measured.values()].flatMap((one) => one?.core ?? [])),
-  };
-  return report.links.flatMap((link): Sign[] => {
-    const there = measured.get(arrow(link));
-    const back = measured.get(arrow({ from: link.to, to: link.from }));
-    if (!there || !back) return [];
-    const exceeds = (value: number, other: number) => value > other + slowMs && value > slowTimes * other;
-    const isSlow = (["tls", "core"] as const).every(
-      (kind) => exceeds(there[kind], back[kind]) && exceeds(there[kind], typical[kind]),
+  const measured = report.links.flatMap((link) => {
+    const took = measure(link, report);
+    return took === null ? [] : [{ link, took }];
+  });
+  if (measured.length < fewestMeasured) return [];
+  return measured.flatMap(({ link, took }): Sign[] => {
+    const back = measured.find((other) => other.link.from === link.to && other.link.to === link.from)?.took;
+    const beside = measured.filter((other) => (other.link.from === link.from) !== (other.link.to === link.to));
+    if (back === undefined || beside.length < 2) return [];
+    const isSlow = (["tls", "core"] as const).every((kind) =>
+      [back[kind], median(beside.map((other) => other.took[kind]))].every(
+        (other) => took[kind] > other + slowMs && took[kind] > slowTimes * other,
+      ),
     );
     if (!isSlow) return [];
-    const found = `TLS takes ${Math.round(there.tls)} ms, its way back ${Math.round(back.tls)}; the core waits ${there.core} ms for its peer, the other way ${back.core}`;
+    const found = `TLS takes ${Math.round(took.tls)} ms, its way back ${Math.round(back.tls)}; the core waits ${took.core} ms for its peer, the other way ${back.core}`;
     return [
       {
         ...{ code: "LINK_SLOW", party: link.from, links: [ends(link)], certainty: "likely", found },

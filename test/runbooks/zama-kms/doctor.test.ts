@@ -895,6 +895,7 @@ test("a link that is slow one way only is named; where all are slow the machine 
   };
   expect((await doctor({ change: slow(400, (from, to) => from === 2 && to === 3) })).told).toEqual(["LINK_SLOW 2→3"]);
   expect((await doctor({ change: slow(400, () => true) })).told).toEqual([]);
+  expect((await doctor({ change: slow(400, (from, to) => from === 2 || to === 3) })).told).toEqual([]);
   // A party that is far away is slow both ways.
   expect((await doctor({ change: slow(400, (from, to) => from === 3 || to === 3) })).told).toEqual([]);
 });
