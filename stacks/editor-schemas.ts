@@ -2,6 +2,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { CardTrust } from "../contract/card-trust.ts";
+import { CertificatesReport } from "../contract/certificates-report.ts";
+import { ClusterCheckReport } from "../contract/cluster-check-report.ts";
 import { DoctorReport } from "../contract/doctor-report.ts";
 import { NetworkManifestShape } from "../contract/network-manifest.ts";
 import { PartyCard } from "../contract/party-card.ts";
@@ -26,6 +28,8 @@ export function editorSchemas(): Record<string, object> {
     "party-outputs.schema.json": { ...printSchema(PartyOutputs), title: "Party outputs" },
     "stack-config.schema.json": stackFile(),
     "validate-report.schema.json": { ...z.toJSONSchema(ValidateReport), title: "Report of a validation" },
+    "certificates-report.schema.json": { ...z.toJSONSchema(CertificatesReport), title: "Report of the certificates" },
+    "cluster-check-report.schema.json": { ...z.toJSONSchema(ClusterCheckReport), title: "Report of a cluster check" },
     "watch-history.schema.json": { ...z.toJSONSchema(WatchHistory), title: "History of a watch" },
     "doctor-report.schema.json": { ...z.toJSONSchema(DoctorReport), title: "What is wrong with a network" },
   };

@@ -1,16 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ValidateReport } from "../../contract/validate-report.ts";
 import { judge } from "../../runbooks/network/judge.ts";
 import { presentValidation } from "../../runbooks/network/validate.ts";
 import { editorSchemasDir } from "../../stacks/editor-schemas.ts";
+import { certificatesReport, clusterCheckReport } from "./every-report.ts";
 import { type Fault, modelNetwork } from "./network/network-model.ts";
 
-// The schema that is committed, in the hands of a validator that is not ours. Dates are checked where our own schema reads them.
-const schema = JSON.parse(await readFile(join(editorSchemasDir, "validate-report.schema.json"), "utf8"));
-const fits = new Ajv2020({ allErrors: true, validateFormats: false }).compile(schema);
+// The schemas that are committed, in the hands of a validator that is not ours. Dates are checked where our own schema reads them.
+const schemaOf = async (report: string) => {
+  const schema = JSON.parse(await readFile(join(editorSchemasDir, `${report}-report.schema.json`), "utf8"));
+  return new Ajv2020({ allErrors: true, validateFormats: false }).compile(schema);
+};
+const fits = await schemaOf("validate");
 const json = (report: ValidateReport) => JSON.parse(JSON.stringify(presentValidation(report).json));
 
 test.each<[string, number, Fault[]]>([
@@ -39,4 +43,19 @@ test("a verdict that nobody knows, a link without its ends or one field more do 
   expect(fits({ ...report, more: 1 })).toBe(false);
   const [{ from: _, ...link }, ...links] = report.links;
   expect(fits({ ...report, links: [link, ...links] })).toBe(false);
+});
+
+describe.each<[name: string, report: (n: number) => object]>([
+  ["certificates", certificatesReport],
+  ["cluster-check", clusterCheckReport],
+])("the JSON of %s", (name, report) => {
+  test.each([4, 13])("of %i parties fits its published schema, and one field more or less does not", async (n) => {
+    const isReport = await schemaOf(name);
+    const found = JSON.parse(JSON.stringify(report(n)));
+    isReport(found);
+    expect(isReport.errors).toBe(null);
+    const { verdict: _, ...without } = found;
+    for (const wrong of [{ ...found, more: 1 }, { ...found, verdict: "GREEN" }, without])
+      expect(isReport(wrong)).toBe(false);
+  });
 });
