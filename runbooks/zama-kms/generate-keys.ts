@@ -10,7 +10,8 @@ import type { PartyAccess, RunbookContext } from "../context.ts";
 import { type Done, type Step, step } from "../runbook.ts";
 import { readCaCertificate } from "./ca-certificate.ts";
 import { mistakeOf } from "./judge-certificates.ts";
-import { type KeyJob, keyJobCommands, readKeyJob, runKeyJob } from "./key-job.ts";
+import { keyJobCommands, runKeyJob } from "./key-job.ts";
+import { type KeyJob, readKeyJob } from "./key-job-release.ts";
 
 type Type = (typeof identityTypes)[number];
 

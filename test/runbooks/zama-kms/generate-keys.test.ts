@@ -11,7 +11,8 @@ import { ethereumAddress } from "../../../devnet/nodes/signing-key.ts";
 import type { CommandResult, PartyAccess } from "../../../runbooks/context.ts";
 import { executeRun, planRunbook, renderPlan, resumeRun } from "../../../runbooks/run.ts";
 import certificates from "../../../runbooks/zama-kms/certificates.ts";
-import { readKeyJob, runKeyJob } from "../../../runbooks/zama-kms/key-job.ts";
+import { runKeyJob } from "../../../runbooks/zama-kms/key-job.ts";
+import { readKeyJob } from "../../../runbooks/zama-kms/key-job-release.ts";
 import { partyOutputs } from "../network/fake-parties.ts";
 import { given } from "../support/rotation.ts";
 
