@@ -44,9 +44,22 @@ export const Fault = z.discriminatedUnion("kind", [
   /** Others hold all tokens of the core's rate limiter. */
   z.strictObject({ kind: z.literal("rate-limit"), party: Party }),
   /** The clock of the party's enclave is ahead, or behind, below 0. */
-  z.strictObject({ kind: z.literal("skew-clock"), party: Party, seconds: z.int().min(-366 * day).max(366 * day) }),
+  z.strictObject({
+    kind: z.literal("skew-clock"),
+    party: Party,
+    seconds: z
+      .int()
+      .min(-366 * day)
+      .max(366 * day),
+  }),
   /** The party's core has no PRSS setup. */
   z.strictObject({ kind: z.literal("no-prss"), party: Party }),
+  /** The own public vault has no CA certificate of a peer, and the core is restarted. */
+  z.strictObject({ kind: z.literal("lose-peer-cert"), party: Party, peer: Party }),
+  /** The key policy does not name the enclave that runs, and the core is restarted. */
+  z.strictObject({ kind: z.literal("wrong-pcr"), party: Party }),
+  /** The private vault refuses the core's role, and the core is restarted. */
+  z.strictObject({ kind: z.literal("deny-vault"), party: Party }),
   /** Ends every fault. */
   z.strictObject({ kind: z.literal("heal") }),
 ]);
@@ -73,6 +86,9 @@ const usage: Record<Fault["kind"], string> = {
   "rate-limit": "rate-limit <party>",
   "skew-clock": "skew-clock <party> <seconds>",
   "no-prss": "no-prss <party>",
+  "lose-peer-cert": "lose-peer-cert <party> <peer>",
+  "wrong-pcr": "wrong-pcr <party>",
+  "deny-vault": "deny-vault <party>",
   heal: "heal",
 };
 
@@ -98,6 +114,9 @@ const example: Record<Fault["kind"], string> = {
   "rate-limit": "rate-limit 2",
   "skew-clock": "skew-clock 3 7200",
   "no-prss": "no-prss 2",
+  "lose-peer-cert": "lose-peer-cert 2 3",
+  "wrong-pcr": "wrong-pcr 2",
+  "deny-vault": "deny-vault 2",
   heal: "heal",
 };
 
@@ -122,7 +141,10 @@ export function parseFault(words: readonly string[]): Fault {
       words,
       names.length === 0 ? `${kind} takes nothing more` : `${usage[kind].replace(" ", " takes ")}`,
     );
-  const fields = names.map((name, index) => [name, /^-?\d+$/.test(rest[index] ?? "") ? Number(rest[index]) : Number.NaN]);
+  const fields = names.map((name, index) => [
+    name,
+    /^-?\d+$/.test(rest[index] ?? "") ? Number(rest[index]) : Number.NaN,
+  ]);
   const parsed = Fault.safeParse({ kind, ...Object.fromEntries(fields) });
   if (!parsed.success) throw invalid(kind, words, wrongNumber(String(parsed.error.issues[0]?.path[0])));
   const ends = endsOf(parsed.data);

@@ -34,6 +34,7 @@ const renewAfterExpiryMs = 5000;
 const retryMs = 500;
 /** A core that can not start ends and is started again; what it says then, it says again. */
 const saidAgainMs = 60_000;
+const askedAgainMs = 60_000;
 
 let config: NodeConfig;
 /** The enclave's clock, which a fault puts ahead or behind. */
@@ -109,8 +110,17 @@ async function main(configPath: string, onlyKeys: boolean): Promise<void> {
     renewal = setTimeout(renew, leafHours * hourMs + renewAfterExpiryMs).unref();
   };
   let wasWithoutPrss = false;
+  let turnedAway: NodeJS.Timeout | undefined;
   const applyFaults = () => {
     metrics.exhaust(config.fault.rateLimited === true);
+    clearInterval(turnedAway);
+    if (config.fault.rateLimited) {
+      // Who has used the tokens up goes on asking.
+      const ask = () =>
+        refuse("PublicDecrypt", server.rateLimiter, { rateLimited: true, noPrss: false }, metrics, speech);
+      ask();
+      turnedAway = setInterval(ask, askedAgainMs).unref();
+    }
     if (config.fault.noPrss) sayNoPrss();
     else if (wasWithoutPrss) sayPrss(own.mpcIdentity);
     wasWithoutPrss = config.fault.noPrss === true;

@@ -38,6 +38,7 @@ import { fillNamespace } from "./secrets-by-hand.ts";
 import { type DevnetState, readState, writeState } from "./state.ts";
 import type { DevnetdStatus } from "./status.ts";
 import { isTaking } from "./taking-faults.ts";
+import { isVaultFault } from "./vault-faults.ts";
 
 const gracefulMs = 4_000;
 
@@ -72,7 +73,12 @@ export class Devnetd {
       config.ports.peer,
       config.parties.map(({ id }) => id),
     );
-    this.#exchange = new Exchange(config, this.#cores, log);
+    this.#exchange = new Exchange(
+      config,
+      this.#cores,
+      log,
+      (to, from) => this.#partyFaults.isTakenCopy(to, from) || this.#hasOtherName(from),
+    );
     this.#publicNetwork = new PublicNetwork(config, log);
     this.#links.followPublicWays(this.#publicNetwork.state);
     this.#privateNetwork = new PrivateNetwork(config, log);
@@ -151,7 +157,7 @@ export class Devnetd {
       await Promise.all([...this.#cores.values()].map((core) => core.heal()));
       await this.#partyFaults.recovered();
       await this.#links.refresh();
-    } else if (isTaking(fault)) {
+    } else if (isTaking(fault) || isVaultFault(fault)) {
       this.#core(fault.party);
       if ("peer" in fault) this.#core(fault.peer);
       await this.#partyFaults.apply(fault);
@@ -326,6 +332,11 @@ export class Devnetd {
       expected: [...this.#cores.keys()].sort((a, b) => a - b).join(", "),
       next: "npx quorate devnet status",
     });
+  }
+
+  /** Whether a party's CA certificate is one that a fault has put there: peers keep the one that it had. */
+  #hasOtherName(party: number): boolean {
+    return this.#cores.get(party)?.status.faults.some(({ kind }) => kind === "cn-mismatch") === true;
   }
 
   #reached(text: string): void {

@@ -1,8 +1,8 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
 import type { PartyTopology } from "../topology.ts";
-import { cloudUrl } from "./cloud-program.ts";
 import type { DevnetdConfig } from "./config.ts";
+import { operatorS3 } from "./operator-vault.ts";
 import type { PartyCore } from "./party-core.ts";
 
 const pauseMs = 300;
@@ -15,16 +15,24 @@ export class Exchange {
   readonly #config: DevnetdConfig;
   readonly #cores: ReadonlyMap<number, PartyCore>;
   readonly #log: (text: string) => void;
+  readonly #isWithheld: (to: number, from: number) => boolean;
   readonly #clients = new Map<number, S3Client>();
   readonly #copied = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
   #lastFailure = "";
 
-  constructor(config: DevnetdConfig, cores: ReadonlyMap<number, PartyCore>, log: (text: string) => void) {
+  /** `isWithheld` tells of copies that are not to be there. */
+  constructor(
+    config: DevnetdConfig,
+    cores: ReadonlyMap<number, PartyCore>,
+    log: (text: string) => void,
+    isWithheld: (to: number, from: number) => boolean = () => false,
+  ) {
     this.#config = config;
     this.#cores = cores;
     this.#log = log;
+    this.#isWithheld = isWithheld;
   }
 
   start(): void {
@@ -60,7 +68,7 @@ export class Exchange {
     if (pem === null) return;
     for (const to of present) {
       const link = `${from.id}→${to.id}`;
-      if (to.id === from.id || this.#copied.get(link) === pem) continue;
+      if (to.id === from.id || this.#copied.get(link) === pem || this.#isWithheld(to.id, from.id)) continue;
       const { PutObjectCommand } = await import("@aws-sdk/client-s3");
       const client = await this.#client(to);
       await client.send(new PutObjectCommand({ Bucket: this.#bucketOf(to), Key: key, Body: pem }));
@@ -83,16 +91,7 @@ export class Exchange {
   async #client(party: PartyTopology): Promise<S3Client> {
     const known = this.#clients.get(party.id);
     if (known !== undefined) return known;
-    const { S3Client } = await import("@aws-sdk/client-s3");
-    const credentials = this.#config.operators[String(party.id)];
-    if (credentials === undefined) throw new Error(`no keys for the operator of party ${party.id}`);
-    const client = new S3Client({
-      endpoint: cloudUrl(this.#config.k),
-      region: party.region,
-      credentials,
-      forcePathStyle: true,
-      maxAttempts: 1,
-    });
+    const client = await operatorS3(this.#config, party);
     this.#clients.set(party.id, client);
     return client;
   }

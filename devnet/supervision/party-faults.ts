@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { S3Client } from "@aws-sdk/client-s3";
 import type { KubeClient, KubeObject } from "../clusters/kube-client.ts";
 import { coreApp, kubeletAnnotation } from "../clusters/stages.ts";
 import type { Fault } from "../fault.ts";
@@ -8,10 +9,12 @@ import { lookUp } from "../network/zone.ts";
 import { type PartyTopology, readManifestFile } from "../topology.ts";
 import { askCloud } from "./cloud-program.ts";
 import type { DevnetdConfig } from "./config.ts";
+import { deleteObject, operatorS3, putMissingObject, readObjects } from "./operator-vault.ts";
 import type { CoreFault, PartyCore } from "./party-core.ts";
 import { isRunning, type PodObject, patchReady } from "./pod-object.ts";
 import { type CloudResource, TakenThings } from "./taken.ts";
 import { restartsCore, type Sources, type TakingFault, thingsOf } from "./taking-faults.ts";
+import { isVaultFault, thingsOfVault, type VaultFault } from "./vault-faults.ts";
 
 const effectTimeoutMs = 30_000;
 const recoveryTimeoutMs = 45_000;
@@ -52,6 +55,8 @@ export class PartyFaults {
       },
       stopKubelet: (party, node) => this.#stopKubelet(party, node),
       startKubelet: (party, node) => this.#startKubelet(party, node),
+      deleteObject: (party, bucket, key) => this.#asOperator(party, (s3) => deleteObject(s3, bucket, key)),
+      putObject: (party, bucket, object) => this.#asOperator(party, (s3) => putMissingObject(s3, bucket, object)),
     });
   }
 
@@ -65,9 +70,10 @@ export class PartyFaults {
   }
 
   /** Resolves when the fault is what others meet. */
-  async apply(fault: TakingFault): Promise<void> {
+  async apply(fault: TakingFault | VaultFault): Promise<void> {
     await this.#enqueue(async () => {
       if (this.#taken.has(fault)) return;
+      if (isVaultFault(fault)) return await this.#applyToVault(fault);
       const sources = this.#sources();
       const before = restartsCore(fault) ? await this.#corePods(fault.party) : [];
       await this.#taken.take(fault, await thingsOf(fault, sources));
@@ -76,6 +82,40 @@ export class PartyFaults {
       await this.#untilMet(fault, before.length > 0);
       await this.#options.lookAtNetwork();
     });
+  }
+
+  /** Whether a party's copy of a peer's CA certificate is taken: who copies them leaves it so. */
+  isTakenCopy(party: number, peer: number): boolean {
+    return this.#taken.has({ kind: "lose-peer-cert", party, peer });
+  }
+
+  async #applyToVault(fault: VaultFault): Promise<void> {
+    const core = this.#options.cores.get(fault.party);
+    const { accountId } = this.#party(fault.party);
+    const things = await thingsOfVault(fault, {
+      accountId,
+      environment: core?.environment ?? {},
+      serviceAccount: async () => {
+        const [pod] = await this.#corePods(fault.party);
+        const name = pod?.spec.serviceAccountName ?? "default";
+        return await this.#client(fault.party).get(`/api/v1/namespaces/${this.#namespace()}/serviceaccounts/${name}`);
+      },
+      resources: () => this.#resources(accountId),
+      objects: (bucket, prefix) => this.#asOperator(fault.party, (s3) => readObjects(s3, bucket, prefix)),
+    });
+    await this.#taken.take(fault, things);
+    // A running core would not notice.
+    await core?.restart();
+    await this.#options.lookAtNetwork();
+  }
+
+  async #asOperator<T>(party: number, work: (s3: S3Client) => Promise<T>): Promise<T> {
+    const s3 = await operatorS3(this.#options.config, this.#party(party));
+    try {
+      return await work(s3);
+    } finally {
+      s3.destroy();
+    }
   }
 
   /** Puts back what was taken, by this devnet or by one that was killed. */

@@ -28,11 +28,27 @@ export const Taken = z.discriminatedUnion("what", [
     was: Properties.nullable(),
     left: Properties.nullable(),
   }),
+  /** An object of a party's own vault that was deleted; its bytes are in base64. */
+  z.strictObject({
+    what: z.literal("vault-object"),
+    party: z.int(),
+    bucket: z.string(),
+    key: z.string(),
+    body: z.string(),
+    contentType: z.string().nullable(),
+  }),
 ]);
 export type Taken = z.infer<typeof Taken>;
 
 const Entry = z.strictObject({ fault: Fault, things: z.array(Taken) });
 export type TakenEntry = z.infer<typeof Entry>;
+
+/** An object of a vault, with its bytes in base64. */
+export interface VaultObject {
+  key: string;
+  body: string;
+  contentType: string | null;
+}
 
 /** A resource of the simulated cloud, as its control interface tells and takes it. */
 export interface CloudResource {
@@ -46,6 +62,9 @@ export interface TakenWorld {
   resources(accountId: string): Promise<CloudResource[]>;
   putResource(accountId: string, resource: CloudResource): Promise<void>;
   deleteResource(accountId: string, named: { type: string; id: string }): Promise<void>;
+  deleteObject(party: number, bucket: string, key: string): Promise<void>;
+  /** Puts an object into a party's vault, unless one is there again. */
+  putObject(party: number, bucket: string, object: VaultObject): Promise<void>;
   stopKubelet(party: number, node: string): Promise<void>;
   /** Has the kubelet of a node work again, and waits until it does. */
   startKubelet(party: number, node: string): Promise<void>;
@@ -106,6 +125,8 @@ export class TakenThings {
         return await ifThere(this.#world.stopKubelet(thing.party, thing.node));
       case "resource":
         return await this.#changeResource(thing, thing.was, thing.left);
+      case "vault-object":
+        return await this.#world.deleteObject(thing.party, thing.bucket, thing.key);
     }
   }
 
@@ -120,6 +141,10 @@ export class TakenThings {
         return await ifThere(this.#world.startKubelet(thing.party, thing.node));
       case "resource":
         return await this.#changeResource(thing, thing.left, thing.was);
+      case "vault-object": {
+        const { party, bucket, key, body, contentType } = thing;
+        return await this.#world.putObject(party, bucket, { key, body, contentType });
+      }
     }
   }
 

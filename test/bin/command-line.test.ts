@@ -135,12 +135,15 @@ test.each([
   ["npx quorate devnet fault cu", "cut"],
   [
     "npx quorate devnet fault ",
-    "cut slow reset kill hang expire-cert wrong-release cn-mismatch enclave-stopped rate-limit skew-clock no-prss heal --help",
+    "cut slow reset kill hang expire-cert wrong-release cn-mismatch enclave-stopped rate-limit skew-clock no-prss lose-peer-cert wrong-pcr deny-vault pending-endpoint firewall dns-lost small-allocator no-device-plugin node-down config-lost token-denied heal --help",
   ],
   ["quorate devnet down --k", "--keep"],
   ["npx quorate validate --stage ", "link network"],
   ["npx quorate preview --party 1 --format ", "table json markdown"],
-  ["npx quorate run ", "validate report certificates cluster-check doctor bandwidth --plan --confirm --format --network --help"],
+  [
+    "npx quorate run ",
+    "validate report certificates cluster-check doctor bandwidth --plan --confirm --format --network --help",
+  ],
   ["npx quorate use ", "devnet other --help"],
   ["npx quorate up --party ", "1 2"],
   ["quorate completion z", "zsh"],

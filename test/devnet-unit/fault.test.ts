@@ -24,6 +24,9 @@ test.each([
   [["node-down", "3"], { kind: "node-down", party: 3 }, "node-down 3"],
   [["config-lost", "3"], { kind: "config-lost", party: 3 }, "config-lost 3"],
   [["token-denied", "3"], { kind: "token-denied", party: 3 }, "token-denied 3"],
+  [["lose-peer-cert", "2", "3"], { kind: "lose-peer-cert", party: 2, peer: 3 }, "lose-peer-cert 2→3"],
+  [["wrong-pcr", "2"], { kind: "wrong-pcr", party: 2 }, "wrong-pcr 2"],
+  [["deny-vault", "2"], { kind: "deny-vault", party: 2 }, "deny-vault 2"],
   [["heal"], { kind: "heal" }, "heal"],
 ] as const)("%j is a fault", (words, fault, text) => {
   expect(parseFault(words)).toEqual(fault);
@@ -46,6 +49,7 @@ test.each([
   [["firewall", "2"]],
   [["firewall", "2", "2"]],
   [["node-down", "1", "2"]],
+  [["lose-peer-cert", "2", "2"]],
   [["heal", "1"]],
   [["constructor"]],
 ])("%j is none, and the error says what would be", (words) => {

@@ -146,6 +146,8 @@ const world: TakenWorld = {
   resources: async () => copy([...resources.values()]),
   putResource: async (_account, resource) => void resources.set(resource.id, copy(resource)),
   deleteResource: async (_account, { id }) => void resources.delete(id),
+  deleteObject: async () => {},
+  putObject: async () => {},
   stopKubelet: async (party, name) => void kubelets.push(`stop ${party} ${name}`),
   startKubelet: async (party, name) => void kubelets.push(`start ${party} ${name}`),
 };

@@ -254,7 +254,7 @@ describe("faults", () => {
     const { text } = await get(2, "/metrics");
     expect(text).toContain("\nkms_rate_limiter_usage 50000\n");
     expect(text).toContain(
-      '\nkms_operation_errors_total{operation="public_decrypt_request",error="resource_exhausted"} 1\n',
+      '\nkms_operation_errors_total{operation="public_decrypt_request",error="resource_exhausted"} 2\n',
     );
     expect(await linksOf(2)).toEqual({ 1: "OK up", 3: "OK up", 4: "OK up" });
     await network.node(2).setFault({});
