@@ -10,7 +10,8 @@ import {
 import type { Finding } from "../../contract/verdict.ts";
 import { type CauseRow, causes as tree } from "./causes.ts";
 import type { DoctorSights } from "./doctor-sights.ts";
-import { arrow, readSigns, type Sign, type Unseen } from "./signs.ts";
+import { arrow, type Sign, type Unseen } from "./sign.ts";
+import { readSigns } from "./signs.ts";
 import { readSymptom } from "./symptom.ts";
 
 const ranks = new Map(tree.map(({ code }, index) => [code, index]));

@@ -3,7 +3,7 @@ import type { CloudSights, EndpointSight, GroupRuleSight } from "../../contract/
 import type { Certainty, LinkEnds } from "../../contract/doctor-report.ts";
 import type { ValidateReport } from "../../contract/validate-report.ts";
 import type { DoctorSights } from "./doctor-sights.ts";
-import type { Sign, Signs, Unseen } from "./signs.ts";
+import type { Sign, Signs, Unseen } from "./sign.ts";
 
 type Facts = DoctorSights["closer"][number]["facts"];
 type Network = DoctorSights["network"];

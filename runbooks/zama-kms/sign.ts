@@ -1,0 +1,67 @@
+import type { Certainty, DoctorSource, Evidence, LinkEnds } from "../../contract/doctor-report.ts";
+
+/** Something that is not as it should be, before anybody asked why. */
+export interface Sign {
+  code: string;
+  /** Whom to chase. */
+  party: number;
+  /** Links that it brings down, or that it is of. */
+  links: LinkEnds[];
+  certainty: Certainty;
+  found: string;
+  expected: string;
+  next: string;
+  evidence: Evidence[];
+}
+
+/** What gave no answer. */
+export interface Unseen {
+  party: number;
+  source: DoctorSource;
+  reason: string;
+}
+
+export interface Signs {
+  signs: Sign[];
+  unseen: Unseen[];
+}
+
+export const arrow = ({ from, to }: LinkEnds) => `${from}→${to}`;
+
+/** A core that nobody meant to run. */
+export function withheldSign(party: number, why: string): Sign {
+  return {
+    ...{ code: "CORE_WITHHELD", party, links: [], certainty: "proved", found: why },
+    expected: "a core that is released",
+    next: `npx quorate preview --party ${party}; before there are cores: npx quorate validate --stage network`,
+    evidence: [{ source: "cluster", party, line: why }],
+  };
+}
+
+/** Clocks this far apart make certificates and requests invalid. */
+export const skewMs = 60_000;
+
+/** A clock that is wrong, however that was seen. */
+export function clockSign(
+  party: number,
+  links: LinkEnds[],
+  found: string,
+  source: DoctorSource,
+  certainty: Certainty,
+): Sign {
+  return {
+    ...{ code: "CLOCK_SKEW", party, links, certainty, found },
+    expected: "a clock that is right to a few seconds",
+    next: `look at the clock of the node of party ${party}, which its enclave takes over when it starts (chronyc tracking); right it, then restart the core: ${restartCommand(party)}`,
+    evidence: [{ source, party, line: found }],
+  };
+}
+
+const restartCommand = (party: number) =>
+  `KUBECONFIG="$(npx quorate kubeconfig --party ${party})" kubectl delete pod --selector app=kms-core`;
+
+export function duration(seconds: number): string {
+  const whole = Math.abs(Math.round(seconds));
+  if (whole < 120) return `${whole} s`;
+  return whole < 7_200 ? `${Math.round(whole / 60)} min` : `${Math.round(whole / 3_600)} h`;
+}
