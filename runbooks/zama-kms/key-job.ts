@@ -15,9 +15,8 @@ const deleteCommand = (namespace: string, name: string) => [
   ...["delete", "job", name, "--namespace", namespace, "--ignore-not-found", "--wait=false"],
 ];
 
-export function keyJobCommands({ outputs }: PartyAccess, job: KeyJob | null): string[] {
-  const { namespace, partyId, workload } = outputs;
-  const name = job?.name ?? `${workload.statefulSet}-gen-cert-and-keys-again`;
+/** What running it comes to, for the plan's reader. */
+export function keyJobCommands({ outputs: { namespace, partyId } }: PartyAccess, { name }: KeyJob): string[] {
   return [
     createCommand(namespace),
     getJob(namespace, name),

@@ -67,13 +67,11 @@ interface World {
 const folder = (type: string, name: string = signingKeyHandle) => `PUB-p1/${type}/${name}`;
 
 /** Keys as a core publishes them. */
-function publish(
-  vault: Map<string, string>,
-  { host = "mpc-node-1", key = createSigningKey(), signer = key } = {},
-): void {
+function publish(vault: Map<string, string>, { host = "mpc-node-1", ofAnother = false } = {}): void {
+  const key = createSigningKey();
   vault.set(folder("CACert"), certificatePem(createCaCertificate(key, host)));
   vault.set(folder("VerfKey"), "a key");
-  vault.set(folder("VerfAddress"), ethereumAddress(signer));
+  vault.set(folder("VerfAddress"), ethereumAddress(ofAnother ? createSigningKey() : key));
 }
 
 function world(change: Partial<World> = {}): { world: World; party: PartyAccess } {
@@ -362,7 +360,7 @@ describe("what goes wrong has words of its own", () => {
 describe("what came of it is judged", () => {
   test.each<[string, (it: World) => void, string, "FAIL" | "UNKNOWN"]>([
     ["another name", ({ vault }) => publish(vault, { host: "kms-core-1" }), "CA_CERTIFICATE_NAME_WRONG", "FAIL"],
-    ["another key", ({ vault }) => publish(vault, { signer: createSigningKey() }), "CA_CERTIFICATE_KEY_WRONG", "FAIL"],
+    ["another key", ({ vault }) => publish(vault, { ofAnother: true }), "CA_CERTIFICATE_KEY_WRONG", "FAIL"],
     [
       "two objects in a folder",
       ({ vault }) => {
