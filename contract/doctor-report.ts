@@ -29,6 +29,8 @@ export const Cause = z.strictObject({
   party: z.int(),
   /** Where it is of one link: that link, with its direction. */
   link: LinkEnds.nullable(),
+  /** Links that it brings down, by itself or by what it explains. */
+  links: z.array(LinkEnds),
   certainty: z.enum(certainties),
   found: z.string(),
   expected: z.string(),

@@ -32,10 +32,9 @@ export function diagnose(seen: DoctorSights): DoctorReport {
   const symptom = seen.symptom === null ? null : readSymptom(seen.symptom, seen);
   const all = explain(signs, symptom);
   const chosen = new Set(seen.chosen);
-  const concerns = ({ party, link, explains }: Cause) =>
-    [party, link?.from ?? party, link?.to ?? party].some((id) => chosen.has(id)) ||
-    explains.some(
-      (one) => chosen.has(one.party) || one.links.some(({ from, to }) => chosen.has(from) || chosen.has(to)),
+  const concerns = ({ party, links, explains }: Cause) =>
+    [party, ...explains.map((one) => one.party), ...links.flatMap(({ from, to }) => [from, to])].some((id) =>
+      chosen.has(id),
     );
   const found = all.filter(concerns);
   const missing = distinct(unseen).filter(
@@ -120,13 +119,16 @@ function explain(given: readonly Sign[], symptom: Symptom | null): Cause[] {
       );
   }
   const roots = signs.filter((sign) => !explainedBy.has(sign));
-  const rootsOf = (sign: Sign): Sign[] => explainedBy.get(sign)?.flatMap(rootsOf) ?? [sign];
   const consequences = signs.filter((sign) => explainedBy.has(sign));
+  // In the order of the tree, so that whatever explains a sign has its own roots by then.
+  const rootsOf = new Map<Sign, Set<Sign>>(roots.map((root) => [root, new Set([root])]));
+  for (const sign of consequences)
+    rootsOf.set(sign, new Set(explainedBy.get(sign)?.flatMap((by) => [...(rootsOf.get(by) ?? [])])));
   return roots
     .map((root) =>
       causeOf(
         root,
-        consequences.filter((sign) => rootsOf(sign).includes(root)),
+        consequences.filter((sign) => rootsOf.get(sign)?.has(root)),
         symptom,
       ),
     )
@@ -160,6 +162,7 @@ function causeOf(root: Sign, consequences: readonly Sign[], symptom: Symptom | n
   const { branch, whose } = rowOf(root.code);
   const [first] = root.links;
   const own = root.evidence;
+  const links = new Map([root, ...consequences].flatMap((sign) => sign.links.map((link) => [arrow(link), link])));
   const lines = [
     ...own,
     ...consequences.flatMap((sign) => sign.evidence.map((one) => ({ ...one, line: `${sign.code}: ${one.line}` }))),
@@ -170,6 +173,7 @@ function causeOf(root: Sign, consequences: readonly Sign[], symptom: Symptom | n
     branch,
     party: root.party,
     link: whose === "link" && first !== undefined ? first : null,
+    links: [...links.values()],
     certainty: root.certainty,
     found: root.found,
     expected: root.expected,

@@ -52,13 +52,10 @@ export function clockSign(
   return {
     ...{ code: "CLOCK_SKEW", party, links, certainty, found },
     expected: "a clock that is right to a few seconds",
-    next: `look at the clock of the node of party ${party}, which its enclave takes over when it starts (chronyc tracking); right it, then restart the core: ${restartCommand(party)}`,
+    next: `look at the clock of the node of party ${party}, which its enclave takes over when it starts (chronyc tracking); right it, then delete the core's pod, so that its enclave starts anew`,
     evidence: [{ source, party, line: found }],
   };
 }
-
-const restartCommand = (party: number) =>
-  `KUBECONFIG="$(npx quorate kubeconfig --party ${party})" kubectl delete pod --selector app=kms-core`;
 
 export function duration(seconds: number): string {
   const whole = Math.abs(Math.round(seconds));

@@ -71,6 +71,8 @@ function signsOfFinding(finding: Finding, report: ValidateReport, startedAt: str
 /** One link: what its prober and its core say of it. */
 function signOfLinks(base: Omit<Sign, "links" | "certainty">, links: readonly LinkReport[]): Sign {
   const [link] = links;
+  if (link?.probe?.code === "CERTIFICATE_NOT_YET_VALID")
+    return clockSign(link.to, links.map(ends), link.probe.detail, "links", "possible");
   const both = links.some(({ path, view }) => path.status === "FAIL" && view.status === "FAIL");
   if (link?.probe?.code === "NAME_NOT_FOUND" && link.path.status === "FAIL")
     return { ...base, code: "PEER_NAME_MISSING", party: link.from, links: links.map(ends), certainty: "proved" };

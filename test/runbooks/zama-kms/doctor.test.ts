@@ -1072,6 +1072,12 @@ describe("only what concerns the chosen is told", () => {
   });
 });
 
+test("a certificate of the future that one party sees is a clock that may be wrong", async () => {
+  const { report, told: found } = await doctor({ mine: [1], faults: [{ kind: "skew-clock", party: 3 }] });
+  expect(found).toEqual(["CLOCK_SKEW 3"]);
+  expect(report.causes[0]?.certainty).not.toBe("proved");
+});
+
 describe("words about it", () => {
   const said = async (symptom: string, written: Written = {}) => (await doctor({ symptom, ...written })).report;
 
