@@ -18,14 +18,14 @@ export function partyOutputs(id: number): PartyOutputs {
     prefix: `${prefix}-p${id}`,
   });
   const url = `https://mpc-vault-public-${id}.s3.eu-west-1.amazonaws.com`;
-  const role = (name: string) => `arn:aws:iam::10000000000${id}:role/${name}-party-${id}`;
+  const role = (name: string) => `arn:aws:iam::1${String(id).padStart(11, "0")}:role/${name}-party-${id}`;
   return PartyOutputs.parse({
     contract: "party/v1",
     system: "zama-kms",
     network: "devnet",
     partyId: id,
     partyName: `party-${id}`,
-    accountId: `10000000000${id}`,
+    accountId: `1${String(id).padStart(11, "0")}`,
     awsProfile: `devnet-party-${id}`,
     region: "eu-west-1",
     manifestDigest: manifestDigest(manifest),
@@ -50,7 +50,7 @@ export function partyOutputs(id: number): PartyOutputs {
       key: `PUB-p${id}/CACert/${handle}`,
       url: `${url}/PUB-p${id}/CACert/${handle}`,
     },
-    partyKeyArn: `arn:aws:kms:eu-west-1:10000000000${id}:key/1234`,
+    partyKeyArn: `arn:aws:kms:eu-west-1:1${String(id).padStart(11, "0")}:key/1234`,
     roles: { core: role("core"), connector: role("connector") },
     trustedReleases: manifest.trustedReleases,
     endpointServiceName: null,
@@ -93,7 +93,7 @@ export function fakeParties(
     const id = seen.partyId;
     return {
       outputs: partyOutputs(id),
-      caller: options.caller ?? (async () => `arn:aws:sts::10000000000${id}:assumed-role/operator/ann`),
+      caller: options.caller ?? (async () => `arn:aws:sts::1${String(id).padStart(11, "0")}:assumed-role/operator/ann`),
       async readObject(bucket, key) {
         objects.push(`${bucket}/${key}`);
         return "-----BEGIN CERTIFICATE-----";

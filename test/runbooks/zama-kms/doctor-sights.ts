@@ -8,6 +8,8 @@ import { given } from "../support/rotation.ts";
 import { type Anything, clusterOf, lookedAt } from "./cluster-objects.ts";
 
 export interface Written {
+  /** How many parties the network has. @default 4 */
+  size?: number;
   /** Of the links, as probers and cores tell of them. */
   faults?: readonly Fault[];
   mine?: readonly number[];
@@ -41,9 +43,9 @@ export function listOf(parts: Record<string, Anything>, args: readonly string[])
   return answered({ stdout: JSON.stringify({ apiVersion: "v1", kind: "List", items }) });
 }
 
-/** What there is to see of a network of four in order, but for what is written otherwise. */
+/** What there is to see of a network in order, but for what is written otherwise. */
 export async function writtenSights(written: Written = {}): Promise<DoctorSights> {
-  const ids = [1, 2, 3, 4];
+  const ids = Array.from({ length: written.size ?? 4 }, (_, index) => index + 1);
   const mine = written.mine ?? ids;
   const chosen = [...(written.chosen ?? mine)];
   const inside = chosen.filter((id) => mine.includes(id));
@@ -67,10 +69,10 @@ export async function writtenSights(written: Written = {}): Promise<DoctorSights
       transport: "privatelink",
       parties: ids.map((id) => ({ partyId: id, accountId: `10000000000${id}`, addresses: [] })),
     },
-    links: modelNetwork(4, written.faults, written.mine ? { mine: written.mine } : {}),
+    links: modelNetwork(ids.length, written.faults, written.mine ? { mine: written.mine } : {}),
     clusters: await lookAtClusters(parties, context, 1_000, context.signal, { health: false }),
     certificates: certificates(ids),
-    closer: inside.map(closer),
+    closer: inside.map((id) => closer(id, ids)),
   };
   written.change?.(seen);
   return seen;
@@ -78,7 +80,7 @@ export async function writtenSights(written: Written = {}): Promise<DoctorSights
 
 const pcr0 = "1".repeat(96);
 
-function closer(partyId: number): CloserSights {
+function closer(partyId: number, ids: readonly number[]): CloserSights {
   const seen = <T>(value: T) => ({ status: "seen" as const, value });
   return {
     partyId,
@@ -87,7 +89,7 @@ function closer(partyId: number): CloserSights {
     cloud: {
       partyId,
       endpoints: seen(
-        [1, 2, 3, 4]
+        ids
           .filter((peer) => peer !== partyId)
           .map((peer) => ({
             peerId: peer,
