@@ -7,6 +7,7 @@ import { awsFailure } from "../fleet/aws-failure.ts";
 import { type Caller, callerOf, writeKubeconfig } from "../fleet/cluster-access.ts";
 import { Fleet } from "../fleet/driver.ts";
 import { tokenSeconds } from "../fleet/eks-token.ts";
+import { KeptKubeconfig } from "../fleet/kept-kubeconfig.ts";
 import { outputsMissing, readAllOutputs } from "../fleet/outputs.ts";
 import { partyStacks } from "../fleet/party-stacks.ts";
 import { runCommand } from "../runbooks/command.ts";
@@ -64,9 +65,17 @@ function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {
   let asked: Promise<Caller> | undefined;
   const caller = () => {
     asked ??= callerOf(outputs);
+    // What could not be told once may be told the next time.
+    asked.catch(() => {
+      asked = undefined;
+    });
     return asked;
   };
-  let kubeconfig: Promise<string> | undefined;
+  const kubeconfig = new KeptKubeconfig(async () => {
+    // Another command may have swept it away, of a run that is longer than its token.
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return (await writeKubeconfig(folder, outputs, caller())).path;
+  });
   let vault: Promise<S3Client> | undefined;
   const client = () => {
     // Path style: the bucket's name need not resolve as a host.
@@ -82,10 +91,9 @@ function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {
   return {
     outputs,
     async kubectl(args: string[], options: CommandOptions = {}): Promise<CommandResult> {
-      kubeconfig ??= writeKubeconfig(folder, outputs, caller()).then(({ path }) => path);
       let path: string;
       try {
-        path = await kubeconfig;
+        path = await kubeconfig.path();
       } catch (failure) {
         if (!(failure instanceof OperatorError)) throw failure;
         // One line: it becomes the reason of a "could not tell".

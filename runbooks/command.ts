@@ -150,6 +150,7 @@ export const commandFailures = [
   "FORBIDDEN",
   "UNAUTHORIZED",
   "REFUSED",
+  "LOST",
   "UNREACHABLE",
   "UNTRUSTED_SERVER",
   "NOT_RUNNING",
@@ -177,6 +178,11 @@ const patterns: readonly [RegExp, CommandFailure["code"], string][] = [
   ],
   [/\(Forbidden\)|is forbidden/i, "FORBIDDEN", "the caller may not do this"],
   [/connection refused|was refused/i, "REFUSED", "the API server refused the connection"],
+  [
+    /connection reset by peer|unexpected EOF|\bEOF$|connection lost|broken pipe|error reading from error stream|websocket: close/im,
+    "LOST",
+    "the connection to the API server was lost",
+  ],
   [/no such host|no route to host|network is unreachable/i, "UNREACHABLE", "the API server cannot be reached"],
   [
     /i\/o timeout|deadline exceeded|TLS handshake timeout|request timed out|Client\.Timeout/i,

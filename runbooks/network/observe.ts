@@ -438,7 +438,7 @@ async function startListener(
   const [over, killed] = [new AbortController(), new AbortController()];
   const up = Promise.withResolvers<null>();
   const heard = new Set<number>();
-  const running = ask(party, listenCommand(party.outputs, inputs), {
+  const running = askOnce(party, listenCommand(party.outputs, inputs), {
     timeoutMs: (inputs.waitMs ?? 0) + inputs.timeoutMs + execSlackMs + 2 * listenSlackMs,
     // Not the run's own signal: ending kubectl does not end the listener, which has to be told before.
     signal: killed.signal,
@@ -484,10 +484,24 @@ function interrupted(signal: AbortSignal): Promise<string> {
 
 /* Asking. */
 
-type Answer = { stdout: string } | { reason: string };
+type Answer = { stdout: string } | { reason: string; gone: boolean };
 
-/** One kubectl command; whatever goes wrong becomes the reason for which nothing could be told. */
+/** Before a question is asked again that found the API server gone, as one is that is being restarted. */
+const againMs = 1_000;
+
+/** One question that changes nothing, asked twice where the API server went away; what goes wrong then is why nothing could be told. */
 async function ask(
+  party: PartyAccess,
+  args: string[],
+  options: NonNullable<Parameters<PartyAccess["kubectl"]>[1]>,
+): Promise<Answer> {
+  const first = await askOnce(party, args, options);
+  if (!("reason" in first) || !first.gone) return first;
+  const waited = await pause(againMs, true, { signal: options.signal }).catch(() => false);
+  return waited ? await askOnce(party, args, options) : first;
+}
+
+async function askOnce(
   party: PartyAccess,
   args: string[],
   options: Parameters<PartyAccess["kubectl"]>[1],
@@ -496,10 +510,11 @@ async function ask(
   try {
     result = await party.kubectl(args, options);
   } catch (failure) {
-    return { reason: messageOf(failure) };
+    return { reason: messageOf(failure), gone: false };
   }
   const failure = classifyFailure(result);
-  return failure === null ? { stdout: result.stdout } : { reason: failure.reason };
+  if (failure === null) return { stdout: result.stdout };
+  return { reason: failure.reason, gone: failure.code === "REFUSED" || failure.code === "LOST" };
 }
 
 function parseJson<T extends z.ZodType>(schema: T, text: string): z.output<T> | null {

@@ -74,6 +74,10 @@ describe("the failure of a command", () => {
     ['Error from server (Forbidden): pods is forbidden: User "x" cannot list resource "pods"', "FORBIDDEN"],
     ['Error from server (NotFound): deployments.apps "quorate-prober" not found', "NOT_FOUND"],
     ["The connection to the server 127.1.0.4:6443 was refused - did you specify the right host or port?", "REFUSED"],
+    ["error: error reading from error stream: next reader: websocket: close 1006 (abnormal closure)", "LOST"],
+    ["Unable to connect to the server: read tcp 10.0.0.1:51000->10.0.0.2:443: read: connection reset by peer", "LOST"],
+    ['Get "https://127.1.0.4:6443/api/v1/pods": EOF', "LOST"],
+    ["error: http2: client connection lost", "LOST"],
     ["Unable to connect to the server: dial tcp: lookup x.eks.amazonaws.com: no such host", "UNREACHABLE"],
     ["Unable to connect to the server: net/http: TLS handshake timeout", "TIMED_OUT"],
     [

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { manifestDigest } from "../../../contract/manifest-digest.ts";
 import type { PartyAccess } from "../../../runbooks/context.ts";
 import { observe } from "../../../runbooks/network/observe.ts";
@@ -145,4 +145,58 @@ test("a listener whose kubectl ended early listened until then", async () => {
 test("cores can be waited for too, and nobody listens then", async () => {
   const { probes, codes } = await wait({ downFor: 2 }, { stage: "link", waitMs: 60_000 });
   expect([probes, codes]).toEqual([3, ["OK", "OK", "OK"]]);
+});
+
+describe("an API server that goes away in the middle of a question", () => {
+  const lost = {
+    exitCode: 1,
+    stderr: "error: error reading from error stream: websocket: close 1006 (abnormal closure)",
+  };
+  const refused = {
+    exitCode: 1,
+    stderr: "The connection to the server 127.1.0.1:6443 was refused - did you specify the right host or port?",
+  };
+  const observed = async (times: number, failure: object, what: string) => {
+    let asked = 0;
+    const { parties } = fakeParties([], {
+      answer: (party, args) => {
+        if (party !== 1 || !args.includes(what)) return undefined;
+        asked += 1;
+        return asked <= times ? failure : undefined;
+      },
+    });
+    const seen = await observe(contextOf(parties), { stage: "link", timeoutMs: 500 }, new AbortController().signal);
+    return { asked, party: seen.parties[0] };
+  };
+
+  test.each([
+    ["probe", lost],
+    ["probe", refused],
+    ["get", lost],
+    ["get", refused],
+  ])("is asked once more: %s", async (what, failure) => {
+    const { asked, party } = await observed(1, failure, what);
+    expect([asked, party?.probe.status, party?.workload.status]).toEqual([2, "replied", "seen"]);
+  });
+
+  test("and stays away is one that could not be told, and why", async () => {
+    const { asked, party } = await observed(9, lost, "probe");
+    expect(asked).toBe(2);
+    expect(party?.probe).toMatchObject({
+      status: "unknown",
+      reason: expect.stringContaining("the connection to the API server was lost"),
+    });
+  });
+
+  test.each([
+    [
+      "no permission for exec",
+      'Error from server (Forbidden): pods "quorate-prober-x" is forbidden: User "x" cannot create resource "pods/exec"',
+    ],
+    ["no such pod", 'Error from server (NotFound): deployments.apps "quorate-prober" not found'],
+    ["a kubeconfig that is gone", "error: stat /x/.quorate/access/devnet-x/kubeconfig-1: no such file or directory"],
+  ])("%s is not asked again, and could not be told", async (_name, stderr) => {
+    const { asked, party } = await observed(9, { exitCode: 1, stderr }, "probe");
+    expect([asked, party?.probe.status]).toEqual([1, "unknown"]);
+  });
 });
