@@ -8,7 +8,7 @@ import { readIfThere, writeReplaceable } from "../files.ts";
 import type { NodeConfig } from "../nodes/config.ts";
 import { CoreLog } from "./core-log.ts";
 import { CoreProcess, coreAnswers } from "./core-process.ts";
-import { eifLines, enclaveAsked, failedEnclaveLines, startedEnclave } from "./enclave-log.ts";
+import { type EnclaveDescription, eifLines, enclaveAsked, failedEnclaveLines, startedEnclave } from "./enclave-log.ts";
 import { measurementsOf, type NodeOptions, prepareNode } from "./node-preparation.ts";
 import { isRunning, type PodObject, patchReady } from "./pod-object.ts";
 import type { ProcessIdentity } from "./processes.ts";
@@ -77,6 +77,8 @@ export class PartyCore {
   #restarts = 0;
   #backoffMs = firstBackoffMs;
   #missed = 0;
+  /** The enclave that the process plays. */
+  #enclave: EnclaveDescription | null = null;
   /** Whether the process said why it does not serve. */
   #isHeld = false;
   #nodeConfig: NodeConfig | null = null;
@@ -179,6 +181,7 @@ export class PartyCore {
     const process = this.#process;
     // What ends now was ended by us: nothing starts it again but what follows.
     this.#process = null;
+    this.#bootId = null;
     await process?.stop();
     const keptDown = [...this.#faults.keys()].some((kind) => keepsDown.has(kind));
     if (this.#pod !== null && !this.#isStopped && !keptDown) await this.#start(this.#pod);
@@ -270,13 +273,16 @@ export class PartyCore {
         this.#bootId = bootId;
         this.#backoffMs = firstBackoffMs;
         this.#isHeld = false;
+        this.#writeEnclaves(this.#enclave === null ? [] : [this.#enclave]);
         if (this.#faults.has("hang") || this.#faults.has("kill")) return;
         this.#becomes("serving", null);
         void this.#report(true, "");
       },
       held: (reason) => {
+        // A real enclave ends with what it can not start, and is none that nitro-cli tells of.
         this.#isHeld = true;
         this.#detail = reason;
+        this.#writeEnclaves([]);
       },
       ended: (how) => {
         record(name, null);
@@ -376,7 +382,8 @@ export class PartyCore {
     const lines = [...eifLines(text, pcrs, node.version), ...(started?.lines ?? failedEnclaveLines(asked, new Date()))];
     for (const line of lines) log.write("stdout", line);
     log.close();
-    this.#writeEnclaves(started === null ? [] : [started.description]);
+    this.#enclave = started?.description ?? null;
+    this.#writeEnclaves(this.#enclave === null ? [] : [this.#enclave]);
   }
 
   #writeEnclaves(enclaves: readonly object[]): void {

@@ -202,6 +202,51 @@ describe("faults", () => {
     expect(pathCodes(report, 2)).toEqual(new Set(["UNTRUSTED_RELEASE"]));
     expect(findings(report)).toEqual([{ code: "RELEASE_NOT_TRUSTED", party: 2 }]);
   });
+
+  const down = ["PARTY_DOWN"];
+  test.each<[string[], string, string[], string, RegExp]>([
+    [
+      ["skew-clock", "3", "7200"],
+      "CERTIFICATE_NOT_YET_VALID",
+      ["CERTIFICATE_NOT_YET_VALID"],
+      "logger",
+      /Issued renewed/,
+    ],
+    [["cn-mismatch", "3"], "WRONG_CERTIFICATE", ["CERTIFICATE_WRONG"], "logger", /Issued initial TLS certificate/],
+    [["enclave-stopped", "3"], "REFUSED", down, "", /^\[ E39 \] Enclave process connection failure/m],
+    [
+      ["lose-peer-cert", "3", "2"],
+      "REFUSED",
+      [...down, "CA_CERTIFICATE_MISSING"],
+      "init",
+      /No CA cert found for party 2/,
+    ],
+    [["wrong-pcr", "3"], "REFUSED", down, "logger", /Could not decrypt data key: .*AccessDeniedException/],
+    [["deny-vault", "3"], "REFUSED", down, "logger", /not authorized to perform: s3:\w+ .*explicit deny/],
+  ])(
+    "%j: the path, the finding and the log say so, and the healing leaves nothing of it",
+    async (words, code, found, container, line) => {
+      await fault(...words);
+      const { report } = await validate();
+      expect(pathCodes(report, 3)).toEqual(new Set([code]));
+      expect(findings(report)).toEqual(found.map((each) => ({ code: each, party: 3 })));
+      const name = container === "init" ? "kms-core-init-load-env" : `kms-core-enclave${container && `-${container}`}`;
+      const logs = ["-n", "kms-decentralized", "logs", "kms-core-3", "-c", name];
+      expect((await run("kubectl", logs, await exports(3))).stdout).toMatch(line);
+      await fault("heal");
+      expect((await validate()).code).toBe(0);
+    },
+  );
+
+  test.each([
+    ["rate-limit", "not enough tokens in bucket for pub_decrypt"],
+    ["no-prss", "No PRSS setup exists"],
+  ])("%s 2: every link is up, and the log tells", async (kind, line) => {
+    await fault(kind, "2");
+    expect((await validate()).code).toBe(0);
+    const logs = ["-n", "kms-decentralized", "logs", "kms-core-2", "-c", "kms-core-enclave-logger"];
+    expect((await run("kubectl", logs, await exports(2))).stdout).toContain(line);
+  });
 });
 
 describe("ordinary tools against one party", () => {
