@@ -1,4 +1,5 @@
 import type { Evidence, LinkEnds } from "../../contract/doctor-report.ts";
+import type { CoreView } from "../../contract/probe.ts";
 import type { LinkReport, ValidateReport } from "../../contract/validate-report.ts";
 import type { Finding } from "../../contract/verdict.ts";
 import type { DoctorSights } from "./doctor-sights.ts";
@@ -100,15 +101,19 @@ const slowTimes = 2.5;
 const fewestMeasured = 6;
 
 function slowLinks(report: ValidateReport): Sign[] {
+  const views = new Map(report.parties.map(({ partyId, view }) => [partyId, view]));
   const measured = report.links.flatMap((link) => {
-    const took = measure(link, report);
+    const took = measure(link, views.get(link.from) ?? null);
     return took === null ? [] : [{ link, took }];
   });
   if (measured.length < fewestMeasured) return [];
+  const byPair = new Map(measured.map(({ link, took }) => [arrow(link), took]));
+  // Most links are not slow at all, and of those nothing more has to be known: a hundred parties have ten thousand.
   return measured.flatMap(({ link, took }): Sign[] => {
-    const back = measured.find((other) => other.link.from === link.to && other.link.to === link.from)?.took;
+    const back = byPair.get(arrow({ from: link.to, to: link.from }));
+    if (back === undefined || took.tls <= back.tls + slowMs || took.core <= back.core + slowMs) return [];
     const beside = measured.filter((other) => (other.link.from === link.from) !== (other.link.to === link.to));
-    if (back === undefined || beside.length < 2) return [];
+    if (beside.length < 2) return [];
     const isSlow = (["tls", "core"] as const).every((kind) =>
       [back[kind], median(beside.map((other) => other.took[kind]))].every(
         (other) => took[kind] > other + slowMs && took[kind] > slowTimes * other,
@@ -128,8 +133,7 @@ function slowLinks(report: ValidateReport): Sign[] {
 }
 
 /** Two measurements that know nothing of each other: the prober's handshake, and the core's own question. */
-function measure(link: LinkReport, { parties }: ValidateReport): { tls: number; core: number } | null {
-  const view = parties.find(({ partyId }) => partyId === link.from)?.view;
+function measure(link: LinkReport, view: CoreView | null): { tls: number; core: number } | null {
   const peer = view?.status === "answered" ? view.peers.find(({ peerId }) => peerId === link.to) : undefined;
   const tls = link.path.status === "OK" ? (link.probe?.tlsMs ?? null) : null;
   return tls === null || !peer?.reachable ? null : { tls, core: peer.latencyMs };
