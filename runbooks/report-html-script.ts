@@ -263,7 +263,6 @@ export const script = String.raw`
         if (cell.hasAttribute("aria-label")) name(i, j);
         if (grid[j][i].hasAttribute("aria-label")) name(j, i);
       }
-    showButtons();
     if (open !== null) fill(...open);
     if (!changed) return;
     const focused = document.activeElement;

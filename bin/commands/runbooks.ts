@@ -174,7 +174,8 @@ async function loadRunbook(name: string | undefined): Promise<Runbook> {
   return ((await import(`../../runbooks/${entry.file}.${extension}`)) as { default: Runbook }).default;
 }
 
-function given(session: Session, parties: Parameters<typeof planRunbook>[1]["parties"], signal: AbortSignal) {
+/** What every runbook is given of a network. */
+export function given(session: Session, parties: Parameters<typeof planRunbook>[1]["parties"], signal: AbortSignal) {
   const { manifest, manifestDigest } = session;
   const held = parties.map(({ outputs }) => outputs);
   return {

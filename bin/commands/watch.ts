@@ -69,7 +69,7 @@ export async function watch(args: string[]): Promise<number> {
   const format = chooseFormat(String(values.format ?? "table"), ["table", "json"]);
   const session = await openSession({ network: values.network as string | undefined });
   // What is wrong from the beginning is said at once, and not in each round anew.
-  const access = await openPartyAccess(session);
+  const access = await openPartyAccess(session, runbookOf(inputs));
   await access[Symbol.asyncDispose]();
   const folder = join(session.root, ".quorate", "watch", session.network);
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -155,12 +155,11 @@ async function watchUntil(signal: AbortSignal, { session, inputs, folder, format
 /** Exactly what `report` does, or `validate` where parties are named: everything is read anew, so that nothing runs out in a watch of days. */
 async function oneRound(of: Session, inputs: Inputs, folder: string, signal: AbortSignal): Promise<RoundResult> {
   const session = await openSession({ root: of.root, network: of.network });
-  await using access = await openPartyAccess(session);
+  const runbook = runbookOf(inputs);
+  await using access = await openPartyAccess(session, runbook);
   const { stage, timeoutMs: timeout, parties, maxAgeMinutes, published, from } = inputs;
-  const [runbook, asked]: [Runbook, object] =
-    parties === undefined
-      ? [report as Runbook, { stage, timeoutMs: timeout, maxAgeMinutes, published, ...(from ? { from } : {}) }]
-      : [validate as Runbook, { stage, timeoutMs: timeout, parties }];
+  const halves = { maxAgeMinutes, published, ...(from ? { from } : {}) };
+  const asked = { stage, timeoutMs: timeout, ...(parties === undefined ? halves : { parties }) };
   const progress = process.stderr.isTTY ? (text: string) => terminal.progress(text) : () => {};
   const planned = await planRunbook(runbook, { ...given(session, access.parties, signal), progress }, asked);
   const result = await executeRun(planned, roundHost(folder, signal), { quiet: true });
@@ -176,6 +175,10 @@ async function oneRound(of: Session, inputs: Inputs, folder: string, signal: Abo
   if (found.success) return { report: found.data, evidence };
   const [finding] = result.report?.json.findings ?? [];
   return { reason: finding === undefined ? "it gave no report" : `${finding.code}  ${finding.found}`, evidence };
+}
+
+function runbookOf({ parties }: Inputs): Runbook {
+  return parties === undefined ? (report as Runbook) : (validate as Runbook);
 }
 
 function roundHost(folder: string, signal: AbortSignal): RunHost {

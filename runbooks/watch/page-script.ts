@@ -78,16 +78,18 @@ export const liveScript = String.raw`
     seen = answer.ageSeconds === null ? null : { age: answer.ageSeconds, at: now() };
     const isNews = headline !== null && headline !== answer.headline;
     headline = answer.headline;
+    // The matrix first: nobody is to read of a link in words and see it otherwise.
+    if (answer.data !== null) document.dispatchEvent(new CustomEvent("quorate:report", { detail: answer }));
     for (const [name, html] of Object.entries(answer.parts)) {
       const part = document.querySelector('[data-part="' + name + '"]');
       if (part === null || last[name] === html) continue;
       last[name] = html;
       const made = document.createElement("template");
       made.innerHTML = html;
+      for (const button of made.content.querySelectorAll("button[data-party]")) button.hidden = false;
       morphChildren(part, made.content);
       await breathe();
     }
-    if (answer.data !== null) document.dispatchEvent(new CustomEvent("quorate:report", { detail: answer }));
     if (isNews) news.textContent = answer.headline;
     document.documentElement.dataset.round = round;
   }
