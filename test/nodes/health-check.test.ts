@@ -2,6 +2,9 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createBandwidthBench } from "../../devnet/nodes/bandwidth-bench.ts";
+import type { PeerBench, PeerLinks } from "../../devnet/nodes/peer-links.ts";
+import { benchSilence, readBench } from "../../runbooks/zama-kms/bench-output.ts";
 import { readHealthCheck } from "../../runbooks/zama-kms/health-check-output.ts";
 import { domain, LoopbackNetwork, ports } from "./loopback-network.ts";
 
@@ -82,6 +85,13 @@ test("the bench sends bytes to every peer over the links between the cores, and 
     expect(latency.fastest_ms).toBeLessThanOrEqual(latency.p50_ms);
     expect(latency.p50_ms).toBeLessThanOrEqual(latency.slowest_ms);
   }
+  // What the runbook makes of it.
+  const links = readBench(stdout)?.toSorted((one, other) => one.to - other.to);
+  expect(links?.map(({ to, measured }) => [to, measured !== null])).toEqual([
+    [1, true],
+    [3, true],
+    [4, true],
+  ]);
   expect(exitCode).toBe(0);
 });
 
@@ -103,23 +113,35 @@ test("of a peer that does not answer the bytes are counted all the same, and the
     const dead = peers.find(({ peer_id }: { peer_id: number }) => peer_id === 3);
     expect([dead.latency, dead.bytes_sent > 0, exitCode]).toEqual([null, true, 0]);
     expect(peers.filter(({ latency }: { latency: unknown }) => latency !== null)).toHaveLength(2);
+    expect(readBench(stdout)?.find(({ to }) => to === 3)?.measured).toBeNull();
   } finally {
     network.records.set(name, String(before));
   }
 });
 
-test("more than the core allows is refused, and so is a second bench meanwhile: no report, and exit code 1", async () => {
+test("more than the core allows is refused: no report, and exit code 1", async () => {
   const refused = async (...args: string[]) => {
     const { stdout, stderr, exitCode } = await healthCheck(bench(...args));
     expect([stdout.includes("{\n"), exitCode]).toEqual([false, 1]);
+    expect(benchSilence({ stdout, stderr, exitCode: 1, durationMs: 0 }).code).toBe("BENCH_REFUSED");
     return stderr;
   };
   expect(await refused("-d", "61", "-n", "1", "-p", "1")).toContain("Client specified an invalid argument");
   expect(await refused("-d", "1", "-n", "257", "-p", "1")).toContain("must be in 1..=256");
   expect(await refused("-d", "1", "-n", "8", "-p", String(2 ** 28))).toContain("exceeds");
-  const [first, second] = await Promise.all([healthCheck(bench(...load)), healthCheck(bench(...load))]);
-  const loser = [first, second].find(({ exitCode }) => exitCode === 1);
-  expect(loser?.stderr).toContain("Some resource has been exhausted");
   const nowhere = ["--format", "json", "bandwidth-bench", "-e", endpoint, "-c", "ff", ...load];
-  expect((await healthCheck(nowhere)).stderr).toContain("Internal error");
+  const { stderr } = await healthCheck(nowhere);
+  expect(stderr).toContain("Internal error");
+  expect(benchSilence({ stdout: "", stderr, exitCode: 1, durationMs: 0 }).code).toBe("BENCH_CONTEXT_UNKNOWN");
+});
+
+test("a core takes one bench at a time", async () => {
+  const ended = Promise.withResolvers<PeerBench[]>();
+  const links = { benchAll: () => ended.promise } as unknown as PeerLinks;
+  const ask = createBandwidthBench(links);
+  const request = { duration: 1, number_sessions: 1, payload_size_per_session: 1, kind: "Duration" };
+  const first = ask({ ...request, context_id: { request_id: context } });
+  await expect(ask({ ...request, context_id: { request_id: context } })).rejects.toMatchObject({ code: 8 });
+  ended.resolve([]);
+  expect(await first).toEqual({ peers_info: [] });
 });
