@@ -12,6 +12,9 @@ import { signingKeyHandle } from "../../contract/signing-key-handle.ts";
 import { createSigningKey } from "../../devnet/nodes/certificates.ts";
 import { domain, LoopbackNetwork, oldRelease, otherRelease, ports } from "./loopback-network.ts";
 
+/** What a node has said arrives a little later than its answers. */
+const soon = { timeout: 15_000, interval: 20 };
+
 let network: LoopbackNetwork;
 beforeAll(async () => {
   network = await LoopbackNetwork.start(242, 4);
@@ -196,12 +199,14 @@ describe("faults", () => {
     await network.node(3).setFault({ expireCert: true });
     expect(await linksOf(1)).toEqual({ 2: "OK up", 3: "EXPIRED_CERTIFICATE down", 4: "OK up" });
     expect(await linksOf(3)).toEqual({ 1: "OK down", 2: "OK down", 4: "OK down" });
-    expect(network.node(3).log()).toContain(
-      "Could not renew ephemeral TLS certificate: Nitro enclave attestation request failed\n",
-    );
-    expect(network.node(1).log()).toMatch(
-      /(server|client) verifier validation error: invalid peer certificate: certificate expired: verification time \d+ \(UNIX\), but certificate is not valid after/,
-    );
+    await expect
+      .poll(() => network.node(3).log(), soon)
+      .toContain("Could not renew ephemeral TLS certificate: Nitro enclave attestation request failed\n");
+    await expect
+      .poll(() => network.node(1).log(), soon)
+      .toMatch(
+        /(server|client) verifier validation error: invalid peer certificate: certificate expired: verification time \d+ \(UNIX\), but certificate is not valid after/,
+      );
     await network.node(3).setFault({});
     expect(await linksOf(3)).toEqual({ 1: "OK up", 2: "OK up", 4: "OK up" });
   });
@@ -213,9 +218,11 @@ describe("faults", () => {
       expect(await linksOf(1)).toEqual({ 2: "UNTRUSTED_RELEASE down", 3: "OK up", 4: "OK up" });
       expect(await linksOf(2)).toEqual({ 1: "OK down", 3: "OK down", 4: "OK down" });
     }
-    expect(network.node(1).log()).toContain(
-      `bundled attestation document validation error for party mpc-node-2: Bad certificate: untrusted release hash triple ${otherRelease.pcr0}, `,
-    );
+    await expect
+      .poll(() => network.node(1).log(), soon)
+      .toContain(
+        `bundled attestation document validation error for party mpc-node-2: Bad certificate: untrusted release hash triple ${otherRelease.pcr0}, `,
+      );
     await network.node(2).setFault({});
     expect(await linksOf(1)).toEqual({ 2: "OK up", 3: "OK up", 4: "OK up" });
   });
@@ -230,15 +237,15 @@ describe("faults", () => {
       const before = log().length;
       await network.node(3).setFault({ skewSeconds: skew });
       expect(await linksOf(1)).toEqual({ 2: "OK up", 3: code, 4: "OK up" });
-      expect(log().slice(before)).toContain(`invalid peer certificate: ${line}`);
+      await expect.poll(() => log().slice(before), soon).toContain(`invalid peer certificate: ${line}`);
       const [response] = await once(
         http.get({ host: network.address(3), port: ports.metrics, path: "/metrics" }),
         "response",
       );
       response.resume();
       expect(Math.abs(Date.parse(response.headers.date) / 1000 - Date.now() / 1000 - skew)).toBeLessThan(30);
-      const [time = ""] = network.node(3).log().trimEnd().split("\n").at(-1)?.split(" ") ?? [];
-      expect(Math.abs(Date.parse(time) / 1000 - Date.now() / 1000 - skew)).toBeLessThan(30);
+      const said = () => Date.parse(network.node(3).log().trimEnd().split("\n").at(-1)?.split(" ")[0] ?? "");
+      await expect.poll(() => Math.abs((said() - Date.now()) / 1000 - skew), soon).toBeLessThan(30);
       await network.node(3).setFault({});
       expect(await linksOf(3)).toEqual({ 1: "OK up", 2: "OK up", 4: "OK up" });
     },
@@ -250,7 +257,9 @@ describe("faults", () => {
       code: grpc.status.RESOURCE_EXHAUSTED,
       details: expect.stringMatching(/^Failed on requestID 0{64} with metric public_decrypt_request$/),
     });
-    expect(network.node(2).log()).toContain("not enough tokens in bucket for pub_decrypt, need 1 from 0: no permits");
+    await expect
+      .poll(() => network.node(2).log(), soon)
+      .toContain("not enough tokens in bucket for pub_decrypt, need 1 from 0: no permits");
     const { text } = await get(2, "/metrics");
     expect(text).toContain("\nkms_rate_limiter_usage 50000\n");
     expect(text).toContain(
@@ -263,9 +272,9 @@ describe("faults", () => {
 
   test("without PRSS the log says so, and no epoch is found", async () => {
     await network.node(2).setFault({ noPrss: true });
-    expect(network.node(2).log()).toMatch(/ WARN .*: No PRSS setup exists$/m);
+    await expect.poll(() => network.node(2).log(), soon).toMatch(/ WARN .*: No PRSS setup exists$/m);
     expect(await refusal(2, "UserDecrypt")).toMatchObject({ code: grpc.status.NOT_FOUND });
-    expect(network.node(2).log()).toMatch(/Error message: Epoch 080{61}1 not found$/m);
+    await expect.poll(() => network.node(2).log(), soon).toMatch(/Error message: Epoch 080{61}1 not found$/m);
     await network.node(2).setFault({});
     expect(await refusal(2, "UserDecrypt")).toMatchObject({ code: grpc.status.UNIMPLEMENTED });
     // Whoever reads the log later has to see that it is over.
@@ -287,7 +296,7 @@ describe("faults", () => {
     expect(await linksOf(1)).toEqual({ 2: "OK up", 3: "WRONG_CERTIFICATE down", 4: "OK up" });
     const { links } = await probeFrom(1);
     expect(links.find(({ peerId }) => peerId === 3)?.detail).toMatch(/CN kms-core-3.*expected mpc-node-3/);
-    expect(network.node(1).log()).toContain("kms-core-3 is not a trust anchor\n");
+    await expect.poll(() => network.node(1).log(), soon).toContain("kms-core-3 is not a trust anchor\n");
     await restart({});
     expect(network.caCertificate(3)).toBe(caBefore);
     expect(await linksOf(3)).toEqual({ 1: "OK up", 2: "OK up", 4: "OK up" });
@@ -338,7 +347,7 @@ describe("a core that does not start", () => {
       timeout: 15_000,
     });
     expect(init()).toMatch(/^Fetched CA cert for party 1\n(.*\n)*?WARNING: No CA cert found for party 2$/m);
-    expect(log()).toMatch(/^Error: TOML parse error.*party 2, 3, 4/m);
+    await expect.poll(log, soon).toMatch(/^Error: TOML parse error.*party 2, 3, 4/m);
     expect(log()).toMatch(/init_enclave: neither kms-gen-keys nor kms-server completed successfully\n$/);
     expect(child.exitCode).toBeNull();
     child.stdin?.end();
@@ -356,7 +365,7 @@ describe("a core that does not start", () => {
     writeFileSync(object, createSigningKey().export({ type: "pkcs8", format: "pem" }).toString());
     const second = bare.spawnNode(1);
     expect(await once(second.child, "exit")).toEqual([1, null]);
-    expect(second.log()).toMatch(/^Error: .*belongs to another signing key/m);
+    await expect.poll(second.log, soon).toMatch(/^Error: .*belongs to another signing key/m);
   });
 
   test("gen-cert-and-keys publishes the identity and ends", async () => {
