@@ -103,6 +103,20 @@ export const commands = {
       "npx quorate doctor --party 2 'Could not decrypt data key: service error'",
     ],
   },
+  collect: {
+    usage:
+      "npx quorate collect [--party <id>] [--to <folder>] [--since <minutes>] [--timeout <ms>] [--format table|json]",
+    summary: "Pack what the parties' clusters and clouds show into one file, without secrets, for whoever is to help.",
+    options: {
+      "--party <id>[,…]": "of these parties only (default: all whose stack files lie here)",
+      "--to <folder>": "where the file goes (default: here)",
+      "--since <minutes>": "logs no older than this (default: as far as there are any, within bounds)",
+      "--timeout <ms>": "deadline of each question (default 30000)",
+      ...format,
+      ...network,
+    },
+    examples: ["npx quorate collect --party 3", "npx quorate collect --since 60 --to /tmp"],
+  },
   preview: {
     usage: "npx quorate preview (--party <id> | --all) [--verbose] [--format table|json|markdown]",
     summary: "Show what `up` would change. Changes nothing.",

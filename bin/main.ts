@@ -23,6 +23,7 @@ const handlers: Record<string, () => Promise<Command>> = {
   reports: async () => (await import("./commands/reports.ts")).reports,
   validate: async () => (await import("./commands/runbooks.ts")).validate,
   doctor: async () => (await import("./commands/runbooks.ts")).doctor,
+  collect: async () => (await import("./commands/collect.ts")).collect,
   watch: async () => (await import("./commands/watch.ts")).watch,
   kubeconfig: async () => (await import("./commands/access.ts")).kubeconfig,
   "eks-token": async () => (await import("./commands/access.ts")).eksToken,

@@ -22,11 +22,7 @@ const HealthCheckReport = z.object({
  * found.
  */
 export function readHealthCheck(stdout: string): HealthFacts | null {
-  const lines = stdout.split(/\r?\n/);
-  const first = lines.findIndex((line) => line.trimEnd() === "{");
-  const last = lines.findLastIndex((line) => line.trimEnd() === "}");
-  if (first === -1 || last < first) return null;
-  const parsed = HealthCheckReport.safeParse(jsonOf(lines.slice(first, last + 1).join("\n")));
+  const parsed = HealthCheckReport.safeParse(healthReportIn(stdout));
   if (!parsed.success) return null;
   const { connectivity, key_material, context_info, overall_health } = parsed.data;
   return {
@@ -44,6 +40,14 @@ export function readHealthCheck(stdout: string): HealthFacts | null {
         .map(({ peer_id, error }) => ({ peerId: peer_id, error: error ?? "" })),
     })),
   };
+}
+
+/** The JSON in what the tool printed; undefined where there is none. */
+export function healthReportIn(stdout: string): unknown {
+  const lines = stdout.split(/\r?\n/);
+  const first = lines.findIndex((line) => line.trimEnd() === "{");
+  const last = lines.findLastIndex((line) => line.trimEnd() === "}");
+  return first === -1 || last < first ? undefined : jsonOf(lines.slice(first, last + 1).join("\n"));
 }
 
 function jsonOf(text: string): unknown {
