@@ -7,7 +7,6 @@ import { commands } from "../../bin/command-table.mjs";
 import { pathCodes } from "../../contract/probe.ts";
 import { ValidateReport } from "../../contract/validate-report.ts";
 import { exitCodes } from "../../contract/verdict.ts";
-import { Fault } from "../../devnet/fault.ts";
 import { layersIn } from "../../tools/layers.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -77,14 +76,6 @@ test("docs/validate.md has every finding, every ending of a path, every exit cod
 test("a code is either an error's or what a validation finds, and means one thing", async () => {
   const errors = keys(await read("docs/errors.md")).filter((key) => /^[A-Z_]+$/.test(key));
   expect(keys(await read("docs/validate.md")).filter((key) => errors.includes(key))).toEqual([]);
-});
-
-test("docs/devnet.md has every fault", async () => {
-  const kinds = Fault.options.map((option) => option.shape.kind.value);
-  const written = keys((await read("docs/devnet.md")).split("## Faults")[1] ?? "").map(
-    (key) => key.split(" ")[0] ?? "",
-  );
-  expect([...new Set(written)].toSorted()).toEqual(kinds.toSorted());
 });
 
 test("every command that an operator is told to type begins with npx", async () => {
