@@ -76,8 +76,10 @@ export const liveScript = String.raw`
     isLost = answer.isLost;
     title = answer.title;
     seen = answer.ageSeconds === null ? null : { age: answer.ageSeconds, at: now() };
+    answered = now();
     const isNews = headline !== null && headline !== answer.headline;
     headline = answer.headline;
+    tell();
     // The matrix first: nobody is to read of a link in words and see it otherwise.
     if (answer.data !== null) document.dispatchEvent(new CustomEvent("quorate:report", { detail: answer }));
     for (const [name, html] of Object.entries(answer.parts)) {

@@ -168,7 +168,7 @@ function historyHtml(history: WatchHistory): string {
     linkTable(history),
     "<h3>Verdicts</h3>",
     verdictTable(history),
-    "<h3>Parties</h3>",
+    "<h3>What changed of parties</h3>",
     partyTable(history.changes),
   ].join("\n");
 }
@@ -180,17 +180,17 @@ function timeline({ since, until, verdicts, notWatched }: WatchHistory): string 
   const [begin, end] = [Date.parse(since ?? ""), Date.parse(until ?? "")];
   if (!(end > begin)) return "";
   const x = (time: string) => ((Date.parse(time) - begin) / (end - begin)) * width;
-  // A short outage in a long week is to be seen: bad news is as wide as a finger's edge, and lies on top.
-  const bar = (span: { since: string; until: string }, kind: string, least: number) => {
+  // A short outage in a long week is to be seen: bad news is as wide as a finger's edge, higher than good news, and lies on top.
+  const bar = (span: { since: string; until: string }, kind: string, least: number, high: number) => {
     const from = Math.min(x(span.since), width - least);
-    return `<rect class="t${kind}" x="${from.toFixed(1)}" y="0" width="${Math.max(least, x(span.until) - x(span.since)).toFixed(1)}" height="20"/>`;
+    return `<rect class="t${kind}" x="${from.toFixed(1)}" y="${20 - high}" width="${Math.max(least, x(span.until) - x(span.since)).toFixed(1)}" height="${high}"/>`;
   };
   const of = (verdict: string) => verdicts.filter((span) => span.verdict === verdict).slice(-1_000);
   const bars = [
-    ...of("OK").map((span) => bar(span, "o", 0)),
-    ...notWatched.slice(-1_000).map((span) => bar(span, "n", 1)),
-    ...of("UNKNOWN").map((span) => bar(span, "q", 3)),
-    ...of("FAIL").map((span) => bar(span, "x", 3)),
+    ...of("OK").map((span) => bar(span, "o", 0, 8)),
+    ...notWatched.slice(-1_000).map((span) => bar(span, "n", 1, 20)),
+    ...of("UNKNOWN").map((span) => bar(span, "q", 3, 14)),
+    ...of("FAIL").map((span) => bar(span, "x", 3, 20)),
   ];
   const key = (kind: string, words: string) =>
     `<li><svg class="swatch" viewBox="0 0 20 20" aria-hidden="true"><rect class="t${kind}" width="20" height="20"/></svg>${words}</li>`;
@@ -222,7 +222,7 @@ function linkTable({ links }: WatchHistory): string {
       `<td class="why"><bdi class="clip">${escaped(why, 300)}</bdi></td>`,
     ].join("");
   });
-  return table("Links that were not up", ["state", "from→to", "from", "to", "for", "why, when it began"], rows);
+  return table("Links that were not up", ["state", "from→to", "since", "until", "for", "why, when it began"], rows);
 }
 
 function verdictTable({ verdicts, notWatched }: WatchHistory): string {
@@ -239,7 +239,7 @@ function verdictTable({ verdicts, notWatched }: WatchHistory): string {
     html: `<td class="nowrap"><span class="tag n">not watched</span></td>${times(since, until, false).join("")}<td></td>`,
   }));
   const rows = [...told, ...dark].sort((a, b) => (a.since < b.since ? 1 : -1)).map(({ html }) => html);
-  return table("Verdicts", ["verdict", "from", "to", "for", "when it began"], rows);
+  return table("Verdicts", ["verdict", "since", "until", "for", "when it began"], rows);
 }
 
 export const changeWords: Record<PartyChange["what"], string> = {

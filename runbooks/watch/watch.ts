@@ -89,6 +89,8 @@ export interface WatchStatus {
 /** So many intervals without a good round, and the watch itself is not well. */
 export const staleAfterIntervals = 3;
 
+const lateAgainMs = 3_600_000;
+
 /** Validates again and again. One round at a time: what takes longer than the interval makes the next one late. */
 export class Watch {
   readonly #options: WatchOptions;
@@ -101,7 +103,7 @@ export class Watch {
   #last: Moment | null = null;
   #good: Moment | null = null;
   #findings = new Set<string>();
-  #wasLate = false;
+  #saidLateAt = Number.NEGATIVE_INFINITY;
   #unwritten: string | null = null;
 
   constructor(options: WatchOptions, host: WatchHost) {
@@ -246,18 +248,18 @@ export class Watch {
     if (isNew) say({ kind: "lost", at, reason, run });
   }
 
-  /** Said once, when it begins: a machine that is too slow is so in every round. */
+  /** Said once in a while: a machine that is too slow is so in most rounds. */
   #sayLate(tookMs: number): void {
     const { intervalMs } = this.#options;
-    const isLate = tookMs > intervalMs;
-    if (isLate && !this.#wasLate)
-      this.#host.say({
-        kind: "late",
-        at: this.#host.clock.now().toISOString(),
-        tookSeconds: tookMs / 1000,
-        intervalSeconds: intervalMs / 1000,
-      });
-    this.#wasLate = isLate;
+    const now = this.#host.elapsed();
+    if (tookMs <= intervalMs || now - this.#saidLateAt < lateAgainMs) return;
+    this.#saidLateAt = now;
+    this.#host.say({
+      kind: "late",
+      at: this.#host.clock.now().toISOString(),
+      tookSeconds: tookMs / 1000,
+      intervalSeconds: intervalMs / 1000,
+    });
   }
 
   #sayUnwritten(): void {
