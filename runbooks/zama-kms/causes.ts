@@ -33,6 +33,8 @@ export interface CauseRow {
   words?: RegExp;
   /** Of one link, and yet nothing of the party runs while it is so. */
   stops?: boolean;
+  /** Over already: it is a cause only of what it explains, and none by itself. */
+  past?: boolean;
 }
 
 /** What a pod that does not run looks like from its own cluster. */
@@ -78,7 +80,7 @@ const row = (
   needs: readonly Source[],
   means: string,
   explains: readonly string[] = [],
-  more: Partial<Pick<CauseRow, "whose" | "words" | "stops">> = {},
+  more: Partial<Pick<CauseRow, "whose" | "words" | "stops" | "past">> = {},
 ): CauseRow => ({ code, branch, means, needs, whose: "party", explains, ...more });
 
 /**
@@ -388,6 +390,17 @@ export const causes: readonly CauseRow[] = [
   ]),
   row("core", "CORE_NOT_READY", ["cluster"], "The StatefulSet has no pod that is Ready.", ["WARNINGS"]),
   row(
+    "core",
+    "POD_RESTARTED",
+    ["cluster"],
+    "A container restarted in the last ten minutes.",
+    ["WARNINGS", "SESSION_UNKNOWN"],
+    {
+      past: true,
+      words: /restart/i,
+    },
+  ),
+  row(
     "peer network",
     "ENDPOINT_MISSING",
     ["cloud"],
@@ -500,16 +513,6 @@ export const causes: readonly CauseRow[] = [
     [],
     {
       words: /config(uration)? (is )?(old|not applied)/i,
-    },
-  ),
-  row(
-    "beside",
-    "POD_RESTARTED",
-    ["cluster"],
-    "A container restarted in the last ten minutes.",
-    ["WARNINGS", "SESSION_UNKNOWN"],
-    {
-      words: /restart/i,
     },
   ),
   row("beside", "ENCLAVE_LOGGER_MISSING", ["cluster"], "Nobody hears what the enclave says."),

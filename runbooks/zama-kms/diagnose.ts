@@ -110,12 +110,12 @@ function explain(given: readonly Sign[], symptom: Symptom | null): Cause[] {
     );
     const whole = before.filter((other) => explainsWhole(other, sign));
     const parts = before.filter((other) => !whole.includes(other) && rowOf(other.code).whose === "link");
-    const covered = (link: LinkEnds) => parts.some((part) => part.links.some((one) => sameWay(one, link)));
+    const covered = (link: LinkEnds) => parts.some((part) => reaches(part, link, sign));
     if (whole.length > 0) explainedBy.set(sign, whole);
     else if (sign.links.length > 0 && sign.links.every(covered))
       explainedBy.set(
         sign,
-        parts.filter((part) => overlaps(part, sign)),
+        parts.filter((part) => sign.links.some((link) => reaches(part, link, sign))),
       );
   }
   const roots = signs.filter((sign) => !explainedBy.has(sign));
@@ -132,6 +132,7 @@ function explain(given: readonly Sign[], symptom: Symptom | null): Cause[] {
         symptom,
       ),
     )
+    .filter(({ code, explains, meant }) => !rowOf(code).past || explains.length > 0 || meant)
     .sort((a, b) => order(a) - order(b));
 }
 
@@ -140,11 +141,16 @@ function order({ meant, certainty, code }: Cause): number {
   return (meant ? 0 : 2_000) + (certainty === "possible" ? 1_000 : 0) + rankOf({ code });
 }
 
-/** Both directions of a pair are one matter: who does not get through to a peer is not accepted by it either. */
-const sameWay = (one: LinkEnds, other: LinkEnds) =>
-  (one.from === other.from && one.to === other.to) || (one.from === other.to && one.to === other.from);
+/** What a core says of a link takes both of its directions: who does not get through to a peer is not accepted by it either. */
+const ofBothWays = new Set(["NOT_ACCEPTED", "ACCEPTS_NOBODY", "CORE_SILENT", "CONTRADICTED", "SESSION_UNKNOWN"]);
 
-const overlaps = (one: Sign, other: Sign) => one.links.some((a) => other.links.some((b) => sameWay(a, b)));
+/** Whether a fault of these links is one of this link too, in the eyes of who told of it. */
+function reaches({ links }: Sign, link: LinkEnds, { code }: Sign): boolean {
+  return links.some(
+    ({ from, to }) =>
+      (from === link.from && to === link.to) || (ofBothWays.has(code) && from === link.to && to === link.from),
+  );
+}
 
 function explainsWhole(cause: Sign, sign: Sign): boolean {
   const row = rowOf(cause.code);
@@ -153,7 +159,7 @@ function explainsWhole(cause: Sign, sign: Sign): boolean {
       cause.party === sign.party ||
       (sign.links.length > 0 && sign.links.every(({ from, to }) => from === cause.party || to === cause.party))
     );
-  return sign.links.length > 0 && sign.links.every((link) => cause.links.some((one) => sameWay(one, link)));
+  return sign.links.length > 0 && sign.links.every((link) => reaches(cause, link, sign));
 }
 
 const mostEvidence = 12;

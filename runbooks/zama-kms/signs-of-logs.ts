@@ -30,7 +30,8 @@ export function signsOfLogs({ partyId, logs, pages }: CloserSights, seen: Doctor
         );
       }
       case "now":
-        return now - at <= recentMs;
+        // What was said before the pod became what it is, was said by a core of before.
+        return now - at <= recentMs && !(pod?.readySince && at < Date.parse(pod.readySince));
       case "never":
         return !line.previous;
     }

@@ -683,6 +683,7 @@ const positives: [name: string, written: Written, cause: string, certainty: stri
             lastState: { terminated: { reason: "Error", exitCode: 1, finishedAt: "2026-11-20T11:55:00Z" } },
           }),
       },
+      change: (seen) => says(seen, 2, { signature: "session-unknown" }),
     },
     "POD_RESTARTED 2",
     "proved",
@@ -931,6 +932,19 @@ describe("one fault is one cause", () => {
     expect(found).toEqual(["POD_OUT_OF_MEMORY 2", "LINK_DOWN 3→4"]);
   });
 
+  test("two faults of one pair, one for each direction, are two causes", async () => {
+    const { told: found } = await doctor({
+      faults: [
+        { kind: "revoke", from: 1, to: 2 },
+        { kind: "revoke", from: 2, to: 1 },
+      ],
+      change: (seen) => {
+        Object.assign(cloudOf(seen, 1).endpoints[0] ?? {}, { state: "pendingAcceptance" });
+      },
+    });
+    expect(found).toEqual(["ENDPOINT_PENDING 1→2", "PEER_NAME_MISSING 2→1"]);
+  });
+
   // Whatever a root cause brings along, it stays the first.
   const consequences: ((seen: DoctorSights) => void)[] = [
     (seen) => says(seen, 2, { signature: "configuration-refused" }),
@@ -997,14 +1011,14 @@ describe("what gives no answer is never green", () => {
   });
 
   test("an answer that is taken away makes nothing green that was not", async () => {
-    for (const [name, written] of positives)
+    for (const [name, written] of positives) {
+      const seen = await writtenSights(written);
       for (const [source, silence] of silences) {
-        const change = (seen: DoctorSights) => {
-          written.change?.(seen);
-          silence(seen);
-        };
-        expect((await doctor({ ...written, change })).report.verdict, `${name} without ${source}`).not.toBe("OK");
+        const less = structuredClone(seen);
+        silence(less);
+        expect(diagnose(less).verdict, `${name} without ${source}`).not.toBe("OK");
       }
+    }
   });
 
   test("where no core runs, its pages need no telling", async () => {
@@ -1050,6 +1064,19 @@ describe("a line of a log is history", () => {
       line: "kms-core-enclave-logger: bundled attestation …",
     });
   });
+});
+
+test("a restart that is over is no cause of its own, unless it was asked for", async () => {
+  const cluster: Written["cluster"] = {
+    2: ({ pod }) => {
+      Object.assign(pod.status.containerStatuses[0], {
+        restartCount: 1,
+        lastState: { terminated: { reason: "Error", exitCode: 1, finishedAt: "2026-11-20T11:55:00Z" } },
+      });
+    },
+  };
+  expect((await doctor({ cluster })).report.verdict).toBe("OK");
+  expect((await doctor({ cluster, symptom: "party 2 restarted" })).told).toEqual(["POD_RESTARTED 2"]);
 });
 
 describe("only what concerns the chosen is told", () => {
