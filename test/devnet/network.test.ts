@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { PartyOutputs } from "../../contract/party-outputs.ts";
 import { ValidateReport } from "../../contract/validate-report.ts";
+import { causesOf, expectMatrix, sampledFaults } from "../support/fault-rows.ts";
 import { createOperatorFolder } from "../support/operator-folder.ts";
 
 // One devnet for all of this file, used as an operator uses it: through the command, from a folder of their own.
@@ -232,7 +233,9 @@ describe("faults", () => {
       expect(findings(report)).toEqual(found.map((each) => ({ code: each, party: 3 })));
       const name = container === "init" ? "kms-core-init-load-env" : `kms-core-enclave${container && `-${container}`}`;
       const logs = ["-n", "kms-decentralized", "logs", "kms-core-3", "-c", name];
-      expect((await run("kubectl", logs, await exports(3))).stdout).toMatch(line);
+      // A core that ends is started again, and begins another log.
+      const env = await exports(3);
+      await expect.poll(async () => (await run("kubectl", logs, env)).stdout, { timeout: 60_000 }).toMatch(line);
       await fault("heal");
       expect((await validate()).code).toBe(0);
     },
@@ -246,6 +249,22 @@ describe("faults", () => {
     expect((await validate()).code).toBe(0);
     const logs = ["-n", "kms-decentralized", "logs", "kms-core-2", "-c", "kms-core-enclave-logger"];
     expect((await run("kubectl", logs, await exports(2))).stdout).toContain(line);
+  });
+});
+
+describe("faults as docs/faults.md has them", () => {
+  afterEach(async () => {
+    expect(await command("devnet", "fault", "heal")).toMatchObject({ code: 0 });
+    expect((await validateUntil(({ verdict }) => verdict === "OK")).report.findings).toEqual([]);
+  });
+
+  // All of them are for the soak; these are other ones with another seed.
+  const seed = Number(process.env.QUORATE_FAULT_SEED ?? 2);
+  test.each(sampledFaults(4, seed).map((row) => [row.fault, row] as const))("%s", async (words, row) => {
+    expect(await command("devnet", "fault", ...words.split(" "))).toMatchObject({ code: 0 });
+    expectMatrix(row, (await validate()).report);
+    const { stdout } = await command("doctor", "--format", "json");
+    expect(causesOf(JSON.parse(stdout))).toContainEqual(row.cause);
   });
 });
 
