@@ -1,6 +1,7 @@
 import type { LinkEnds } from "../../contract/doctor-report.ts";
 import type { ValidateReport } from "../../contract/validate-report.ts";
 import type { CloserSights, DoctorSights } from "./doctor-sights.ts";
+import { judgeCertificates } from "./judge-certificates.ts";
 import { logSignatures, type Place } from "./log-signatures.ts";
 import { clockSign, duration, type Sign, type Signs, skewMs } from "./sign.ts";
 
@@ -23,11 +24,9 @@ export function signsOfLogs({ partyId, logs, pages }: CloserSights, seen: Doctor
         return pod?.ready ? pod.readySince !== null && at > Date.parse(pod.readySince) && !line.previous : true;
       case "link": {
         const { peer } = line;
-        return isDown(({ from, to }) =>
-          peer === null
-            ? from === partyId || to === partyId
-            : [from, to].includes(peer) && [from, to].includes(partyId),
-        );
+        const isOf = ({ from, to }: LinkEnds) =>
+          peer !== null && [from, to].includes(peer) && [from, to].includes(partyId);
+        return now - at <= recentMs && isDown(isOf);
       }
       case "now":
         // What was said before the pod became what it is, was said by a core of before.
@@ -36,10 +35,28 @@ export function signsOfLogs({ partyId, logs, pages }: CloserSights, seen: Doctor
         return !line.previous;
     }
   };
+  // A line of links that names nobody is of the one peer that does not work; where several do not, nobody knows of whom it is.
+  const broken = [
+    ...new Set(
+      report.links.flatMap(({ from, to, verdict }) =>
+        verdict.status === "FAIL" && (from === partyId || to === partyId) ? [from === partyId ? to : from] : [],
+      ),
+    ),
+  ];
+  const isOfLinks = (id: string) => logSignatures.find((one) => one.id === id)?.over === "link";
+  const withPeer = (line: (typeof lines)[number]) =>
+    line.peer === null && isOfLinks(line.signature) && broken.length === 1
+      ? { ...line, peer: broken[0] ?? null }
+      : line;
+  const { copies } = judgeCertificates(seen.certificates);
+  const hasCopyOf = (peer: number) =>
+    copies.some(({ holder, of, verdict }) => holder === partyId && of === peer && verdict.status === "OK");
   const limiter = pages.status === "seen" ? pages.value.rateLimiter : null;
-  const signs = lines.flatMap((line): Sign[] => {
+  const signs = lines.map(withPeer).flatMap((line): Sign[] => {
     const signature = logSignatures.find(({ id }) => id === line.signature);
     if (signature === undefined || !holds(line, signature.over)) return [];
+    // A copy that is there, and is the peer's, is not what is missing now.
+    if (signature.cause === "CA_CERTIFICATE_MISSING" && line.peer !== null && hasCopyOf(line.peer)) return [];
     // What is used at this moment is known better than what was said of it before.
     if (signature.cause === "RATE_LIMITED" && limiter !== null && limiter.used < limiter.bucket) return [];
     const named = line.peer !== null && line.peer !== partyId ? line.peer : null;

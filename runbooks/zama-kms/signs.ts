@@ -48,7 +48,28 @@ function signsOfClusters(clusters: ClusterSights): Signs {
   const withheld = clusters.parties.flatMap(({ partyId, withheld: why }): Sign[] =>
     why === null ? [] : [withheldSign(partyId, why)],
   );
-  return { signs: [...signs, ...withheld], unseen: findings.flatMap((finding) => unseenOfCluster(finding, clusters)) };
+  return {
+    signs: [...signs, ...clusters.parties.flatMap(silentNode), ...withheld],
+    unseen: findings.flatMap((finding) => unseenOfCluster(finding, clusters)),
+  };
+}
+
+/** Where nothing on a node is ready any more, it is the node: Kubernetes takes most of a minute to notice. */
+function silentNode({ partyId, pod, nodes, devicePlugin }: ClusterSights["parties"][number]): Sign[] {
+  if (pod.status === "unknown" || nodes.status === "unknown" || devicePlugin.status === "unknown") return [];
+  const name = pod.value?.node;
+  const node = nodes.value.find((one) => one.name === name);
+  const isEmpty = pod.value?.phase === "Running" && !pod.value.ready && devicePlugin.value?.ready === 0;
+  if (!isEmpty || node === undefined || !node.ready || devicePlugin.value?.desired === 0) return [];
+  const found = `${name} is Ready by its own last word, and neither its device plugin nor the core on it is`;
+  return [
+    {
+      ...{ code: "NODE_NOT_READY", party: partyId, links: [], certainty: "likely", found },
+      expected: "a node on which something is ready",
+      next: `KUBECONFIG="$(npx quorate kubeconfig --party ${partyId})" kubectl describe node ${name}, in a minute again; and its instance in EC2`,
+      evidence: [{ source: "cluster", party: partyId, line: found }],
+    },
+  ];
 }
 
 /** Health is asked of the core through the prober; what the core-client would say is no question of this one. */

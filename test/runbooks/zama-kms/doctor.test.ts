@@ -1066,6 +1066,43 @@ describe("a line of a log is history", () => {
   });
 });
 
+test("a node on which nothing is ready any more is lost, before Kubernetes says so", async () => {
+  const { report, told: found } = await doctor({
+    faults: [kill],
+    cluster: {
+      2: (parts) => {
+        notReady(parts);
+        parts.devicePlugin.status.numberReady = 0;
+      },
+    },
+  });
+  expect(found).toEqual(["NODE_NOT_READY 2"]);
+  expect(report.causes[0]?.certainty).toBe("likely");
+});
+
+describe("a line of links that names nobody", () => {
+  const refused = (seen: DoctorSights) => says(seen, 1, { signature: "certificate-refused" });
+
+  test("is of the one peer that does not work", async () => {
+    const { report, told: found } = await doctor({ faults: [{ kind: "expire-cert", party: 2 }], change: refused });
+    expect(found).toEqual(["CERTIFICATE_EXPIRED 2"]);
+    expect(report.causes[0]?.explains.map(({ code, party }) => `${code} ${party}`)).toEqual(["CERTIFICATE_WRONG 2"]);
+  });
+
+  test("is of nobody where several do not work, or none", async () => {
+    const faults = [kill, { kind: "expire-cert", party: 3 }] as const;
+    const { told: found } = await doctor({ faults, change: refused });
+    expect(found.toSorted()).toEqual(["CERTIFICATE_EXPIRED 3", "PARTY_DOWN 2"]);
+    expect((await doctor({ change: refused })).report.verdict).toBe("OK");
+  });
+});
+
+test("a log that misses a CA certificate whose copy is there is history", async () => {
+  const missed = (seen: DoctorSights) => says(seen, 1, { signature: "no-trust-anchor", peer: 2 });
+  const { told: found } = await doctor({ faults: [{ kind: "expire-cert", party: 2 }], change: missed });
+  expect(found).toEqual(["CERTIFICATE_EXPIRED 2"]);
+});
+
 test("a restart that is over is no cause of its own, unless it was asked for", async () => {
   const cluster: Written["cluster"] = {
     2: ({ pod }) => {
