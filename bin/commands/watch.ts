@@ -69,8 +69,7 @@ export async function watch(args: string[]): Promise<number> {
   const format = chooseFormat(String(values.format ?? "table"), ["table", "json"]);
   const session = await openSession({ network: values.network as string | undefined });
   // What is wrong from the beginning is said at once, and not in each round anew.
-  const access = await openPartyAccess(session, runbookOf(inputs));
-  await access[Symbol.asyncDispose]();
+  await planRound(session, inputs);
   const folder = join(session.root, ".quorate", "watch", session.network);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const lock = await lockFolder(folder, async (other) => await inUse(session.network, folder, other));
@@ -157,11 +156,8 @@ async function oneRound(of: Session, inputs: Inputs, folder: string, signal: Abo
   const session = await openSession({ root: of.root, network: of.network });
   const runbook = runbookOf(inputs);
   await using access = await openPartyAccess(session, runbook);
-  const { stage, timeoutMs: timeout, parties, maxAgeMinutes, published, from } = inputs;
-  const halves = { maxAgeMinutes, published, ...(from ? { from } : {}) };
-  const asked = { stage, timeoutMs: timeout, ...(parties === undefined ? halves : { parties }) };
   const progress = process.stderr.isTTY ? (text: string) => terminal.progress(text) : () => {};
-  const planned = await planRunbook(runbook, { ...given(session, access.parties, signal), progress }, asked);
+  const planned = await planRunbook(runbook, { ...given(session, access.parties, signal), progress }, askedOf(inputs));
   const result = await executeRun(planned, roundHost(folder, signal), { quiet: true });
   terminal.endProgress();
   const evidence = evidenceOf(result, session.root);
@@ -175,6 +171,18 @@ async function oneRound(of: Session, inputs: Inputs, folder: string, signal: Abo
   if (found.success) return { report: found.data, evidence };
   const [finding] = result.report?.json.findings ?? [];
   return { reason: finding === undefined ? "it gave no report" : `${finding.code}  ${finding.found}`, evidence };
+}
+
+/** Throws what a round would throw before it asks anybody. */
+async function planRound(session: Session, inputs: Inputs): Promise<void> {
+  await using access = await openPartyAccess(session, runbookOf(inputs));
+  const { signal } = new AbortController();
+  await planRunbook(runbookOf(inputs), given(session, access.parties, signal), askedOf(inputs));
+}
+
+function askedOf({ stage, timeoutMs: timeout, parties, maxAgeMinutes, published, from }: Inputs): object {
+  const halves = { maxAgeMinutes, published, ...(from ? { from } : {}) };
+  return { stage, timeoutMs: timeout, ...(parties === undefined ? halves : { parties }) };
 }
 
 function runbookOf({ parties }: Inputs): Runbook {
