@@ -11,7 +11,7 @@ import { diagnose } from "./diagnose.ts";
 import { DoctorSights } from "./doctor-sights.ts";
 import { renderDoctorJunit, renderDoctorMarkdown, renderDoctorText } from "./doctor-text.ts";
 import { clusterCommand, lookAtClusters, namespaceCommand } from "./look-at-cluster.ts";
-import { lookCloser } from "./look-closer.ts";
+import { lookCloser, quickLogsCommand } from "./look-closer.ts";
 
 const Inputs = z.strictObject({
   symptom: z
@@ -121,17 +121,22 @@ async function look(context: Context, signal: AbortSignal): Promise<DoctorSights
   // Several look at once, and each counts by itself: only how many parties were looked into means something to who waits.
   const quiet = { ...context, progress: () => {} };
   let done = 0;
+  const clusters = lookAtClusters(inside, quiet, timeoutMs, signal, { health: false });
+  const isTroubled = async (id: number) => {
+    const pod = (await clusters).parties.find(({ partyId }) => partyId === id)?.pod;
+    return pod?.status !== "seen" || pod.value === null || !pod.value.ready || pod.value.restarts > 0;
+  };
   const closer = Promise.all(
     inside.map(async (party) => {
-      const sights = await lookCloser(party, { timeoutMs, signal });
+      const sights = await lookCloser(party, { timeoutMs, signal }, isTroubled(party.outputs.partyId));
       done += 1;
       progress(`${done} of ${inside.length} parties looked into`);
       return sights;
     }),
   );
-  const [links, clusters, certificates, sights] = await Promise.all([
+  const [links, seenClusters, certificates, sights] = await Promise.all([
     observe(quiet, linkInputs(inputs), signal),
-    lookAtClusters(inside, quiet, timeoutMs, signal, { health: false }),
+    clusters,
     lookAtCertificates(quiet, signal),
     closer,
   ]);
@@ -143,7 +148,7 @@ async function look(context: Context, signal: AbortSignal): Promise<DoctorSights
     symptom: inputs.symptom ?? null,
     network: networkOf(context),
     links,
-    clusters,
+    clusters: seenClusters,
     certificates,
     closer: sights,
   };
@@ -163,8 +168,6 @@ function networkOf({ manifest, parties }: Context): DoctorSights["network"] {
 
 /** What looking into one party comes to, for the plan's reader. */
 function closerCommands({ outputs }: PartyAccess): string[] {
-  const { namespace, workload, partyId } = outputs;
-  const logs = ["logs", workload.pod, "--namespace", namespace, "--all-containers", "--timestamps", "--tail=2000"];
-  const all = [namespaceCommand(outputs), clusterCommand(), logs, pagesCommand(outputs)];
-  return all.map((args) => `kubectl ${args.join(" ")}   # party ${partyId}`);
+  const all = [namespaceCommand(outputs), clusterCommand(), quickLogsCommand(outputs), pagesCommand(outputs)];
+  return all.map((args) => `kubectl ${args.join(" ")}   # party ${outputs.partyId}`);
 }

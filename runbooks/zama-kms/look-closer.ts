@@ -1,8 +1,10 @@
 import { type Answer, seen, unknown } from "../../contract/answer.ts";
+import { classifyFailure } from "../command.ts";
 import type { PartyAccess } from "../context.ts";
+import { redactor } from "../redact.ts";
 import { within } from "../within.ts";
 import { type CorePages, readCorePages } from "./core-http.ts";
-import { readCoreLogs } from "./core-logs.ts";
+import { type ContainerLog, readCoreLogs } from "./core-logs.ts";
 import type { CloserSights, LogSights, PageSights } from "./doctor-sights.ts";
 import { scanLogs } from "./scan-logs.ts";
 
@@ -10,14 +12,18 @@ import { scanLogs } from "./scan-logs.ts";
 const mostLines = 2_000;
 const mostBytes = 512 * 1024;
 
+type Asking = { timeoutMs: number; signal: AbortSignal };
+
 /** What of one party only its own credentials can see, all asked at once. Never throws because of what answers. */
 export async function lookCloser(
   party: PartyAccess,
-  asking: { timeoutMs: number; signal: AbortSignal },
+  asking: Asking,
+  /** Whether there is more to read than what a pod in order has said: it is not Ready, was restarted, or is not known. */
+  isTroubled: Promise<boolean>,
 ): Promise<CloserSights> {
   const { partyId, release, trustedReleases, namespace, serviceAccounts } = party.outputs;
   const [logs, pages, cloud] = await Promise.all([
-    settled(logsOf(party, asking)),
+    settled(logsOf(party, asking, isTroubled)),
     settled(pagesOf(party, asking)),
     party.cloud?.(asking) ?? null,
   ]);
@@ -31,13 +37,42 @@ export async function lookCloser(
   };
 }
 
-type Asking = { timeoutMs: number; signal: AbortSignal };
-
-/** Logs of a gigabyte cost what a few hundred kilobytes cost: only their end is asked for. */
-async function logsOf(party: PartyAccess, { timeoutMs, signal }: Asking): Promise<Answer<LogSights>> {
+/**
+ * Logs of a gigabyte cost what a few hundred kilobytes cost: only their end is asked for. A pod in order is asked once for all of its
+ * containers; else each by itself, and what it said before it was restarted.
+ */
+async function logsOf(party: PartyAccess, asking: Asking, isTroubled: Promise<boolean>): Promise<Answer<LogSights>> {
+  const { timeoutMs, signal } = asking;
+  const [quick, troubled] = await Promise.all([quickLogs(party, asking), isTroubled]);
+  if (quick !== null && !troubled) return seen(scanLogs(quick));
   const asked = { timeoutMs, signal, maxLines: mostLines, maxBytes: mostBytes };
   const logs = await within(3 * timeoutMs, readCoreLogs(party, asked));
   return logs.status === "seen" ? seen(scanLogs(logs.value)) : logs;
+}
+
+/** Arguments of kubectl that print the end of the logs of all containers of the core's pod. */
+export function quickLogsCommand({ namespace, workload }: PartyAccess["outputs"]): string[] {
+  const bounds = [`--tail=${mostLines}`, `--limit-bytes=${mostBytes}`];
+  return ["logs", workload.pod, "--namespace", namespace, "--all-containers", "--prefix", "--timestamps", ...bounds];
+}
+
+const redact = redactor([], { named: true });
+
+/** Null where one of them could not be read, as of a container that was not started yet. */
+async function quickLogs(party: PartyAccess, { timeoutMs, signal }: Asking): Promise<ContainerLog[] | null> {
+  const result = await party.kubectl(quickLogsCommand(party.outputs), { timeoutMs, signal, unrecorded: true });
+  if (classifyFailure(result) !== null) return null;
+  const rows = result.stdout.split("\n").flatMap((row): [container: string, text: string][] => {
+    const [, container, text] = /^\[pod\/[^/\]]+\/([^/\]]+)\] (.*)$/s.exec(row) ?? [];
+    return container === undefined || text === undefined ? [] : [[container, text]];
+  });
+  return [...Map.groupBy(rows, ([container]) => container)].map(([container, lines]) => ({
+    ...{ container, role: "main", previous: false },
+    log: seen({
+      text: redact(lines.map(([, text]) => text).join("\n")),
+      ...{ lines: lines.length, truncated: lines.length >= mostLines },
+    }),
+  }));
 }
 
 async function pagesOf(party: PartyAccess, asking: Asking): Promise<Answer<PageSights>> {

@@ -68,7 +68,11 @@ function world({
       const parts = clusters.get(party) ?? {};
       const changed = party === 2 ? answer?.(args) : undefined;
       if (changed !== undefined) return changed;
-      if (args[0] === "logs") return answered({ stdout: party === 2 && !args.includes("--previous") ? log : "" });
+      if (args[0] === "logs") {
+        const said = party === 2 && !args.includes("--previous") ? log : "";
+        const prefix = args.includes("--prefix") ? `[pod/kms-core-${party}/kms-core-enclave-logger] ` : "";
+        return answered({ stdout: said.replaceAll(/^(?=.)/gm, prefix) });
+      }
       if (args[0] === "get" && args[1] === "pod") return answered({ stdout: JSON.stringify(parts.pod ?? "") });
       // What links are judged by is the modelled network's; the rest is of the cluster.
       if (args[0] === "get" && args[1] !== "pods,statefulsets") return listOf(parts, args);
@@ -124,6 +128,18 @@ test("looked into are the chosen; the links of all, and no more of the others", 
   expect(into(2)).toContain("logs");
   expect(into(1)).not.toContain("logs");
   expect(asked.some(({ party, args }) => party === 1 && args.includes("probe"))).toBe(true);
+});
+
+test("a pod in order is asked for its logs once, and one in trouble for each container and its run before", async () => {
+  const logsOf = (asked: { party: number; args: string[] }[]) =>
+    asked.filter(({ party, args }) => party === 2 && args[0] === "logs").map(({ args }) => args);
+  expect(logsOf((await run()).asked)).toHaveLength(1);
+  const { asked } = await run({
+    cluster: (parts) => Object.assign(parts.pod.status.containerStatuses[0], { restartCount: 2 }),
+  });
+  const containers = logsOf(asked).filter((args) => args.includes("--container"));
+  expect(containers).toHaveLength(4);
+  expect(containers.filter((args) => args.includes("--previous"))).toHaveLength(1);
 });
 
 describe("what is typed wrong is refused before anybody is asked", () => {
