@@ -169,5 +169,31 @@ function networkOf({ manifest, parties }: Context): DoctorSights["network"] {
 /** What looking into one party comes to, for the plan's reader. */
 function closerCommands({ outputs }: PartyAccess): string[] {
   const all = [namespaceCommand(outputs), clusterCommand(), quickLogsCommand(outputs), pagesCommand(outputs)];
-  return all.map((args) => `kubectl ${args.join(" ")}   # party ${outputs.partyId}`);
+  const { awsProfile, region, partyId } = outputs;
+  return [
+    ...all.map((args) => `kubectl ${args.join(" ")}   # party ${partyId}`),
+    ...cloudQuestions(outputs).map(
+      (question) => `aws ${question} --profile ${awsProfile} --region ${region}   # party ${partyId}`,
+    ),
+  ];
+}
+
+/** What AWS is asked, as its own tool would ask it. */
+function cloudQuestions({
+  endpointServiceName,
+  securityGroupIds,
+  partyKeyArn,
+  roles,
+  publicVault,
+  privateVault,
+}: PartyAccess["outputs"]): string[] {
+  const service = endpointServiceName?.split(".").at(-1);
+  return [
+    "ec2 describe-vpc-endpoints --filters Name=vpc-endpoint-type,Values=Interface",
+    ...(service ? [`ec2 describe-vpc-endpoint-connections --filters Name=service-id,Values=${service}`] : []),
+    `ec2 describe-security-group-rules --filters Name=group-id,Values=${securityGroupIds.join(",")}`,
+    `kms get-key-policy --key-id ${partyKeyArn} --policy-name default`,
+    `iam get-role --role-name ${roles.core.split("/").at(-1)}`,
+    ...[publicVault, privateVault].map(({ bucketName }) => `s3api head-bucket --bucket ${bucketName}`),
+  ];
 }

@@ -117,7 +117,13 @@ test("the plan asks nothing, and shows every command", async () => {
   const planned = await planRunbook(doctor, { ...given(), manifest, parties }, { parties: [2] });
   expect(asked).toEqual([]);
   const text = renderPlan(planned.plan, { withDigest: false, columns: 240 });
-  for (const words of ["logs kms-core-2", "node prober.mjs http", "get nodes", "node prober.mjs probe"])
+  for (const words of [
+    "logs kms-core-2",
+    "node prober.mjs http",
+    "get nodes",
+    "node prober.mjs probe",
+    "kms get-key-policy",
+  ])
     expect(text).toContain(words);
 });
 
