@@ -245,12 +245,6 @@ class Words {
             "a certificate that is valid by its peers' clocks: its enclave's clock is ahead, or theirs are behind",
           next: `compare the clock of its enclave node with its peers'; once it is right: ${this.#restart(party)}`,
         };
-      case "CERTIFICATE_NOT_YET_VALID":
-        return {
-          found: join(certificateWords(cause), paths),
-          expected: "a certificate that is valid by its peers' clocks: its enclave's clock is ahead, or theirs are behind",
-          next: `compare the clock of its enclave node with its peers'; once it is right: ${this.#restart(party)}`,
-        };
       case "CERTIFICATE_WRONG":
         return {
           found: join(first(cause)?.detail, paths),
@@ -448,6 +442,15 @@ class Words {
     if (workload?.replicas === 0)
       return this.#by(party, `${start} scale statefulset ${workload.statefulSet} --replicas 1`);
     if (workload?.replicas === null) return this.#by(party, `npx quorate up --party ${party.partyId}`);
+    // Not too few of them: none at all, which no size of a node group mends.
+    if (
+      workload?.pod?.phase === "Pending" &&
+      /insufficient aws\.ec2\.nitro\/nitro_enclaves(?!_)/i.test(workload.pod.reason ?? "")
+    )
+      return this.#by(
+        party,
+        `npx quorate run cluster-check --parties ${party.partyId}, for the device plugin: no node offers enclaves`,
+      );
     if (workload?.pod?.phase === "Pending" && /insufficient|didn't match|taint/i.test(workload.pod.reason ?? ""))
       return `give the node group what the enclave asks for (enclaveNodes in the stack file), then: npx quorate up --party ${party.partyId}`;
     return this.#look(party);

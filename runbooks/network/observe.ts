@@ -229,6 +229,12 @@ export function podsCommand(outputs: PartyOutputs): string[] {
   return ["get", "pods,statefulsets", "--namespace", outputs.namespace, "--output", "json"];
 }
 
+const ContainerStatuses = z.array(
+  z.object({
+    state: z.record(z.string(), z.object({ reason: z.string().optional(), message: z.string().optional() })).optional(),
+  }),
+);
+
 const KubernetesList = z.object({
   items: z.array(
     z.object({
@@ -250,9 +256,8 @@ const KubernetesList = z.object({
               }),
             )
             .optional(),
-          containerStatuses: z
-            .array(z.object({ state: z.record(z.string(), z.object({ reason: z.string().optional() })).optional() }))
-            .optional(),
+          initContainerStatuses: ContainerStatuses.optional(),
+          containerStatuses: ContainerStatuses.optional(),
         })
         .optional(),
     }),
@@ -272,7 +277,8 @@ async function readWorkload(
   return { status: "seen", workload: workloadOf(list.items, party.outputs) };
 }
 
-function workloadOf(items: readonly KubernetesItem[], outputs: PartyOutputs): Workload {
+/** The core's workload in what `kubectl get` lists. */
+export function workloadOf(items: readonly KubernetesItem[], outputs: PartyOutputs): Workload {
   const { statefulSet, pod: podName } = outputs.workload;
   const named = (kind: string, name: string) => items.find((item) => item.kind === kind && item.metadata.name === name);
   const set = named("StatefulSet", statefulSet);
@@ -288,7 +294,7 @@ function podOf({ metadata, status }: KubernetesItem): NonNullable<Workload["pod"
   const condition = (type: string) => status?.conditions?.find((entry) => entry.type === type);
   const scheduled = condition("PodScheduled");
   const ready = condition("Ready");
-  const waiting = status?.containerStatuses?.flatMap(({ state }) => state?.waiting?.reason ?? []).at(0);
+  const waiting = waitingReason([...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]);
   const reason =
     (metadata.deletionTimestamp === undefined ? undefined : "being deleted") ??
     (scheduled?.status === "False" ? (scheduled.message ?? scheduled.reason) : undefined) ??
@@ -302,6 +308,13 @@ function podOf({ metadata, status }: KubernetesItem): NonNullable<Workload["pod"
     ready: ready?.status === "True",
     reason: reason ?? null,
   };
+}
+
+/** Why the first container waits that does not wait for another one; they are made in order. */
+function waitingReason(containers: z.infer<typeof ContainerStatuses>): string | undefined {
+  const waiting = containers.flatMap(({ state }) => state?.waiting ?? []);
+  const { reason, message } = waiting.find((each) => each.reason !== "PodInitializing") ?? waiting[0] ?? {};
+  return reason !== undefined && message ? `${reason}: ${message}` : reason;
 }
 
 /* The links. */

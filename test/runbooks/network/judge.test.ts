@@ -4,6 +4,8 @@ import { ValidateReport } from "../../../contract/validate-report.ts";
 import type { Finding } from "../../../contract/verdict.ts";
 import { fewestFaulty } from "../../../runbooks/network/fault-tolerance.ts";
 import { judge } from "../../../runbooks/network/judge.ts";
+import { workloadOf } from "../../../runbooks/network/observe.ts";
+import { partyOutputs } from "./fake-parties.ts";
 import { type Fault, has, isGone, modelNetwork, onLink } from "./network-model.ts";
 
 const named = (findings: readonly Finding[]) => findings.map(({ code, field }) => `${code} ${field}`).sort();
@@ -278,6 +280,42 @@ test("a core that is held back is told with the peers that it waits for, and wha
     found: "the core is held back: no CA certificate yet of parties 1, 4",
     next: expect.stringContaining("npx quorate cards sync, then: npx quorate up --party 3"),
   });
+});
+
+test.each([
+  [
+    "1 Insufficient aws.ec2.nitro/nitro_enclaves, 1 Insufficient aws.ec2.nitro/nitro_enclaves_cpus",
+    "the device plugin",
+  ],
+  ["1 Insufficient aws.ec2.nitro/nitro_enclaves_cpus, 1 Insufficient hugepages-1Gi", "enclaveNodes in the stack file"],
+])("a core without room (%s) is sent to what can make it", (reason, mended) => {
+  const seen = modelNetwork(4, [{ kind: "unschedulable", party: 3 }]);
+  for (const { workload } of seen.parties)
+    if (workload.status === "seen" && workload.workload.pod?.phase === "Pending")
+      workload.workload.pod.reason = `0/1 nodes are available: ${reason}.`;
+  expect(judge(seen).findings).toEqual([expect.objectContaining({ party: 3, next: expect.stringContaining(mended) })]);
+});
+
+test("a pod that waits for a ConfigMap says so, and not that its containers wait for one another", () => {
+  const waiting = (name: string, reason: string, message?: string) => ({
+    name,
+    state: { waiting: { reason, message } },
+  });
+  const missing = 'configmap "mpc-party" not found';
+  const [pod, set] = ["Pod", "StatefulSet"].map((kind) => ({
+    kind,
+    metadata: { name: kind === "Pod" ? "kms-core-3" : "kms-core" },
+    status: {
+      phase: "Pending",
+      initContainerStatuses: [
+        waiting("load-env", "CreateContainerConfigError", missing),
+        waiting("b", "PodInitializing"),
+      ],
+      containerStatuses: [waiting("core", "PodInitializing")],
+    },
+  }));
+  const { pod: seen } = workloadOf([pod, set] as never, partyOutputs(3));
+  expect(seen?.reason).toBe(`CreateContainerConfigError: ${missing}`);
 });
 
 /* What the right answer is for up to two faults, from what each hides of the other. */
