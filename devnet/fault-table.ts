@@ -46,8 +46,8 @@ export const faultTable: readonly FaultRow[] = [
     cause: { ...of(2, "LINK_DOWN"), link: "2→3" },
   },
   {
-    fault: "slow 2 3 200",
-    happens: "what 2 sends to 3 comes later by 200 ms; later than the deadline of 5 s it is as `cut`, but in TLS",
+    fault: "slow 2 3 600",
+    happens: "what 2 sends to 3 comes later by 600 ms; beyond the deadline of 5 s it is as `cut`, but in TLS",
     matrix: allUp,
     findings: [],
     cause: { ...of(2, "LINK_SLOW"), link: "2→3" },

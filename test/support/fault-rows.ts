@@ -1,0 +1,50 @@
+import { expect } from "vitest";
+import type { ValidateReport } from "../../contract/validate-report.ts";
+import { type FaultRow, faultTable, linksOf } from "../../devnet/fault-table.ts";
+
+/** Faults of the table in an order that the seed makes, the same for the same seed. */
+export function sampledFaults(count: number, seed: number): FaultRow[] {
+  let state = seed;
+  const random = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+  return faultTable
+    .map((row) => ({ row, at: random() }))
+    .sort((a, b) => a.at - b.at)
+    .slice(0, count)
+    .map(({ row }) => row);
+}
+
+/** Whether validation says what the table has: links, how their paths end, and findings. */
+export function expectMatrix({ fault, matrix, findings }: FaultRow, report: ValidateReport): void {
+  const ids = report.parties.map(({ partyId }) => partyId);
+  const all = (tokens: readonly string[] = []) => [...new Set(tokens.flatMap((token) => linksOf(token, ids)))].sort();
+  const name = (link: { from: number; to: number }) => `${link.from}→${link.to}`;
+  const ofStatus = (status: string) =>
+    report.links.flatMap((link) => (link.verdict.status === status ? [name(link)] : [])).sort();
+  expect(ofStatus("FAIL"), `${fault}: links down`).toEqual(all(matrix.down));
+  expect(ofStatus("UNKNOWN"), `${fault}: links that could not be told`).toEqual(all(matrix.unknown));
+  for (const [token, ends] of Object.entries(matrix.paths ?? {}))
+    for (const link of report.links.filter((each) => linksOf(token, ids).includes(name(each))))
+      expect(`${link.probe?.code} ${link.probe?.stage}`, `${fault}: path ${name(link)}`).toBe(ends);
+  expect(
+    report.findings.map(({ code, party }) => ({ code, party })),
+    `${fault}: findings`,
+  ).toEqual(findings);
+}
+
+interface Diagnosis {
+  causes: { code: string; party: number | null; link: { from: number; to: number } | null; certainty: string }[];
+}
+
+/** The causes as the table writes them, without what is only possible and what an earlier fault left behind. */
+export function causesOf({ causes }: Diagnosis): NonNullable<FaultRow["cause"]>[] {
+  return causes
+    .filter(({ certainty, code }) => certainty !== "possible" && code !== "POD_RESTARTED")
+    .map(({ code, party, link }) => ({
+      code,
+      party: Number(party),
+      ...(link && { link: `${link.from}→${link.to}` }),
+    }));
+}
