@@ -228,9 +228,19 @@ export const logSignatures: readonly LogSignature[] = [
     source: kms("docs/operations/advanced/troubleshooting.md"),
   },
   {
+    id: "vault-refused",
+    pattern: /is not authorized to perform: s3:\w+/i,
+    meaning: "S3 refuses the core's role: the role's policy does not let it in, or the vault's policy keeps it out.",
+    cause: "VAULT_DENIED",
+    over: "start",
+    next: ({ party }) =>
+      `pulumi refresh of party ${party}'s stack, then: npx quorate preview --party ${party}, for what differs in the policies of vaults and role; then: npx quorate up --party ${party}`,
+    source: "AWS: S3 AccessDenied",
+  },
+  {
     id: "vault-denied",
     pattern:
-      /Could not (?:initialize (?:public|private|backup) storage|private storage)|AWS error, please refer to other logs|\bAccessDenied\b|is not authorized to perform: s3:/i,
+      /Could not (?:initialize (?:public|private|backup) storage|private storage)|AWS error, please refer to other logs|\bAccessDenied\b/i,
     meaning: "A vault does not let the core's role in.",
     cause: "VAULT_DENIED",
     over: "start",

@@ -1166,6 +1166,10 @@ describe("words about it", () => {
     ["decryption hangs", "PRSS_MISSING"],
     ["party 3 does not answer", "PARTY_DOWN"],
     ["NODE_NOT_READY", "NODE_NOT_READY"],
+    [
+      'Error { code: "AccessDenied", message: "User: arn:aws:sts::1:assumed-role/core is not authorized to perform: s3:GetObject" }',
+      "VAULT_DENIED",
+    ],
   ])("%s means %s, even if it is not so now", async (words, cause) => {
     const report = await said(words);
     expect(report.symptom?.matched).toContainEqual(expect.objectContaining({ cause, found: false }));
