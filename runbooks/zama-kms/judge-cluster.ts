@@ -394,6 +394,10 @@ function healthRule({ party, partiesTotal }: Context): Said {
 
 /** What another failure of the same party brings along. */
 const consequences: Record<string, readonly string[]> = {
+  // No pod of a DaemonSet is wanted on a node that is lost.
+  DEVICE_PLUGIN_NOWHERE: ["NODE_MISSING", "NODE_NOT_READY"],
+  DEVICE_PLUGIN_NOT_READY: ["NODE_NOT_READY"],
+  NODE_TOO_SMALL: ["NODE_MISSING", "DEVICE_PLUGIN_MISSING", "DEVICE_PLUGIN_NOWHERE", "DEVICE_PLUGIN_NOT_READY"],
   POD_MISSING: ["STATEFUL_SET_MISSING", "CORE_SCALED_DOWN"],
   HEALTH_UNREACHABLE: ["STATEFUL_SET_MISSING", "CORE_SCALED_DOWN", "POD_MISSING", "POD_PENDING", "POD_CRASHES"],
 };

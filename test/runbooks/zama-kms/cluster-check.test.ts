@@ -265,6 +265,24 @@ describe("what is wrong in one cluster is that party's finding", () => {
       "Kubelet stopped posting",
     ],
     [
+      "a node that is not ready, for which no device plugin is wanted",
+      ({ parts }) => {
+        parts.node.status.conditions[1] = { type: "Ready", status: "Unknown", message: "Kubelet stopped." };
+        parts.devicePlugin.status = { desiredNumberScheduled: 0, numberReady: 0 };
+      },
+      ["NODE_NOT_READY 2"],
+      "Kubelet stopped",
+    ],
+    [
+      "no device plugin, so that the node offers no enclaves",
+      ({ parts }) => {
+        delete parts.devicePlugin;
+        parts.node.status.allocatable["aws.ec2.nitro/nitro_enclaves"] = "0";
+      },
+      ["DEVICE_PLUGIN_MISSING 2"],
+      "there is none",
+    ],
+    [
       "a node that takes no pods",
       ({ parts }) => {
         parts.node.spec.unschedulable = true;
@@ -277,7 +295,7 @@ describe("what is wrong in one cluster is that party's finding", () => {
       ({ parts }) => {
         delete parts.node;
       },
-      ["NODE_MISSING 2", "NODE_TOO_SMALL 2"],
+      ["NODE_MISSING 2"],
       "no node",
     ],
     [
