@@ -18,13 +18,14 @@ import { terminal } from "./terminal.ts";
 
 /**
  * Access to every party whose stack lies here and was brought up. `joinsOthers`: that may be none, where somebody else's documents are trusted.
- * Disposing it removes the short-lived kubeconfigs.
+ * `progress` is told of stacks that are left out. Disposing it removes the short-lived kubeconfigs.
  */
 export async function openPartyAccess(
   session: Session,
   { joinsOthers = false }: { joinsOthers?: boolean | undefined } = {},
+  progress: (text: string) => void = (text) => terminal.progress(text),
 ): Promise<AsyncDisposable & { parties: PartyAccess[] }> {
-  const everyone = await everyOutputs(session, joinsOthers);
+  const everyone = await everyOutputs(session, joinsOthers, progress);
   const parent = join(session.root, ".quorate", "access");
   await mkdir(parent, { recursive: true, mode: 0o700 });
   await sweep(parent);
@@ -44,14 +45,18 @@ async function sweep(parent: string): Promise<void> {
   }
 }
 
-async function everyOutputs(session: Session, joinsOthers: boolean): Promise<PartyOutputs[]> {
+async function everyOutputs(
+  session: Session,
+  joinsOthers: boolean,
+  progress: (text: string) => void,
+): Promise<PartyOutputs[]> {
   const fleet = new Fleet(session);
   const stacks = await partyStacks(session.stacksDir, session.network);
   const { found, missing } = await readAllOutputs(() => fleet.workDir(), stacks);
   if (found.length === 0 && missing.length > 0 && !(joinsOthers && (await trustsAnybody(session))))
     throw outputsMissing(missing, { all: true, joinsOthers });
   for (const { partyId, stackName } of missing)
-    terminal.progress(`party ${partyId}: stack ${stackName} has no outputs: left out`);
+    progress(`party ${partyId}: stack ${stackName} has no outputs: left out`);
   return found;
 }
 

@@ -155,8 +155,9 @@ async function watchUntil(signal: AbortSignal, { session, inputs, folder, format
 async function oneRound(of: Session, inputs: Inputs, folder: string, signal: AbortSignal): Promise<RoundResult> {
   const session = await openSession({ root: of.root, network: of.network });
   const runbook = runbookOf(inputs);
-  await using access = await openPartyAccess(session, runbook);
+  // In a log, what each round says again would hide what is new.
   const progress = process.stderr.isTTY ? (text: string) => terminal.progress(text) : () => {};
+  await using access = await openPartyAccess(session, runbook, progress);
   const planned = await planRunbook(runbook, { ...given(session, access.parties, signal), progress }, askedOf(inputs));
   const result = await executeRun(planned, roundHost(folder, signal), { quiet: true });
   terminal.endProgress();

@@ -2,7 +2,7 @@
  * What keeps a served page up to date: it asks for the next round, puts only what is new in its place, and says how old it is. It runs in the
  * reader's browser. What it is given was escaped by who made it.
  */
-export const liveScript = String.raw`
+export const liveScript = `
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);

@@ -90,6 +90,8 @@ export interface WatchStatus {
 export const staleAfterIntervals = 3;
 
 const lateAgainMs = 3_600_000;
+/** So many rounds within an hour stay as runs. */
+export const mostRunsAnHour = 20;
 
 /** Validates again and again. One round at a time: what takes longer than the interval makes the next one late. */
 export class Watch {
@@ -103,6 +105,7 @@ export class Watch {
   #last: Moment | null = null;
   #good: Moment | null = null;
   #findings = new Set<string>();
+  #keptAt: number[] = [];
   #saidLateAt = Number.NEGATIVE_INFINITY;
   #unwritten: string | null = null;
 
@@ -209,7 +212,7 @@ export class Watch {
     this.#findings = new Set(report.findings.map(findingKey));
     const findings = report.findings.filter((finding) => !before.has(findingKey(finding)));
     const isNews = isChange(change) || findings.length > 0 || before.size !== this.#findings.size;
-    const run = await settle(evidence, isNews);
+    const run = await settle(evidence, isNews && this.#mayKeep());
     const known = log.history.changes.length;
     await log.round(time, seen, run);
     this.#rounds[lower[report.verdict]] += 1;
@@ -240,12 +243,21 @@ export class Watch {
   async #lose(time: RoundTime, reason: string, evidence: Evidence | null): Promise<void> {
     const { log, say } = this.#host;
     const isNew = await log.lost(time, reason);
-    const run = await settle(evidence, isNew);
+    const run = await settle(evidence, isNew && this.#mayKeep());
     const at = time.at.toISOString();
     const { durationMs } = time;
     this.#rounds.lost += 1;
     this.#lastRound = { at, durationMs, verdict: "UNKNOWN", lost: true, words: reason };
     if (isNew) say({ kind: "lost", at, reason, run });
+  }
+
+  /** A network that flaps is not to fill the disk with evidence that it does: the history tells of it. */
+  #mayKeep(): boolean {
+    const now = this.#host.elapsed();
+    this.#keptAt = this.#keptAt.filter((at) => now - at < 3_600_000);
+    if (this.#keptAt.length >= mostRunsAnHour) return false;
+    this.#keptAt.push(now);
+    return true;
   }
 
   /** Said once in a while: a machine that is too slow is so in most rounds. */
@@ -291,15 +303,15 @@ function findingKey({ code, party, field }: ValidateReport["findings"][number]):
 }
 
 /** The run's id where its evidence stays. That it can not be kept is no reason to stop watching. */
-async function settle(evidence: Evidence | null, isNews: boolean): Promise<string | null> {
+async function settle(evidence: Evidence | null, stays: boolean): Promise<string | null> {
   if (evidence === null) return null;
   try {
-    await (isNews ? evidence.keep() : evidence.drop());
+    await (stays ? evidence.keep() : evidence.drop());
   } catch (failure) {
     if (!isRefusedByFiles(failure)) throw failure;
     return null;
   }
-  return isNews ? evidence.runId : null;
+  return stays ? evidence.runId : null;
 }
 
 function isRefusedByFiles(failure: unknown): boolean {

@@ -4,6 +4,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "vitest";
 import { OperatorError } from "../../../contract/operator-error.ts";
 import { renderWatchEvent, renderWatchSummary } from "../../../runbooks/watch/text.ts";
+import { mostRunsAnHour } from "../../../runbooks/watch/watch.ts";
 import { editorSchemasDir } from "../../../stacks/editor-schemas.ts";
 import type { Fault } from "../network/network-model.ts";
 import { seenNetwork } from "../seen-network.ts";
@@ -40,6 +41,14 @@ test("a line for each change, with its time, and none for a round that found wha
   expect(renderWatchSummary(run.watch.history())).toMatchInlineSnapshot(
     `"watched in 5 rounds: OK for 2 min, FAIL for 2 min, 1 time that a link was down"`,
   );
+});
+
+test("a network that flaps leaves evidence of its first changes in an hour, and all of them in the history", async () => {
+  await using run = await watched();
+  for (let round = 0; round < 61; round++) await run.round(seenNetwork(4, round % 2 ? cut : []));
+  expect(run.evidence.kept).toHaveLength(mostRunsAnHour + 1);
+  expect(run.evidence.kept.length + run.evidence.dropped.length).toBe(61);
+  expect(run.watch.history().links).toHaveLength(30);
 });
 
 test("a party that went away is one line, not one for each of its links; another release is one of its own", async () => {
