@@ -105,13 +105,15 @@ export const commands = {
   },
   collect: {
     usage:
-      "npx quorate collect [--party <id>] [--to <folder>] [--since <minutes>] [--timeout <ms>] [--format table|json]",
+      "npx quorate collect [--party <id>] [--to <folder>] [--since <minutes>] [--timeout <ms>] [--debug-container [--yes]] [--format table|json]",
     summary: "Pack what the parties' clusters and clouds show into one file, without secrets, for whoever is to help.",
     options: {
       "--party <id>[,…]": "of these parties only (default: all whose stack files lie here)",
       "--to <folder>": "where the file goes (default: here)",
       "--since <minutes>": "logs no older than this (default: as far as there are any, within bounds)",
       "--timeout <ms>": "deadline of each question (default 30000)",
+      "--debug-container": "add a container to the core's pod, which looks at its node; shown, and asked for, before",
+      "--yes": "do not ask",
       ...format,
       ...network,
     },

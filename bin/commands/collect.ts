@@ -1,7 +1,9 @@
+import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import type { Answer } from "../../contract/answer.ts";
 import type { CollectManifest } from "../../contract/collect-manifest.ts";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
@@ -10,7 +12,14 @@ import type { PartyAccess } from "../../runbooks/context.ts";
 import { networkLine } from "../../runbooks/network-line.ts";
 import { namesSecret, redactor } from "../../runbooks/redact.ts";
 import { listRuns, readRun } from "../../runbooks/run.ts";
-import { collectParty } from "../../runbooks/zama-kms/collect-party.ts";
+import { openTerminal } from "../../runbooks/terminal.ts";
+import { type Collection, collectParty } from "../../runbooks/zama-kms/collect-party.ts";
+import {
+  type DebugPlan,
+  describeDebugPlan,
+  planDebugContainer,
+  runDebugContainer,
+} from "../../runbooks/zama-kms/debug-container.ts";
 import { Bundle, type WrittenBundle } from "../bundle.ts";
 import { openPartyAccess } from "../party-access.ts";
 import { openSession, type Session } from "../session.ts";
@@ -23,6 +32,8 @@ const options = {
   to: { type: "string", default: "." },
   since: { type: "string" },
   timeout: { type: "string", default: "30000" },
+  "debug-container": { type: "boolean" },
+  yes: { type: "boolean" },
   network: { type: "string" },
   format: { type: "string", default: "table" },
 } as const;
@@ -46,7 +57,11 @@ export async function collect(args: string[]): Promise<number> {
     await using access = await openPartyAccess(session);
     const held = access.parties.filter(({ outputs }) => chosen?.includes(outputs.partyId) ?? true);
     if (held.length === 0) throw noneHere(session, chosen ?? [], access.parties);
-    return await pack(session, held, { chosen, sinceMinutes, timeoutMs, folder: resolve(values.to) }, signal, {
+    const asked = { chosen, sinceMinutes, timeoutMs, folder: resolve(values.to) };
+    const debug = values["debug-container"]
+      ? await approveDebugContainers(held, { timeoutMs, signal, yes: values.yes === true })
+      : undefined;
+    return await pack(session, held, { ...asked, debug }, signal, {
       progress: (text) => terminal.progress(text),
     });
   });
@@ -59,13 +74,15 @@ interface Packing {
   sinceMinutes: number | undefined;
   timeoutMs: number;
   folder: string;
+  /** What may be added to the pods, by party; left out: nothing. */
+  debug?: ReadonlyMap<number, Answer<DebugPlan>> | undefined;
 }
 
 /** A whole bundle, which says what is missing, or none. */
 export async function pack(
   session: Session,
   held: readonly PartyAccess[],
-  { chosen, sinceMinutes, timeoutMs, folder }: Packing,
+  { chosen, sinceMinutes, timeoutMs, folder, debug }: Packing,
   stop: AbortSignal,
   { now = () => new Date(), progress = () => {} }: { now?: () => Date; progress?: (text: string) => void } = {},
 ): Promise<{ manifest: CollectManifest; written: WrittenBundle }> {
@@ -82,6 +99,9 @@ export async function pack(
   await inWaves(held, atOnce, async (party) => {
     const into = bundle.part(`party-${party.outputs.partyId}/`);
     await collectParty(party, into, { timeoutMs, signal, sinceMinutes });
+    const plan = debug?.get(party.outputs.partyId);
+    if (plan === undefined) bundle.skipped(`party-${party.outputs.partyId}/${nodePath}`, withoutDebug);
+    else await lookAtNode(party, plan, into, { timeoutMs, signal });
     done += 1;
     progress(`${done} of ${held.length} parties collected`);
   });
@@ -101,6 +121,53 @@ export async function pack(
     entries,
   };
   return { manifest, written: await bundle.finish(manifest) };
+}
+
+const nodePath = "core/node.json";
+const withoutDebug = "only with --debug-container, which adds a container to the core's pod";
+
+async function lookAtNode(
+  party: PartyAccess,
+  plan: Answer<DebugPlan>,
+  into: Collection,
+  asking: { timeoutMs: number; signal: AbortSignal },
+): Promise<void> {
+  const seen = plan.status === "unknown" ? plan : await runDebugContainer(party, plan.value, asking);
+  if (seen.status === "seen") await into.json(nodePath, seen.value);
+  else into.missing(nodePath, seen.reason);
+}
+
+/** What is to be added to the pods, once a person has said yes to it. */
+export async function approveDebugContainers(
+  held: readonly PartyAccess[],
+  { timeoutMs, signal, yes }: { timeoutMs: number; signal: AbortSignal; yes: boolean },
+  asking = openTerminal({ output: process.stderr }),
+): Promise<Map<number, Answer<DebugPlan>>> {
+  const id = randomBytes(3).toString("hex");
+  const plans = await inWaves(
+    held,
+    atOnce,
+    async (party): Promise<[number, Answer<DebugPlan>]> => [
+      party.outputs.partyId,
+      await planDebugContainer(party, id, { timeoutMs, signal }),
+    ],
+  );
+  const planned = plans.flatMap(([, plan]) => (plan.status === "seen" ? [plan.value] : []));
+  if (planned.length === 0) return new Map(plans);
+  asking.print(planned.map(describeDebugPlan).join("\n"));
+  if (yes) return new Map(plans);
+  const answer = asking.interactive ? await asking.ask("add them? y/N: ", signal) : null;
+  if (answer !== null && /^y(es)?$/i.test(answer.trim())) return new Map(plans);
+  throw new OperatorError({
+    code: asking.interactive ? "NOT_CONFIRMED" : "CONFIRMATION_NEEDED",
+    what: asking.interactive
+      ? "no container was added, and nothing collected"
+      : "a container is to be added to the core's pod, and nobody can be asked here",
+    found: asking.interactive ? answer?.trim() || "no answer" : "no terminal",
+    expected: asking.interactive ? "y" : "a person's answer, or --yes",
+    next: "npx quorate collect, without --debug-container, or with --yes",
+    exitCode: exitCodes.refused,
+  });
 }
 
 /** The report of the last validation that was finished here; whoever reads the bundle wants to know what was seen before. */

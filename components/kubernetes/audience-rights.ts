@@ -36,6 +36,8 @@ export const namespaceRules: Readonly<Record<Audience, readonly Rule[]>> = {
     { apiGroups: ["apps"], resources: ["deployments", "statefulsets"], verbs: [...look, "patch"] },
     { apiGroups: ["apps"], resources: ["deployments/scale", "statefulsets/scale"], verbs: ["get", "patch", "update"] },
     { apiGroups: [""], resources: ["pods"], verbs: ["delete"] },
+    // By which `kubectl replace --raw` adds a container to a pod whose image has no shell.
+    { apiGroups: [""], resources: ["pods/ephemeralcontainers"], verbs: ["update"] },
     { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] },
     { apiGroups: [""], resources: ["pods/exec"], verbs: ["create", "get"] },
   ],

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Answer, mapped } from "../../contract/answer.ts";
 import { classifyFailure } from "../command.ts";
-import type { CommandResult, PartyAccess } from "../context.ts";
+import type { CommandOptions, CommandResult, PartyAccess } from "../context.ts";
 
 type Asking = { timeoutMs: number; signal: AbortSignal };
 
@@ -107,7 +107,7 @@ function listIn(text: string): z.infer<typeof List>["items"] | null {
 export async function run(
   party: PartyAccess,
   args: string[],
-  asking: Asking,
+  asking: Asking & Pick<CommandOptions, "stdin">,
 ): Promise<CommandResult | { reason: string }> {
   try {
     return await party.kubectl(args, asking);
