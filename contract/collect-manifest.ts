@@ -32,5 +32,7 @@ export const CollectManifest = z.strictObject({
   /** Nothing that was asked for is missing. */
   whole: z.boolean(),
   entries: z.array(Entry),
+  /** Where it was written: in what the command prints, not in the bundle itself. */
+  bundle: z.strictObject({ path: z.string(), bytes: z.int(), sha256: z.string() }).optional(),
 });
 export type CollectManifest = z.infer<typeof CollectManifest>;

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { CardTrust } from "../contract/card-trust.ts";
 import { CertificatesReport } from "../contract/certificates-report.ts";
 import { ClusterCheckReport } from "../contract/cluster-check-report.ts";
+import { CollectManifest } from "../contract/collect-manifest.ts";
 import { DoctorReport } from "../contract/doctor-report.ts";
 import { NetworkManifestShape } from "../contract/network-manifest.ts";
 import { PartyCard } from "../contract/party-card.ts";
@@ -30,6 +31,7 @@ export function editorSchemas(): Record<string, object> {
     "validate-report.schema.json": { ...z.toJSONSchema(ValidateReport), title: "Report of a validation" },
     "certificates-report.schema.json": { ...z.toJSONSchema(CertificatesReport), title: "Report of the certificates" },
     "cluster-check-report.schema.json": { ...z.toJSONSchema(ClusterCheckReport), title: "Report of a cluster check" },
+    "collect-manifest.schema.json": { ...z.toJSONSchema(CollectManifest), title: "What is in a bundle of collect" },
     "watch-history.schema.json": { ...z.toJSONSchema(WatchHistory), title: "History of a watch" },
     "doctor-report.schema.json": { ...z.toJSONSchema(DoctorReport), title: "What is wrong with a network" },
   };
