@@ -26,7 +26,11 @@ export function signsOfLogs({ partyId, logs, pages }: CloserSights, seen: Doctor
         const { peer } = line;
         const isOf = ({ from, to }: LinkEnds) =>
           peer !== null && [from, to].includes(peer) && [from, to].includes(partyId);
-        return now - at <= recentMs && isDown(isOf);
+        // Whom the prober beside the speaker verifies, the speaker would not refuse now.
+        const verified = report.links.some(
+          ({ from, to, path }) => from === partyId && to === peer && path.status === "OK",
+        );
+        return now - at <= recentMs && !verified && isDown(isOf);
       }
       case "now":
         // What was said before the pod became what it is, was said by a core of before.

@@ -1097,6 +1097,12 @@ describe("a line of links that names nobody", () => {
   });
 });
 
+test("a peer that the own prober finds in order is not what an earlier line said, whatever else is down between the two", async () => {
+  const refused = (seen: DoctorSights) => says(seen, 3, { signature: "attestation-refused", peer: 2 });
+  const { told: found } = await doctor({ faults: [{ kind: "cut", from: 2, to: 3 }], change: refused });
+  expect(found).toEqual(["LINK_DOWN 2→3"]);
+});
+
 test("a log that misses a CA certificate whose copy is there is history", async () => {
   const missed = (seen: DoctorSights) => says(seen, 1, { signature: "no-trust-anchor", peer: 2 });
   const { told: found } = await doctor({ faults: [{ kind: "expire-cert", party: 2 }], change: missed });
