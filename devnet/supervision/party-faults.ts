@@ -77,8 +77,7 @@ export class PartyFaults {
       const sources = this.#sources();
       const before = restartsCore(fault) ? await this.#corePods(fault.party) : [];
       await this.#taken.take(fault, await thingsOf(fault, sources));
-      for (const { metadata } of before)
-        await this.#client(fault.party).delete(`/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}`);
+      await this.#deletePods(fault.party, before);
       await this.#untilMet(fault, before.length > 0);
       await this.#options.lookAtNetwork();
     });
@@ -123,7 +122,10 @@ export class PartyFaults {
     await this.#enqueue(async () => {
       if (this.faults.length === 0) return;
       for (const fault of this.faults) if ("party" in fault) this.#recovering.add(fault.party);
+      const denied = this.faults.flatMap((fault) => (fault.kind === "token-denied" ? [fault.party] : []));
       await this.#taken.putBack();
+      // The old pod restarted again and again, and would wait before it does so once more.
+      await Promise.all(denied.map((party) => this.#replaceCorePods(party)));
       await this.#options.lookAtNetwork();
     });
   }
@@ -136,6 +138,22 @@ export class PartyFaults {
         return pods.length === 0 || this.#options.cores.get(party)?.status.core === "serving";
       });
     this.#recovering.clear();
+  }
+
+  async #deletePods(party: number, pods: readonly PodObject[]): Promise<void> {
+    for (const { metadata } of pods)
+      await this.#client(party).delete(`/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}`);
+  }
+
+  /** Has the core's pod made anew, and waits until it is. */
+  async #replaceCorePods(party: number): Promise<void> {
+    const before = await this.#corePods(party);
+    const known = new Set(before.map(({ metadata }) => metadata.uid));
+    await this.#deletePods(party, before);
+    if (before.length > 0)
+      await until(effectTimeoutMs, async () =>
+        (await this.#corePods(party)).some(({ metadata }) => !known.has(metadata.uid)),
+      );
   }
 
   #enqueue(work: () => Promise<void>): Promise<void> {
