@@ -219,8 +219,12 @@ function conclude(session: Session, result: RunResult, format: (typeof formats)[
     };
     terminal.print(text[format]());
   }
-  if (result.dir && format === "table")
-    terminal.print(`\nreport ${join(result.dir, "report.json").replace(`${session.root}/`, "")}`);
+  if (result.dir && format === "table") {
+    const path = join(result.dir, "report.json").replace(`${session.root}/`, "");
+    // Whole, so that it can be copied.
+    const isNarrow = "report ".length + path.length > terminal.width;
+    terminal.print(isNarrow ? `\nreport\n${path}` : `\nreport ${path}`);
+  }
   return result.exitCode;
 }
 

@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { createOperatorFolder } from "../support/operator-folder.ts";
 import { createRehearsalFolder } from "../support/rehearsal.ts";
 import { measure, median, type Run, spread } from "./measure.ts";
@@ -118,6 +119,38 @@ export const rows: Row[] = [
       return { value: median(of("seconds")), unit: "s", spread: spread(of("seconds")), detail };
     },
   },
+  pageRow("page", "page of 100 parties, opened and painted, main thread", { target: "≤ 1 s", limit: 1 }, "opened"),
+  pageRow("filter", "its slowest filter, painted, main thread", { target: "≤ 0.1 s", limit: 0.1 }, "filtered"),
+  {
+    id: "doctor",
+    what: "doctor on a healthy party of a devnet of four",
+    target: "≤ 3 s",
+    limit: 3,
+    async measure({ root, scratch }) {
+      return await withDevnet(root, scratch, async (operator) => {
+        const runs: Run[] = [];
+        for (let i = 0; i < 5; i++) runs.push(await mustPass(await quorate(root, operator, "doctor", "--party", "1")));
+        return seconds(runs, "whole command, no cause found");
+      });
+    },
+  },
+  {
+    id: "shell",
+    what: "validate against a sequential shell check of 4 parties",
+    target: "faster",
+    limit: 1,
+    async measure({ root, scratch }) {
+      return await withDevnet(root, scratch, async (operator) => {
+        const check = await shellCheck(root, operator);
+        const [shell, own] = await alternate(
+          3,
+          () => measure(check.command, { cwd: operator, env: check.env }),
+          () => quorate(root, operator, "validate"),
+        );
+        return ratio(shell, own, "seconds for the shell's: 12 connections and 12 handshakes, nothing verified");
+      });
+    },
+  },
   {
     id: "devnet",
     what: "devnet of four, from nothing to validated",
@@ -134,6 +167,44 @@ export const rows: Row[] = [
     },
   },
 ];
+
+/** What was done before there was `validate`, and the kubeconfigs that it is done with. */
+async function shellCheck(root: string, operator: string): Promise<{ command: string[]; env: NodeJS.ProcessEnv }> {
+  const kubeconfigs: string[] = [];
+  for (const party of ["1", "2", "3", "4"]) {
+    const printed = await promisify(execFile)(node, [join(root, "bin/quorate.mjs"), "kubeconfig", "--party", party], {
+      cwd: operator,
+    });
+    kubeconfigs.push(printed.stdout.trim());
+  }
+  return {
+    command: [join(root, "test/bench/seed-check.sh"), "kms-decentralized", "50001", ...kubeconfigs],
+    env: { ...process.env, PATH: `${join(root, ".tools/bin")}:${process.env.PATH}` },
+  };
+}
+
+/** The report's page as Chromium has it before a reader. */
+function pageRow(id: string, what: string, aim: Pick<Row, "target" | "limit">, part: "opened" | "filtered"): Row {
+  return {
+    id,
+    what,
+    ...aim,
+    async measure({ root }) {
+      const took = (await measured(root, "test/bench/page.ts")) as Record<
+        typeof part,
+        { thread: number; wall: number }[]
+      >;
+      const thread = took[part].map((one) => one.thread);
+      const wall = median(took[part].map((one) => one.wall));
+      return {
+        value: median(thread),
+        unit: "s",
+        spread: spread(thread),
+        detail: `${wall.toFixed(2)} s by the clock, with two frames`,
+      };
+    },
+  };
+}
 
 /** What `test/bench/halves.ts` measured, in seconds. */
 interface Merge {
