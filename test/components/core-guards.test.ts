@@ -42,7 +42,7 @@ describe("CoreNetworkPolicy", () => {
   const pod = (app: string) => ({ podSelector: { matchLabels: { app } } });
   const tcp = (port: number) => [{ protocol: "TCP", port }];
 
-  test("peers and prober reach the peers' port, named pods give orders, Prometheus reads metrics; nobody else comes in", async () => {
+  test("peers and prober reach the peers' port, named pods give orders, Prometheus and prober read metrics; nobody else comes in", async () => {
     const { spec, metadata } = (await policies()).get("n-core").inputs;
     expect(metadata).toEqual({ name: "quorate-core", namespace });
     expect(spec).toMatchObject({ podSelector: { matchLabels: core }, policyTypes: ["Ingress", "Egress"] });
@@ -50,7 +50,7 @@ describe("CoreNetworkPolicy", () => {
       { from: [...blocks, pod("prober")], ports: tcp(50_001) },
       { from: [pod("connector"), pod("prober")], ports: tcp(50_100) },
       {
-        from: [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "watchers" } } }],
+        from: [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "watchers" } } }, pod("prober")],
         ports: tcp(9_646),
       },
     ]);
@@ -70,7 +70,7 @@ describe("CoreNetworkPolicy", () => {
     expect(stack.get("n-key-job").inputs.spec.egress[1].to).toEqual([{ ipBlock: { cidr: "10.9.0.0/16" } }]);
     expect(stack.get("n-prober").inputs.spec.egress[2]).toEqual({
       to: [pod("kms-core")],
-      ports: [...tcp(50_001), ...tcp(50_100)],
+      ports: [...tcp(50_001), ...tcp(50_100), ...tcp(9_646)],
     });
     for (const name of ["n-core", "n-key-job", "n-prober"]) expect(stack.get(name).parent).toBe(stack.get("n").urn);
   });
