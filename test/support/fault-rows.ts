@@ -35,13 +35,13 @@ export function expectMatrix({ fault, matrix, findings }: FaultRow, report: Vali
 }
 
 interface Diagnosis {
-  causes: { code: string; party: number | null; link: { from: number; to: number } | null; certainty: string }[];
+  causes: { code: string; party: number | null; link: { from: number; to: number } | null }[];
 }
 
-/** The causes as the table writes them, without what is only possible and what an earlier fault left behind. */
+/** The causes as the table writes them, the first one first, without what an earlier fault left behind. */
 export function causesOf({ causes }: Diagnosis): NonNullable<FaultRow["cause"]>[] {
   return causes
-    .filter(({ certainty, code }) => certainty !== "possible" && code !== "POD_RESTARTED")
+    .filter(({ code }) => code !== "POD_RESTARTED")
     .map(({ code, party, link }) => ({
       code,
       party: Number(party),
