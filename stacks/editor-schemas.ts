@@ -1,11 +1,13 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { BandwidthBaseline, BandwidthReport } from "../contract/bandwidth-report.ts";
 import { CardTrust } from "../contract/card-trust.ts";
 import { CertificatesReport } from "../contract/certificates-report.ts";
 import { ClusterCheckReport } from "../contract/cluster-check-report.ts";
 import { CollectManifest } from "../contract/collect-manifest.ts";
 import { DoctorReport } from "../contract/doctor-report.ts";
+import { KeyGenerationReport } from "../contract/key-generation-report.ts";
 import { NetworkManifestShape } from "../contract/network-manifest.ts";
 import { PartyCard } from "../contract/party-card.ts";
 import { PartyOutputs } from "../contract/party-outputs.ts";
@@ -31,6 +33,9 @@ export function editorSchemas(): Record<string, object> {
     "validate-report.schema.json": { ...z.toJSONSchema(ValidateReport), title: "Report of a validation" },
     "certificates-report.schema.json": { ...z.toJSONSchema(CertificatesReport), title: "Report of the certificates" },
     "cluster-check-report.schema.json": { ...z.toJSONSchema(ClusterCheckReport), title: "Report of a cluster check" },
+    "key-generation-report.schema.json": { ...z.toJSONSchema(KeyGenerationReport), title: "Report of made keys" },
+    "bandwidth-report.schema.json": { ...z.toJSONSchema(BandwidthReport), title: "What the links carry" },
+    "bandwidth-baseline.schema.json": { ...z.toJSONSchema(BandwidthBaseline), title: "What the links are to carry" },
     "collect-manifest.schema.json": { ...z.toJSONSchema(CollectManifest), title: "What is in a bundle of collect" },
     "watch-history.schema.json": { ...z.toJSONSchema(WatchHistory), title: "History of a watch" },
     "doctor-report.schema.json": { ...z.toJSONSchema(DoctorReport), title: "What is wrong with a network" },

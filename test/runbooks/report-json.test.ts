@@ -1,21 +1,13 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import type { ValidateReport } from "../../contract/validate-report.ts";
 import { judge } from "../../runbooks/network/judge.ts";
 import { presentValidation } from "../../runbooks/network/validate.ts";
-import { editorSchemasDir } from "../../stacks/editor-schemas.ts";
+import { committedSchema, overJson } from "../support/committed-schema.ts";
 import { certificatesReport, clusterCheckReport } from "./every-report.ts";
 import { type Fault, modelNetwork } from "./network/network-model.ts";
 
-// The schemas that are committed, in the hands of a validator that is not ours. Dates are checked where our own schema reads them.
-const schemaOf = async (report: string) => {
-  const schema = JSON.parse(await readFile(join(editorSchemasDir, `${report}-report.schema.json`), "utf8"));
-  return new Ajv2020({ allErrors: true, validateFormats: false }).compile(schema);
-};
-const fits = await schemaOf("validate");
-const json = (report: ValidateReport) => JSON.parse(JSON.stringify(presentValidation(report).json));
+const fits = await committedSchema("validate-report");
+const json = (report: ValidateReport) => overJson(presentValidation(report).json);
 
 test.each<[string, number, Fault[]]>([
   ["a clean network", 4, []],
@@ -50,8 +42,8 @@ describe.each<[name: string, report: (n: number) => object]>([
   ["cluster-check", clusterCheckReport],
 ])("the JSON of %s", (name, report) => {
   test.each([4, 13])("of %i parties fits its published schema, and one field more or less does not", async (n) => {
-    const isReport = await schemaOf(name);
-    const found = JSON.parse(JSON.stringify(report(n)));
+    const isReport = await committedSchema(`${name}-report`);
+    const found = overJson(report(n));
     isReport(found);
     expect(isReport.errors).toBe(null);
     const { verdict: _, ...without } = found;

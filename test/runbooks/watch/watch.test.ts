@@ -1,11 +1,8 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "vitest";
 import { OperatorError } from "../../../contract/operator-error.ts";
 import { renderWatchEvent, renderWatchSummary } from "../../../runbooks/watch/text.ts";
 import { mostRunsAnHour } from "../../../runbooks/watch/watch.ts";
-import { editorSchemasDir } from "../../../stacks/editor-schemas.ts";
+import { committedSchema, overJson } from "../../support/committed-schema.ts";
 import type { Fault } from "../network/network-model.ts";
 import { seenNetwork } from "../seen-network.ts";
 import { type Watched, watched } from "./watched.ts";
@@ -126,11 +123,10 @@ test("its age is told by whichever clock went on: the machine slept, or its cloc
 });
 
 test("history.json fits its published schema, whatever happened", async () => {
-  const schema = JSON.parse(await readFile(join(editorSchemasDir, "watch-history.schema.json"), "utf8"));
-  const fits = new Ajv2020({ allErrors: true, validateFormats: false }).compile(schema);
+  const fits = await committedSchema("watch-history");
   await using run = await watched();
   const check = () => {
-    fits(JSON.parse(JSON.stringify(run.watch.history())));
+    fits(overJson(run.watch.history()));
     expect(fits.errors).toBe(null);
   };
   check();

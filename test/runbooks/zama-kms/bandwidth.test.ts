@@ -11,6 +11,7 @@ import type { CommandResult, PartyAccess } from "../../../runbooks/context.ts";
 import { executeRun, planRunbook, renderPlan } from "../../../runbooks/run.ts";
 import bandwidth from "../../../runbooks/zama-kms/bandwidth.ts";
 import { readBench } from "../../../runbooks/zama-kms/bench-output.ts";
+import { committedSchema, overJson } from "../../support/committed-schema.ts";
 import { partyOutputs } from "../network/fake-parties.ts";
 import { given } from "../support/rotation.ts";
 
@@ -63,6 +64,9 @@ function benchOutput(from: number, seconds: number, change: Change = () => undef
   return `${preamble}${JSON.stringify(report, null, 2)}\n`;
 }
 
+const fitsReport = await committedSchema("bandwidth-report");
+const fitsBaseline = await committedSchema("bandwidth-baseline");
+
 let root = "";
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "quorate-bandwidth-"));
@@ -109,6 +113,8 @@ async function run(inputs: object = {}, how: { change?: Change; said?: Said } = 
   const result = await executeRun(planned, host, { quiet: true, confirm: planned.plan.digest });
   if (result.bug) throw result.bug;
   const report = BandwidthReport.parse(result.report?.json);
+  fitsReport(overJson(report));
+  expect(fitsReport.errors).toBe(null);
   const told = report.findings.map(({ code, party }) => `${code} ${party}`);
   return { asked, result, report, told, planned, mostAtOnce };
 }
@@ -132,6 +138,8 @@ test("a baseline is recorded, a line for each link, and the next run of the same
   expect([first.report.verdict, first.result.exitCode, first.told]).toEqual(["OK", 0, []]);
   const written = await readFile(file(), "utf8");
   expect(written.split("\n").filter((line) => line.includes('"from"'))).toHaveLength(12);
+  fitsBaseline(JSON.parse(written));
+  expect(fitsBaseline.errors).toBe(null);
   expect(BandwidthBaseline.parse(JSON.parse(written)).links[0]).toMatchObject({
     ...{ from: 1, to: 2, mibPerSecond: 100, p50Ms: 10 },
     load: { durationSeconds: 10, sessions: 4, payloadBytes: 262_144, together: false },

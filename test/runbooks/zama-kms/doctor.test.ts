@@ -1,6 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { Ajv2020 } from "ajv/dist/2020.js";
 import { XMLParser } from "fast-xml-parser";
 import { describe, expect, test } from "vitest";
 import { DoctorReport } from "../../../contract/doctor-report.ts";
@@ -9,7 +6,7 @@ import { diagnose } from "../../../runbooks/zama-kms/diagnose.ts";
 import type { DoctorSights } from "../../../runbooks/zama-kms/doctor-sights.ts";
 import { renderDoctorJunit, renderDoctorMarkdown, renderDoctorText } from "../../../runbooks/zama-kms/doctor-text.ts";
 import { logSignatures } from "../../../runbooks/zama-kms/log-signatures.ts";
-import { editorSchemasDir } from "../../../stacks/editor-schemas.ts";
+import { committedSchema, overJson } from "../../support/committed-schema.ts";
 import type { Anything } from "./cluster-objects.ts";
 import { cloudOf, says, type Written, writtenSights } from "./doctor-sights.ts";
 
@@ -1228,11 +1225,10 @@ describe("the report", () => {
   );
 
   test("JSON fits the published schema, and JUnit and Markdown have every cause", async () => {
-    const schema = JSON.parse(await readFile(join(editorSchemasDir, "doctor-report.schema.json"), "utf8"));
-    const fits = new Ajv2020({ allErrors: true, validateFormats: false }).compile(schema);
+    const fits = await committedSchema("doctor-report");
     for (const each of [{}, written]) {
       const { report } = await doctor(each);
-      fits(JSON.parse(JSON.stringify(report)));
+      fits(overJson(report));
       expect(fits.errors).toBe(null);
       const suites = new XMLParser({ ignoreAttributes: false }).parse(renderDoctorJunit(report)).testsuites;
       expect(Number(suites["@_failures"])).toBe(

@@ -13,9 +13,11 @@ import { executeRun, planRunbook, renderPlan, resumeRun } from "../../../runbook
 import certificates from "../../../runbooks/zama-kms/certificates.ts";
 import { runKeyJob } from "../../../runbooks/zama-kms/key-job.ts";
 import { readKeyJob } from "../../../runbooks/zama-kms/key-job-release.ts";
+import { committedSchema, overJson } from "../../support/committed-schema.ts";
 import { partyOutputs } from "../network/fake-parties.ts";
 import { given } from "../support/rotation.ts";
 
+const fits = await committedSchema("key-generation-report");
 const answered = (more: Partial<CommandResult> = {}): CommandResult => {
   return { stdout: "", stderr: "", exitCode: 0, durationMs: 5, ended: "exited", ...more };
 };
@@ -165,6 +167,9 @@ async function generate(change: Partial<World> = {}) {
   const planned = await planRunbook(certificates, context, { generate: true });
   const result = await executeRun(planned, host, { confirm: planned.plan.digest });
   if (result.bug) throw result.bug;
+  // A run that stopped early has the report that every run has.
+  const json = overJson(result.report?.json ?? null);
+  if (json?.schema === "quorate/key-generation/v1") expect(fits(json) ? null : fits.errors).toBe(null);
   const said = printed.join("\n");
   const codes = result.report?.json.findings.map(({ code }) => code);
   return { world: it, planned, result, said, codes, host, context, party };
