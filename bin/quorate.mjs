@@ -15,28 +15,24 @@ const wantsHelp = name === undefined || name === "help" || name === "--help" || 
 // The help of one runbook is read from its declaration, which is not loaded here.
 const ofRunbook = name === "run" && rest[0] !== undefined && !rest[0].startsWith("-");
 
-if (wantsHelp || (!ofRunbook && (rest.includes("--help") || rest.includes("-h")))) {
+// With or without --help, a command that is none is one that was mistyped.
+const isCommand = (word) => Object.hasOwn(commands, word);
+const unknown = wantsHelp
+  ? rest[0] !== undefined && !rest[0].startsWith("-") && !isCommand(rest[0])
+    ? rest[0]
+    : undefined
+  : isCommand(name) || ["eks-token", "--version", "-v"].includes(name)
+    ? undefined
+    : name;
+
+if (unknown !== undefined) {
+  await refuse(unknown);
+} else if (wantsHelp || (!ofRunbook && (rest.includes("--help") || rest.includes("-h")))) {
   const { renderHelp } = await import("./help.mjs");
   process.stdout.write(renderHelp(wantsHelp ? rest[0] : name));
 } else if (name === "--version" || name === "-v") {
   const { default: manifest } = await import("../package.json", { with: { type: "json" } });
   process.stdout.write(`${manifest.version}\n`);
-} else if (commands[name] === undefined && name !== "eks-token") {
-  const { nearestWord } = await import("../contract/nearest-word.mjs");
-  const isOption = name.startsWith("-");
-  const near = isOption ? undefined : nearestWord(name, Object.keys(commands));
-  // Its name may hold anything, also what would steer a terminal.
-  const typed = JSON.stringify(name);
-  process.stderr.write(
-    [
-      isOption ? `ARGUMENT_INVALID  there is no option ${typed}` : `COMMAND_UNKNOWN  there is no command ${typed}`,
-      `  found     ${typed}`,
-      `  expected  ${near === undefined ? "a command that the help lists" : `${near}?`}`,
-      "  next      npx quorate --help",
-      "",
-    ].join("\n"),
-  );
-  process.exitCode = 2;
 } else if (name === "runbooks" && listFormat(rest) !== undefined) {
   const { listRunbooks } = await import("./list-runbooks.mjs");
   process.stdout.write(listRunbooks(listFormat(rest)));
@@ -49,6 +45,25 @@ if (wantsHelp || (!ofRunbook && (rest.includes("--help") || rest.includes("-h"))
 } else {
   const { main } = await import(sourceOrBuilt("bin/main.ts").href);
   process.exitCode = await main(name, rest);
+}
+
+/** A word that is no command, with the one that was meant. */
+async function refuse(word) {
+  const { nearestWord } = await import("../contract/nearest-word.mjs");
+  const isOption = word.startsWith("-");
+  const near = isOption ? undefined : nearestWord(word, Object.keys(commands));
+  // Its name may hold anything, also what would steer a terminal.
+  const typed = JSON.stringify(word);
+  process.stderr.write(
+    [
+      isOption ? `ARGUMENT_INVALID  there is no option ${typed}` : `COMMAND_UNKNOWN  there is no command ${typed}`,
+      `  found     ${typed}`,
+      `  expected  ${near === undefined ? "a command that the help lists" : `${near}?`}`,
+      "  next      npx quorate --help",
+      "",
+    ].join("\n"),
+  );
+  process.exitCode = 2;
 }
 
 /** The format of a list that was asked for in so many words; anything else is for the command's own reading of its options. */

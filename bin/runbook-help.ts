@@ -2,14 +2,20 @@ import type { z } from "zod";
 import type { Runbook } from "../runbooks/runbook.ts";
 import { commands, commonOptions } from "./command-table.mjs";
 import { hang, renderOptions, renderUsage } from "./help.mjs";
-import { type InputProperty, inputProperties, kebab, limitsOf } from "./runbook-inputs.ts";
+import { type InputProperty, inputProperties, kebab, limitsOf, shortNameOf } from "./runbook-inputs.ts";
 
 /** Help of one runbook: its inputs as it declares them, then what every runbook takes. */
 export function renderRunbookHelp(runbook: Runbook): string {
-  const inputs = Object.entries(inputProperties(runbook)).map(([name, property]): [string, string] => [
-    `--${kebab(name)}${typed(property)}`,
-    meaningOf(property, (runbook.inputs as z.ZodObject).shape[name]?.safeParse(undefined).success === false),
-  ]);
+  const properties = inputProperties(runbook);
+  const declared = Object.keys(properties).map(kebab);
+  const inputs = Object.entries(properties).map(([name, property]): [string, string] => {
+    const short = shortNameOf(kebab(name), declared);
+    const meaning = meaningOf(
+      property,
+      (runbook.inputs as z.ZodObject).shape[name]?.safeParse(undefined).success === false,
+    );
+    return [`--${kebab(name)}${typed(property)}`, short === undefined ? meaning : `${meaning}; also --${short}`];
+  });
   const raised = Object.entries(runbook.riskWith ?? {}).map(([name, risk]) => `${risk} with --${kebab(name)}`);
   const options = { ...Object.fromEntries(inputs), ...commands.run?.options, ...commonOptions };
   return [

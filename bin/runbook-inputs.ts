@@ -21,6 +21,9 @@ export interface Spelling {
   options?: Readonly<Record<string, string>>;
 }
 
+/** What commands call these inputs. Where a runbook is run by its own name it takes them under that name, too. */
+const shortNames: Readonly<Record<string, string>> = { party: "parties", timeout: "timeout-ms" };
+
 /** Whose inputs they are: a runbook, or a command that is none. */
 type Declared = Pick<Runbook, "name" | "inputs">;
 
@@ -29,10 +32,15 @@ export function parseInputs(
   runbook: Declared,
   args: readonly string[],
   common: NonNullable<Parameters<typeof parseArgs>[0]>["options"] = {},
-  spelling: Spelling = { command: `run ${runbook.name}` },
+  spelled: Spelling = { command: `run ${runbook.name}` },
 ) {
   const shape = (runbook.inputs as z.ZodObject).shape as Record<string, z.ZodType>;
   const kinds = Object.entries(shape).map(([name, schema]) => ({ name, option: kebab(name), kind: kindOf(schema) }));
+  const spelling = withShortNames(
+    spelled,
+    args,
+    kinds.map(({ option }) => option),
+  );
   const own = Object.fromEntries(
     kinds.map(({ option, kind }) => [
       option,
@@ -101,6 +109,20 @@ function wantedOf(property: InputProperty): string | undefined {
   const { least, most } = limitsOf(property);
   const kind = property.type === "integer" ? "a whole number" : "a number";
   return [kind, least === undefined ? "" : ` from ${least}`, most === undefined ? "" : ` to ${most}`].join("");
+}
+
+/** The other name of an option, where it has one that nothing else is called by. */
+export function shortNameOf(option: string, declared: readonly string[]): string | undefined {
+  return Object.keys(shortNames).find((short) => shortNames[short] === option && !declared.includes(short));
+}
+
+/** Short names that were typed: what is wrong with an input is told by the name that was used. */
+function withShortNames(spelling: Spelling, args: readonly string[], declared: readonly string[]): Spelling {
+  const used = declared.flatMap((option): [string, string][] => {
+    const short = shortNameOf(option, declared);
+    return short !== undefined && args.some((arg) => arg.split("=")[0] === `--${short}`) ? [[short, option]] : [];
+  });
+  return { ...spelling, options: { ...Object.fromEntries(used), ...spelling.options } };
 }
 
 function asDeclared(arg: string, { options = {} }: Spelling): string {

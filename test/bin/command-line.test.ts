@@ -58,6 +58,31 @@ test("an unknown command is a usage error with a suggestion, and prints nothing 
   expect(stderr).toContain("preview?");
 });
 
+test.each([
+  [["previw", "--help"], "preview?"],
+  [["help", "previw"], "preview?"],
+  [["--help", "previw"], "preview?"],
+  [["toString"], "a command that the help lists"],
+  [["--bogus", "--help"], "a command that the help lists"],
+])("help of a command that is none says so: %j", async (args, expected) => {
+  const { code, stdout, stderr } = await run(args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain(`  expected  ${expected}\n`);
+});
+
+test("a runbook takes parties and timeout under the names that they have with commands", async () => {
+  const args = ["run", "cluster-check", "--party", "1,x", "--timeout=10"];
+  const { code, stderr } = await run(args);
+  expect(code).toBe(2);
+  expect(stderr).toContain("INPUTS_INVALID  ");
+  expect(stderr).toContain("--party 1,x");
+  expect(stderr).toContain("--timeout 10");
+  const { stdout } = await run(["run", "cluster-check", "--help"], { COLUMNS: "200" });
+  expect(stdout).toMatch(/--parties <a,b,…> .*; also --party$/m);
+  // It has an input of that name, which is another thing.
+  expect((await run(["run", "certificates", "--help"], { COLUMNS: "200" })).stdout).not.toContain("also --party");
+});
+
 test("the help of one runbook has its inputs with their choices, limits and defaults", async () => {
   const { code, stdout } = await run(["run", "validate", "--help"], { COLUMNS: "200" });
   expect(code).toBe(0);
