@@ -74,18 +74,23 @@ export const commands = {
     ],
   },
   reports: {
-    usage: "npx quorate reports publish|export [--party <id>,… | --all] [--run <run-id>]",
+    usage:
+      "npx quorate reports publish|export [--party <id>,… | --all] [--run <run-id>] [--to <folder>] [--format table|json]",
     summary: "Sign what the last validation saw of one's own parties, and hand it to the others.",
     words: ["publish", "export"],
     options: {
       publish: "put each party's signed half into its public vault, beside its card",
-      "export [--to <folder>]": "write the signed halves to files",
+      "export [--to <folder>]": "write the signed halves to files (default: here)",
       "--run <run-id>": "of that run instead of the last validation",
       ...party,
       ...format,
       ...network,
     },
-    examples: ["npx quorate validate; npx quorate reports publish", "npx quorate reports export --to ../our-network"],
+    examples: [
+      "npx quorate validate; npx quorate reports publish",
+      "npx quorate reports publish --all",
+      "npx quorate reports export --to ../our-network",
+    ],
   },
   doctor: {
     usage:
