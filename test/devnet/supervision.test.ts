@@ -190,7 +190,8 @@ describe("cores", () => {
     for (const party of net.partyIds)
       await expect.poll(() => coreOf(party), { timeout: 60_000 }).toMatchObject({ core: "serving" });
     for (const party of net.partyIds) await expect.poll(() => readyOf(party), { timeout: 10_000 }).toBe("True");
-    expect(await admin(1, ["logs", "-n", namespace, "kms-core-1", "-c", "kms-core-enclave"])).toContain('"ready":true');
+    const said = () => admin(1, ["logs", "-n", namespace, "kms-core-1", "-c", "kms-core-enclave"]);
+    await expect.poll(said, { timeout: 30_000 }).toContain("Started enclave with enclave-cid");
   });
 
   test("the environment that is handed out works for kubectl", async () => {
