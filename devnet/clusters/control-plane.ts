@@ -154,6 +154,8 @@ export function controllerManagerProgram(plane: ControlPlane): Program {
       `--root-ca-file=${pki.ca.cert}`,
       `--service-account-private-key-file=${pki.serviceAccountKey}`,
       `--controllers=${controllers.join(",")}`,
+      // A node is lost when somebody says so, and not because nothing beats for it: a beat on its way would bring a lost one back.
+      "--node-monitor-grace-period=8760h",
       "--leader-elect=false",
       "--use-service-account-credentials=false",
       "--profiling=false",

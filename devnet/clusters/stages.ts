@@ -14,7 +14,7 @@ ${field}:
   pods: "110"
 {{ end }}`;
 
-const nodeBeats = `{{ $now := Now }}
+const nodeJoins = `{{ $now := Now }}
 {{ $since := or .metadata.creationTimestamp $now }}
 conditions:
 {{ range NodeConditions }}
@@ -25,9 +25,7 @@ conditions:
   lastHeartbeatTime: {{ $now | Quote }}
   lastTransitionTime: {{ $since | Quote }}
 {{ end }}
-`;
-
-const nodeJoins = `${nodeBeats}addresses:
+addresses:
 - type: InternalIP
   address: {{ NodeIP | Quote }}
 - type: Hostname
@@ -141,7 +139,7 @@ interface Match {
   values?: string[];
 }
 
-function stage(name: string, kind: "Node" | "Pod", matches: Match[], next: object, delay?: object) {
+function stage(name: string, kind: "Node" | "Pod", matches: Match[], next: object) {
   return {
     apiVersion: "kwok.x-k8s.io/v1alpha1",
     kind: "Stage",
@@ -149,7 +147,6 @@ function stage(name: string, kind: "Node" | "Pod", matches: Match[], next: objec
     spec: {
       resourceRef: { apiGroup: "v1", kind },
       selector: { matchExpressions: matches },
-      ...(delay === undefined ? {} : { delay }),
       next,
     },
   };
@@ -160,13 +157,6 @@ export const stages = (keptJobs: string[]): object[] => [
   stage("node-joins", "Node", [notReady, kubeletWorks], {
     statusTemplate: nodeJoins,
   }),
-  stage(
-    "node-beats",
-    "Node",
-    [inPhase("Running"), { key: readyStatus, operator: "In", values: ["True"] }],
-    { statusTemplate: nodeBeats },
-    { durationMilliseconds: 20_000, jitterDurationMilliseconds: 25_000 },
-  ),
   stage(
     "pod-runs",
     "Pod",

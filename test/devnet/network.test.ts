@@ -302,10 +302,13 @@ describe("ordinary tools against one party", () => {
     expect(config.data.KMS_CORE__THRESHOLD__MY_ID).toBe("2");
   });
 
-  test("helm knows the release", async () => {
+  test("helm knows the releases", async () => {
     const { stdout, code } = await run("helm", ["-n", "kms-decentralized", "list", "-o", "json"], env);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject([{ name: "kms-core", status: "deployed" }]);
+    expect(JSON.parse(stdout)).toMatchObject([
+      { name: "kms-core", status: "deployed" },
+      { name: "kms-core-client", status: "deployed" },
+    ]);
   });
 
   test("pulumi preview finds the same stack, and nothing to change", async () => {
