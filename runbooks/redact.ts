@@ -4,7 +4,7 @@ const secretShapes: readonly [RegExp, string][] = [
   [/(X-Amz-(?:Signature|Security-Token)=)[\w%+/=-]+/gi, "$1[redacted]"],
   [/(\bBearer )[\w.~+/=-]{8,}/gi, "$1[redacted]"],
   [
-    /-----BEGIN ([A-Z ]*)PRIVATE KEY( BLOCK)?-----[\s\S]{0,20000}?-----END \1PRIVATE KEY\2-----/g,
+    /-----BEGIN ([A-Z ]*)PRIVATE KEY( BLOCK)?-----(?:(?!-----BEGIN )[\s\S]){0,20000}?-----END \1PRIVATE KEY\2-----/g,
     "[redacted private key]",
   ],
   [/AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{16,}/gi, "[redacted age key]"],

@@ -40,7 +40,7 @@ const kubectl = ({ party, namespace }: Place, words: string) =>
 const restart = (place: Place) => kubectl(place, `delete pod ${place.pod}`);
 const describe = (place: Place) => kubectl(place, `describe pod ${place.pod}`);
 const certificates = () => "npx quorate run certificates";
-const prssIsThere = /PRSS on epoch ID .* completed successfully|Successfully converted legacy PRSS Setup/;
+const prssIsThere = /PRSS on epoch ID .{0,200} completed successfully|Successfully converted legacy PRSS Setup/;
 const initialise = ({ party }: Place) =>
   `all parties agree on a minute, then each runs kms-init on its own core; party ${party} may not do it alone`;
 
@@ -48,7 +48,8 @@ const initialise = ({ party }: Place) =>
 export const logSignatures: readonly LogSignature[] = [
   {
     id: "prss-not-set-up",
-    pattern: /No PRSS setup exists|without PRSS Setup, remember to call the init|failed to read PRSS .*from file/i,
+    pattern:
+      /No PRSS setup exists|without PRSS Setup, remember to call the init|failed to read PRSS .{0,200}from file/i,
     meaning: "The core has no PRSS setup, so it can take part in no computation.",
     cause: "PRSS_MISSING",
     over: "never",
@@ -136,7 +137,7 @@ export const logSignatures: readonly LogSignature[] = [
   },
   {
     id: "no-trust-anchor",
-    pattern: /(?<peer>\S+) is not a trust anchor/i,
+    pattern: /(?<!\S)(?<peer>\S+) is not a trust anchor/i,
     meaning: "Somebody came by whose CA certificate the core does not have under that name.",
     cause: "CA_CERTIFICATE_MISSING",
     over: "link",
@@ -300,11 +301,11 @@ export const logSignatures: readonly LogSignature[] = [
   },
   {
     id: "enclave-not-started",
-    pattern: /\[ E\d+ \]|nitro-cli.*(?:fail|error)|neither kms-gen-keys nor kms-server completed|^\[\]$/i,
+    pattern: /\[ E\d+ \]|nitro-cli.{0,200}(?:fail|error)|neither kms-gen-keys nor kms-server completed|^\[\]$/i,
     meaning: "The enclave was not started, or ended: nitro-cli says so, or lists none.",
     cause: "ENCLAVE_STOPPED",
     over: "start",
-    ended: /"State": "RUNNING"|Started enclave with .*cpu-ids/,
+    ended: /"State": "RUNNING"|Started enclave with .{0,200}cpu-ids/,
     next: restart,
     source: kms(
       "docker/core/service/init_enclave.sh, charts/kms-core/templates/kms-core-statefulset.yaml; aws-nitro-enclaves-cli",
@@ -331,7 +332,7 @@ export const logSignatures: readonly LogSignature[] = [
   },
   {
     id: "config-map",
-    pattern: /configmap "?[\w.-]+"? not found|couldn't find key .* in ConfigMap/i,
+    pattern: /configmap "?[\w.-]+"? not found|couldn't find key .{0,260} in ConfigMap/i,
     meaning: "The pod waits for a ConfigMap that is not there.",
     cause: "CONFIG_MAP_MISSING",
     over: "start",

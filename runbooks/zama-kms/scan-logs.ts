@@ -4,6 +4,8 @@ import { logSignatures, signatureOf } from "./log-signatures.ts";
 
 /** Longer lines say nothing more to who reads them at night. */
 const longestLine = 300;
+/** Of a line as it is looked at: who brings a core to say an error of megabytes is not to hold up a diagnosis. */
+const longestLook = 8_000;
 
 /** What is known of that which the containers said. */
 export function scanLogs(logs: readonly ContainerLog[]): LogSights {
@@ -27,7 +29,7 @@ function rowsOf(text: string): Row[] {
   return text.split("\n").flatMap((line): Row[] => {
     if (line === "") return [];
     const [, at, rest] = /^(\d{4}-\d\d-\d\dT\S+) (.*)$/s.exec(line) ?? [];
-    return [{ at: at ?? null, text: withoutColours(rest ?? line) }];
+    return [{ at: at ?? null, text: withoutColours((rest ?? line).slice(0, longestLook)) }];
   });
 }
 

@@ -29,6 +29,16 @@ describe("what is secret by its shape goes from everywhere", () => {
   });
 });
 
+test("beginnings of keys without their ends cost no more than other text", () => {
+  const started = performance.now();
+  expect(strict("-----BEGIN PRIVATE KEY-----\n".repeat(70_000))).not.toContain("BEGIN");
+  expect(performance.now() - started).toBeLessThan(5_000);
+});
+
+test("a key within what is left of another goes as well", () => {
+  expect(strict(`-----BEGIN PRIVATE KEY-----\n${base64}\n${pem("EC ")}\nafter`)).not.toContain(base64);
+});
+
 describe("secret by the word before it, where that is asked for", () => {
   test.each([
     ["password=hunter2", "hunter2"],
