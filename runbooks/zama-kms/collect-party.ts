@@ -171,8 +171,8 @@ async function pages(party: PartyAccess, into: Collection, asked: CollectAsked):
   const read = await readCorePages(party, { ...asked, timeoutMs: Math.min(asked.timeoutMs, 10_000) });
   for (const path of corePaths) {
     const name = path.slice(1);
-    if (path === "/config" || path === "/version") {
-      await answer(read[name as "config" | "version"], `core/${name}.json`, into);
+    if (path === "/config") {
+      await answer(read.config, `core/${name}.json`, into);
       continue;
     }
     const page = read.pages[path];

@@ -18,7 +18,6 @@ export interface CorePages {
   pages: Record<CorePath, Answer<CorePage>>;
   /** The running configuration, out of the text in which the core wraps it. */
   config: Answer<unknown>;
-  version: Answer<unknown>;
 }
 
 /** Reaching the API server, starting Node in the pod, printing. */
@@ -62,7 +61,7 @@ export async function readCorePages(
   const pages = Object.fromEntries(
     corePaths.map((path) => [path, path === "/config" ? redact(configPage) : redact(found[path])]),
   ) as CorePages["pages"];
-  return { pages, config, version: documentOf(found["/version"]) };
+  return { pages, config };
 }
 
 const redact = redactor([], { named: true });

@@ -79,7 +79,7 @@ function fakeParty(id: number, { cluster, answer, log = "INFO all is well\n", co
 
 function pagesWith(config: object) {
   const answers = corePaths.map((path) => {
-    const text = path === "/config" ? JSON.stringify(JSON.stringify(config)) : path === "/version" ? "{}" : "ok";
+    const text = path === "/config" ? JSON.stringify(JSON.stringify(config)) : path === "/version" ? "0.13.20" : "ok";
     return { outcome: "answered", path, status: 200, text, truncated: false, durationMs: 1 };
   });
   return { contract: "http/v1", answers };
@@ -145,7 +145,7 @@ describe("a bundle", () => {
           ...["outputs.json", "events.json", "images.json", "secrets.json", "cloud.json"],
           ...["objects/StatefulSet/kms-core.json", "objects/Pod/kms-core-1.json", "objects/Node/node-1.json"],
           ...["objects/DaemonSet/plugin.json", "core/config.json", "core/metrics.txt", "core/health.txt"],
-          ...["core/version.json", "core/health-check.json"],
+          ...["core/version.txt", "core/health-check.json"],
           ...["logs/kms-core-1/kms-core-enclave.log", "logs/kms-core-1/kms-core-enclave.info.log"],
         ].map((path) => `party-1/${path}`),
       ]),
