@@ -23,6 +23,8 @@ interface Folder {
   found: Found;
   /** Objects in it; null where they could not be listed. */
   objects: number | null;
+  /** Why they could not be. */
+  unlisted: string | null;
 }
 
 const Generated = z.strictObject({ made: z.boolean(), seconds: z.int().nullable() });
@@ -115,7 +117,15 @@ async function keysAreThere(party: PartyAccess): Promise<Done> {
   const silent = folders.find(({ found }) => found.status === "unknown");
   if (silent?.found.status === "unknown")
     return { done: "unknown", why: `party ${partyId}: whether it has keys could not be told: ${silent.found.reason}` };
-  if (folders.some(({ found }) => found.status === "absent")) return { done: false };
+  const absent = folders.filter(({ found }) => found.status === "absent");
+  // Keys of another name may lie where nothing can be listed.
+  const hidden = absent.find(({ unlisted }) => unlisted !== null);
+  if (hidden !== undefined)
+    return {
+      done: "unknown",
+      why: `party ${partyId}: whether anything lies in ${hidden.type} could not be told: ${hidden.unlisted}`,
+    };
+  if (absent.length > 0) return { done: false };
   return { done: true, why: `party ${partyId} has its keys already`, evidence: { made: false, seconds: null } };
 }
 
@@ -124,7 +134,8 @@ function refuseIncomplete({ outputs: { partyId, publicVault } }: PartyAccess, fo
   const of = (status: Found["status"]) =>
     folders.filter(({ found }) => found.status === status).map(({ type }) => type);
   const strays = folders.filter(({ found, objects }) => found.status === "absent" && (objects ?? 0) > 0);
-  if (of("absent").length === folders.length && strays.length === 0) return;
+  const isEmpty = folders.every(({ found, objects }) => found.status === "absent" && objects === 0);
+  if (isEmpty) return;
   throw new OperatorError({
     code: "KEYS_INCOMPLETE",
     what: `party ${partyId} has keys in part: nothing is made, for it could be another key`,
@@ -132,6 +143,7 @@ function refuseIncomplete({ outputs: { partyId, publicVault } }: PartyAccess, fo
       ...(of("found").length > 0 ? [`there: ${of("found").join(", ")}`] : []),
       ...(of("unknown").length > 0 ? [`could not be told: ${of("unknown").join(", ")}`] : []),
       `missing: ${of("absent").join(", ") || "none"}`,
+      ...folders.flatMap(({ type, unlisted }) => (unlisted === null ? [] : [`${type} can not be listed: ${unlisted}`])),
       ...strays.map(({ type, objects }) => `${objects} object${objects === 1 ? "" : "s"} of another name in ${type}`),
     ].join("\n"),
     expected: "all of them, or none",
@@ -145,17 +157,17 @@ async function lookInto({ outputs, readObject, listObjects }: PartyAccess): Prom
   return await Promise.all(
     identityTypes.map(async (type): Promise<Folder> => {
       const folder = `${prefix}/${type}/`;
-      const [found, objects] = await Promise.all([
+      const [found, listed] = await Promise.all([
         readObject(bucketName, `${folder}${signingKeyHandle}`).then(
           (text): Found => (text === null ? { status: "absent" } : { status: "found", text }),
           (failure: unknown): Found => ({ status: "unknown", reason: reasonOf(failure) }),
         ),
         listObjects?.(bucketName, folder).then(
-          (keys) => keys.length,
-          () => null,
-        ) ?? null,
+          (keys) => ({ objects: keys.length, unlisted: null }),
+          (failure: unknown) => ({ objects: null, unlisted: reasonOf(failure) }),
+        ) ?? { objects: null, unlisted: "nothing can be listed here" },
       ]);
-      return { type, found, objects };
+      return { type, found, ...listed };
     }),
   );
 }

@@ -56,6 +56,9 @@ export async function runKeyJob(party: PartyAccess, job: KeyJob, options: KeyJob
   throw log === "" ? problem : new OperatorError({ ...problem.problem, found: `${problem.problem.found}\n${log}` });
 }
 
+/** In each way that TOML has of saying it. */
+const overwriting = /^[^#\n]*\b(?:overwrite|show_existing|repopulate)["']?\s*=\s*true.*$/m;
+
 /** The one switch by which the program in the Job would delete keys that are there; nothing of ours sets it. */
 async function refuseOverwriting(party: PartyAccess, { spec }: KeyJob, signal: AbortSignal): Promise<void> {
   const { namespace, partyId } = party.outputs;
@@ -68,11 +71,12 @@ async function refuseOverwriting(party: PartyAccess, { spec }: KeyJob, signal: A
   const result = await party.kubectl(args, { timeoutMs: 30_000, signal });
   const failure = classifyFailure(result);
   if (failure !== null) throw notAnswered(partyId, `ConfigMap ${name} can not be read`, failure, namespace);
-  if (!/^\s*(overwrite|show_existing|repopulate)\s*=\s*true/m.test(result.stdout)) return;
+  const line = overwriting.exec(result.stdout)?.[0].trim();
+  if (line === undefined) return;
   throw new OperatorError({
     code: "KEY_JOB_WOULD_OVERWRITE",
     what: `party ${partyId}: the Job is not started, for it would not only make keys that are missing`,
-    found: `${/^\s*(?:overwrite|show_existing|repopulate)\s*=.*$/m.exec(result.stdout)?.[0].trim()} in ConfigMap ${name}`,
+    found: `${line.slice(0, 200)} in ConfigMap ${name}`,
     expected: "no such line: keys that are there stay",
     next: `find out who wrote it; npx quorate up --party ${partyId} renders it anew`,
     exitCode: exitCodes.refused,

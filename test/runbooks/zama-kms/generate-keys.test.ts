@@ -241,14 +241,27 @@ describe("keys that are there are never made anew", () => {
     expect(verbs(it)).not.toContain("create");
   });
 
-  test.each(["overwrite = true", "  overwrite=true", "show_existing = true"])(
-    "a configuration that says %s: refused",
-    async (line) => {
-      const { world: it, result, said } = await generate({ genKeys: `[keygen]\n${line}\n` });
-      expect([result.exitCode, said.includes("KEY_JOB_WOULD_OVERWRITE")]).toEqual([3, true]);
-      expect(verbs(it)).not.toContain("create");
-    },
-  );
+  test("where its objects can not be listed nothing is made: keys under another name may lie there", async () => {
+    const listing = () => {
+      throw new Error("AccessDenied: s3:ListBucket");
+    };
+    const { world: it, result, said } = await generate({ listing });
+    expect([result.exitCode, said.includes("s3:ListBucket")]).toEqual([5, true]);
+    expect(verbs(it)).not.toContain("create");
+  });
+
+  test.each([
+    "overwrite = true",
+    "  overwrite=true",
+    "show_existing = true",
+    '"overwrite" = true',
+    "keygen.overwrite = true",
+    "keygen = { cmd = 1, overwrite = true }",
+  ])("a configuration that says %s: refused", async (line) => {
+    const { world: it, result, said } = await generate({ genKeys: `[keygen]\n${line}\n` });
+    expect([result.exitCode, said.includes("KEY_JOB_WOULD_OVERWRITE")]).toEqual([3, true]);
+    expect(verbs(it)).not.toContain("create");
+  });
 });
 
 describe("what goes wrong has words of its own", () => {
