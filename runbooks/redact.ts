@@ -104,19 +104,35 @@ export function namesSecret(name: string): boolean {
 
 const begin = /-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----/;
 const end = /-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----/;
+const ends = new RegExp(end, "g");
 
-/** A text that was cut can begin or end within a key: without its last line, or its first, it is a key all the same. */
+/** Ends as a line of a key's Base64 does; what a log puts in front of it may stand there. Of a long line the end tells it. */
+const isKeyLine = (line: string) => /[A-Za-z0-9+/]{16}={0,2}["',\\]{0,4}\s{0,4}$/.test(line.slice(-100));
+/** The last one may be short, and some keys have lines before the first. */
+const isShortKeyLine = (line: string) =>
+  line.length <= 100 &&
+  /^\s*(?:["']?[A-Za-z0-9+/]*={0,2}["',\\]*|(?:Proc-Type|DEK-Info|Version|Comment): .*)$/.test(line.trimEnd());
+
+/**
+ * A text that was cut can begin or end within a key: without its last line, or its first, it is a key all the same. Only lines that look like a
+ * key's go: others' words get into logs, and a marker among them is not to hide what is said later.
+ */
 function withoutPartsOfKeys(text: string): string {
-  let clean = text;
-  const opened = begin.exec(clean);
-  if (opened) clean = `${clean.slice(0, opened.index)}[redacted private key]`;
-  const closed = end.exec(clean);
-  if (!closed) return clean;
-  const before = clean.slice(0, closed.index).split("\n");
-  // The marker's own line, then the lines of base64 above it.
-  before.pop();
-  while (/[A-Za-z0-9+/]{16,}={0,2}\s*$/.test(before.at(-1) ?? "")) before.pop();
-  return [...before, `[redacted private key]${clean.slice(closed.index + closed[0].length)}`].join("\n");
+  if (!begin.test(text) && !end.test(text)) return text;
+  const kept: string[] = [];
+  let within = false;
+  for (const line of text.split("\n")) {
+    const opened = begin.exec(line);
+    const closed = opened === null ? [...line.matchAll(ends)].at(-1) : undefined;
+    if (closed !== undefined) {
+      while (isKeyLine(kept.at(-1) ?? "")) kept.pop();
+      kept.push(`[redacted private key]${line.slice(closed.index + closed[0].length)}`);
+    } else if (opened !== null) kept.push(`${line.slice(0, opened.index)}[redacted private key]`);
+    else if (!within || !(isKeyLine(line) || isShortKeyLine(line))) kept.push(line);
+    else continue;
+    within = opened !== null;
+  }
+  return kept.join("\n");
 }
 
 /** A secret comes along as it is, inside JSON, in a URL and as base64, which Kubernetes prints. */

@@ -32,11 +32,21 @@ describe("what is secret by its shape goes from everywhere", () => {
 test("beginnings of keys without their ends cost no more than other text", () => {
   const started = performance.now();
   expect(strict("-----BEGIN PRIVATE KEY-----\n".repeat(70_000))).not.toContain("BEGIN");
+  const long = `${"a".repeat(2 ** 20)}!`;
+  expect(redactor([])(`-----BEGIN PRIVATE KEY-----\n${long}\n-----END PRIVATE KEY-----!`)).not.toContain("KEY-----");
+  expect(redactor([])(`-----BEGIN PRIVATE KEY-----\n${long}\n${" ".repeat(2 ** 20)}!`)).toContain("aaa!");
   expect(performance.now() - started).toBeLessThan(5_000);
 });
 
 test("a key within what is left of another goes as well", () => {
   expect(strict(`-----BEGIN PRIVATE KEY-----\n${base64}\n${pem("EC ")}\nafter`)).not.toContain(base64);
+});
+
+test("a beginning of a key that somebody writes hides nothing of what comes after", () => {
+  const text = `before\n2026 peer says -----BEGIN PRIVATE KEY-----\n2026 ${base64}\nQg==\n2026 ERROR it is not a trust anchor\nlast`;
+  expect(redactor([])(text)).toBe(
+    "before\n2026 peer says [redacted private key]\n2026 ERROR it is not a trust anchor\nlast",
+  );
 });
 
 describe("secret by the word before it, where that is asked for", () => {
