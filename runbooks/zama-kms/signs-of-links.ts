@@ -18,8 +18,11 @@ const provedByProbe = new Set([
 ]);
 
 /** What probers and cores say of the links, by the rules of the validation. */
-export function signsOfLinks({ links: observed }: DoctorSights, report: ValidateReport): Signs {
-  const signs = report.findings.flatMap((finding) => signsOfFinding(finding, report, observed.startedAt));
+export function signsOfLinks(seen: DoctorSights, report: ValidateReport): Signs {
+  const { links: observed } = seen;
+  const signs = report.findings
+    .flatMap((finding) => signsOfFinding(finding, report, observed.startedAt))
+    .map((sign) => ({ ...sign, next: beyondAws(sign, report, seen) ?? sign.next }));
   const held = observed.parties.filter(({ notAsked }) => notAsked === null);
   const strangers = held.flatMap(({ partyId, probe }): Sign[] => {
     const view = probe.status === "replied" ? probe.reply.view : null;
@@ -67,6 +70,21 @@ function signsOfFinding(finding: Finding, report: ValidateReport, startedAt: str
   const skewed = skewOf(sign, down, startedAt);
   if (skewed !== null) return [skewed];
   return [code === "CERTIFICATE_NOT_YET_VALID" ? clockSign(party, sign.links, found, "links", certainty) : sign];
+}
+
+/** Ends of a path that endpoint, security group and connection can have to do with. */
+const onTheWay = new Set(["TIMED_OUT", "RESET", "REFUSED", "UNREACHABLE"]);
+
+/** Where to look on when AWS was asked for both ends of a link: had it shown what stops the link, that were the cause. */
+function beyondAws({ code, links: [link] }: Sign, report: ValidateReport, seen: DoctorSights): string | undefined {
+  if (code !== "LINK_DOWN" || link === undefined || seen.network.transport !== "privatelink") return undefined;
+  const { from, to } = link;
+  const probed = report.links.find((one) => one.from === from && one.to === to)?.probe?.code;
+  if (probed === undefined || !onTheWay.has(probed)) return undefined;
+  const cloudOf = (id: number) => seen.closer.find(({ partyId }) => partyId === id)?.cloud;
+  const answers = [cloudOf(from)?.endpoints, cloudOf(from)?.groupRules, cloudOf(to)?.connections];
+  if (answers.some((answer) => answer?.status !== "seen")) return undefined;
+  return `AWS shows endpoint, security group and connection in order: party ${from} looks at network ACLs and routes on its side, party ${to} at the targets of its load balancer; for whoever is to help: npx quorate collect --party ${from},${to}`;
 }
 
 /** One link: what its prober and its core say of it. */

@@ -1119,6 +1119,31 @@ test("a restart that is over is no cause of its own, unless it was asked for", a
   expect((await doctor({ cluster, symptom: "party 2 restarted" })).told).toEqual(["POD_RESTARTED 2"]);
 });
 
+describe("a link that is down is not sent to what AWS shows in order", () => {
+  const nextOf = async (given: Written) =>
+    (await doctor({ faults: [{ kind: "cut", from: 2, to: 3 }], ...given })).report.causes[0]?.next;
+
+  test("on both sides", async () => {
+    const next = await nextOf({});
+    expect(next).toContain("AWS shows endpoint, security group and connection in order");
+    expect(next).toContain("npx quorate collect --party 2,3");
+    expect(next).not.toContain("checks its endpoint");
+  });
+
+  test.each<[string, Written]>([
+    ["the other side is not one's own", { mine: [2], chosen: [2] }],
+    [
+      "one of them gave no answer",
+      {
+        change: (seen) =>
+          Object.assign(seen.closer[1]?.cloud ?? {}, { groupRules: { status: "unknown", reason: "gone" } }),
+      },
+    ],
+  ])("but where %s", async (_, given) => {
+    expect(await nextOf(given)).toContain("party 2 checks its endpoint and security group for party 3");
+  });
+});
+
 describe("only what concerns the chosen is told", () => {
   const faults = [{ kind: "cut", from: 2, to: 3 }] as const;
   test.each<[number[], string[]]>([
