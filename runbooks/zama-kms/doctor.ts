@@ -4,6 +4,7 @@ import { OperatorError } from "../../contract/operator-error.ts";
 import type { PartyAccess, RunbookContext } from "../context.ts";
 import { observe } from "../network/observe.ts";
 import { chosenParties, observeCommands, partiesInWords } from "../network/validate.ts";
+import { redactor } from "../redact.ts";
 import { runbook, step } from "../runbook.ts";
 import { lookAtCertificates } from "./certificates.ts";
 import { pagesCommand } from "./core-http.ts";
@@ -18,6 +19,8 @@ const Inputs = z.strictObject({
     .string()
     .min(1)
     .max(4_000)
+    // Pasted as it was found: plan, journal and report keep it.
+    .overwrite(redactor([], { named: true }))
     .optional()
     .describe("what somebody says about it: a sentence, or a line of a log"),
   parties: z

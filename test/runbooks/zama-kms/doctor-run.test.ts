@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -110,6 +110,15 @@ test("a network in order is OK, and without a terminal nothing is asked", async 
   const { report, result } = await run();
   expect([report.causes, report.unseen]).toEqual([[], []]);
   expect([report.verdict, result.exitCode]).toEqual(["OK", 0]);
+});
+
+test("a secret in a pasted line is kept nowhere", async () => {
+  const { report, result } = await run({}, { symptom: "party 3: password=hunter2-and-more OOMKilled" });
+  expect(report.symptom?.parties).toEqual([3]);
+  const names = await readdir(result.dir ?? "");
+  const kept = await Promise.all(names.map((name) => readFile(join(result.dir ?? "", name), "utf8")));
+  expect(kept.join("\n")).toContain("OOMKilled");
+  expect(kept.join("\n")).not.toContain("hunter2");
 });
 
 test("the plan asks nothing, and shows every command", async () => {
