@@ -38,6 +38,8 @@ export interface HistoryOptions {
   /** As long as nothing changes, this often it is written down that it does not. */
   aliveMs: number;
   openFile?: (path: string) => Promise<HistoryFile>;
+  /** Has the disk keep what a folder lists. @default fsync */
+  flush?: (folder: string) => Promise<void>;
 }
 
 /** A round's time: by the clock when it began, and how long it took. */
@@ -193,7 +195,6 @@ export class HistoryLog {
 
   /** Writes what is to be kept into a new file, in the old one's place all at once. */
   async #compact(now: Date): Promise<void> {
-    const lines = this.#soundBytes;
     trim(this.history, new Date(now.getTime() - this.#options.keepMs).toISOString());
     const begin = tooLongBefore(this.history);
     if (begin !== null) {
@@ -216,15 +217,15 @@ export class HistoryLog {
       await this.#file?.close();
       this.#file = undefined;
       await rename(beside, this.path);
-      await flushFolder(dirname(this.path));
       this.#soundBytes = Buffer.byteLength(text);
       this.#pending = [];
+      await (this.#options.flush ?? flushFolder)(dirname(this.path));
       this.unwritten = null;
     } catch (failure) {
       await rm(beside, { force: true });
       this.unwritten = `${this.path} can not be written: ${failure instanceof Error ? failure.message : String(failure)}`;
       // A file without its first line could not be read back.
-      if (lines === 0) this.#pending = [header];
+      if (this.#soundBytes === 0) this.#pending = [header];
     }
     this.#compactAt = Math.max(smallFile, 2 * this.#soundBytes);
   }

@@ -163,6 +163,19 @@ test("a full disk stops no watch: it is said, kept in memory, and on the disk on
   expect(await again()).toEqual(log.history);
 });
 
+test("a folder that can not be flushed once the new file is in place leaves a file that is read back whole", async () => {
+  const log = await open(0);
+  for (let minute = 0; minute < 20; minute += 1) await round(log, minute * 60, seen(minute % 2 === 0 ? "1>2" : "2>1"));
+  await log.close();
+  const flush = async () => {
+    throw Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO" });
+  };
+  const next = await open(8 * 86_400, { flush });
+  await round(next, 8 * 86_400, seen("3>4"));
+  await next.close();
+  expect(await again()).toEqual(next.history);
+});
+
 test("what is older than is kept is left out when the file is written anew, all at once", async () => {
   const log = await open(0);
   await round(log, 0, seen("1>2"));
