@@ -74,7 +74,7 @@ function refuseWrong(
     const typed = typedAs(name);
     const wanted = wantedOf(properties[name] ?? {}) ?? message;
     return {
-      found: typed === undefined ? `no ${option}` : `${option} ${[typed].flat().join(",") || '""'}`,
+      found: typed === undefined ? `no ${option}` : `${option} ${shortened([typed].flat().join(",")) || '""'}`,
       expected: named.size === 1 ? wanted : `${option}: ${wanted}`,
     };
   });
@@ -85,6 +85,11 @@ function refuseWrong(
     expected: lines.map(({ expected }) => expected).join("\n"),
     next: `npx quorate ${spelling.command} --help`,
   });
+}
+
+/** A whole log may have been pasted: its beginning says which it was. */
+function shortened(text: string): string {
+  return text.length <= 200 ? text : `${text.slice(0, 200)}… (${text.length} characters)`;
 }
 
 /** The inputs of a runbook as it declares them. Coercion takes anything in; what comes out of it is what an operator is to type. */

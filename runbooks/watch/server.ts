@@ -49,7 +49,7 @@ function listen(server: Server, port: number): Promise<void> {
             code: "PORT_UNUSABLE",
             what: `the watch can not be served on port ${port} of this machine`,
             found: isTaken ? "another process that listens there" : cause.message,
-            expected: "a port that is free, from 1024 on",
+            expected: "a port that is free; those below 1024 are for root",
             next: "choose another one, or leave --port away: then a free one is taken",
             exitCode: exitCodes.usage,
           },

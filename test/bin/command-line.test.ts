@@ -191,6 +191,7 @@ test.each([
   [["validate", "--timeout=10"], "--timeout 10", "a whole number from 50 to 60000", "validate"],
   [["run", "validate", "--timeout-ms", "61000"], "--timeout-ms 61000", "from 50 to 60000", "run validate"],
   [["validate", "--stage", "both"], "--stage both", "link or network", "validate"],
+  [["doctor", "x".repeat(4_001)], `--symptom ${"x".repeat(200)}… (4001 characters)`, "4000", "doctor"],
   [["run", "validate", "--parties", "1,x"], "--parties 1,x", "a whole number from 1, or several", "run validate"],
 ])("an input that is wrong is told as it was typed: %j", async (args, found, expected, command) => {
   const { code, stdout, stderr } = await run(args);
