@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { access, chmod, mkdir, mkdtemp, open, rename, rm, writeFile } from "node:fs/promises";
+import { access, chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import * as tar from "tar";
@@ -14,6 +14,9 @@ export interface WrittenBundle {
   bytes: number;
   sha256: string;
 }
+
+const stagingPrefix = ".quorate-collect-";
+const dayMs = 86_400_000;
 
 /**
  * A `.tar.gz` in the making: parts are redacted, then written below a folder beside where it is to lie, so that no secret ever gets to the disk and
@@ -39,7 +42,8 @@ export class Bundle implements AsyncDisposable {
   static async begin(folder: string, name: string, redact: Redact): Promise<Bundle> {
     try {
       await mkdir(folder, { recursive: true });
-      const staging = await mkdtemp(join(folder, ".quorate-collect-"));
+      await sweep(folder);
+      const staging = await mkdtemp(join(folder, stagingPrefix));
       return new Bundle(folder, await freeName(folder, name), staging, redact);
     } catch (failure) {
       throw fileError(failure, folder) ?? failure;
@@ -109,6 +113,15 @@ export class Bundle implements AsyncDisposable {
     const sha256 = createHash("sha256").update(text).digest("hex");
     const entry = { status: "collected", path, sha256, bytes: Buffer.byteLength(text), truncated } as const;
     if (path !== "manifest.json") this.#entries.push(entry);
+  }
+}
+
+/** Removes what collections that were killed left behind; no living one takes that long. */
+async function sweep(folder: string): Promise<void> {
+  for (const name of (await readdir(folder)).filter((each) => each.startsWith(stagingPrefix))) {
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > dayMs) await rm(path, { recursive: true, force: true });
   }
 }
 
