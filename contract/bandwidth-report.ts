@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { Finding, Verdict } from "./verdict.ts";
+import { reportHead, reportParties, reportTime } from "./report-head.ts";
+import { Verdict } from "./verdict.ts";
 
 /** What a bench puts on the links; numbers of two benches compare only where it is equal. */
 export const BenchLoad = z.strictObject({
@@ -86,13 +87,8 @@ export type LinkBandwidth = z.infer<typeof LinkBandwidth>;
 /** What each link of the asked parties carried, against the baseline. */
 export const BandwidthReport = z.strictObject({
   schema: z.literal("quorate/bandwidth/v1"),
-  network: z.string(),
-  environment: z.string(),
-  verdict: z.enum(["OK", "FAIL", "UNKNOWN"]),
-  findings: z.array(Finding),
-  startedAt: z.iso.datetime(),
-  durationMs: z.number(),
-  manifestDigest: z.string(),
+  ...reportHead,
+  ...reportTime,
   contextId: z.string(),
   load: BenchLoad,
   limits: z.strictObject({ leastPercent: z.number(), mostFactor: z.number() }),
@@ -101,7 +97,7 @@ export const BandwidthReport = z.strictObject({
   recorded: z.boolean(),
   partiesTotal: z.int(),
   /** Those that were asked. */
-  parties: z.array(z.strictObject({ partyId: z.int(), name: z.string(), verdict: z.enum(["OK", "FAIL", "UNKNOWN"]) })),
+  parties: reportParties,
   peers: z.array(z.int()),
   linksMeasured: z.int(),
   linksCompared: z.int(),

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { Finding, Verdict } from "./verdict.ts";
+import { reportHead, reportTime } from "./report-head.ts";
+import { Verdict } from "./verdict.ts";
 
 /** What one CA certificate says, as far as peers go by it. */
 export const CertificateFacts = z.strictObject({
@@ -58,13 +59,8 @@ export type CertificateSights = z.infer<typeof CertificateSights>;
 /** Every party's own CA certificate against every copy of it. */
 export const CertificatesReport = z.strictObject({
   schema: z.literal("quorate/certificates/v1"),
-  network: z.string(),
-  environment: z.string(),
-  verdict: z.enum(["OK", "FAIL", "UNKNOWN"]),
-  findings: z.array(Finding),
-  startedAt: z.iso.datetime(),
-  durationMs: z.number(),
-  manifestDigest: z.string(),
+  ...reportHead,
+  ...reportTime,
   copiesEqual: z.int(),
   copiesTotal: z.int(),
   parties: z.array(

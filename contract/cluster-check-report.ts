@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Answer } from "./answer.ts";
-import { Finding } from "./verdict.ts";
+import { reportHead, reportParties, reportTime } from "./report-head.ts";
 
 /** What the core's pod asks a node for. */
 export const EnclaveAsk = z.strictObject({
@@ -163,15 +163,10 @@ export type ClusterCheck = z.infer<typeof ClusterCheck>;
 /** What runs in each party's cluster, and what it needs there. */
 export const ClusterCheckReport = z.strictObject({
   schema: z.literal("quorate/cluster-check/v1"),
-  network: z.string(),
-  environment: z.string(),
-  verdict: z.enum(["OK", "FAIL", "UNKNOWN"]),
-  findings: z.array(Finding),
-  startedAt: z.iso.datetime(),
-  durationMs: z.number(),
-  manifestDigest: z.string(),
+  ...reportHead,
+  ...reportTime,
   partiesTotal: z.int(),
-  parties: z.array(z.strictObject({ partyId: z.int(), name: z.string(), verdict: z.enum(["OK", "FAIL", "UNKNOWN"]) })),
+  parties: reportParties,
   checks: z.array(ClusterCheck),
 });
 export type ClusterCheckReport = z.infer<typeof ClusterCheckReport>;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Finding } from "./verdict.ts";
+import { reportHead, reportParties, reportTime } from "./report-head.ts";
 
 /** How sure a cause is. */
 export const certainties = ["proved", "likely", "possible"] as const;
@@ -66,17 +66,12 @@ export type Symptom = z.infer<typeof Symptom>;
 /** What is wrong with a network, as far as it can be seen from here. */
 export const DoctorReport = z.strictObject({
   schema: z.literal("quorate/doctor/v1"),
-  network: z.string(),
-  environment: z.string(),
-  verdict: z.enum(["OK", "FAIL", "UNKNOWN"]),
-  /** The causes in the form that every report has. */
-  findings: z.array(Finding),
-  startedAt: z.iso.datetime(),
-  durationMs: z.number(),
-  manifestDigest: z.string(),
+  /** Its findings are the causes in the form that every report has. */
+  ...reportHead,
+  ...reportTime,
   partiesTotal: z.int(),
   /** Who was looked at from within. */
-  parties: z.array(z.strictObject({ partyId: z.int(), name: z.string(), verdict: z.enum(["OK", "FAIL", "UNKNOWN"]) })),
+  parties: reportParties,
   causes: z.array(Cause),
   /** What gave no answer. */
   unseen: z.array(z.strictObject({ party: z.int(), source: z.enum(doctorSources), reason: z.string() })),

@@ -9,3 +9,8 @@ export const JsonText = z.string().transform((text, context) => {
     return z.NEVER;
   }
 });
+
+/** What a text holds as JSON; undefined where it holds none. */
+export function readJson(text: string): unknown {
+  return JsonText.safeParse(text).data;
+}

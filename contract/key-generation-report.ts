@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { CertificateFacts } from "./certificates-report.ts";
-import { Finding, Verdict } from "./verdict.ts";
+import { reportHead } from "./report-head.ts";
+import { Verdict } from "./verdict.ts";
 
 /** What a party publishes of its signing key, each in a folder of its own. */
 export const identityTypes = ["CACert", "VerfKey", "VerfAddress"] as const;
@@ -16,10 +17,7 @@ const Folder = z.strictObject({
 /** What came of making a party's keys, read back from where its peers and clients look. */
 export const KeyGenerationReport = z.strictObject({
   schema: z.literal("quorate/key-generation/v1"),
-  network: z.string(),
-  environment: z.string(),
-  verdict: z.enum(["OK", "FAIL", "UNKNOWN"]),
-  findings: z.array(Finding),
+  ...reportHead,
   checkedAt: z.iso.datetime(),
   manifestDigest: z.string(),
   parties: z.array(

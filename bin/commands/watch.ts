@@ -3,6 +3,7 @@ import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
+import { readJson } from "../../contract/json-text.ts";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { ValidateReport } from "../../contract/validate-report.ts";
 import { exitCodes } from "../../contract/verdict.ts";
@@ -246,7 +247,7 @@ async function inUse(
   other: { name: string; host: string; pid: number; started: string },
 ): Promise<OperatorError> {
   const text = await readFile(join(folder, "address"), "utf8").catch(() => "null");
-  const told = Address.safeParse(jsonOr(text));
+  const told = Address.safeParse(readJson(text));
   const where = told.success && told.data.pid === other.pid ? `at ${told.data.address}` : "which serves nothing yet";
   return new OperatorError({
     code: "WATCH_IN_USE",
@@ -256,13 +257,4 @@ async function inUse(
     next: howToFree(folder, other),
     exitCode: exitCodes.refused,
   });
-}
-
-function jsonOr(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (failure) {
-    if (failure instanceof SyntaxError) return null;
-    throw failure;
-  }
 }

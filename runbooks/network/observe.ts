@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
+import { readJson } from "../../contract/json-text.ts";
 import { PartyId } from "../../contract/names.ts";
 import { partyHost } from "../../contract/network-manifest.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
@@ -531,14 +532,7 @@ async function askOnce(
 }
 
 function parseJson<T extends z.ZodType>(schema: T, text: string): z.output<T> | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (failure) {
-    if (failure instanceof SyntaxError) return null;
-    throw failure;
-  }
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(readJson(text));
   return parsed.success ? parsed.data : null;
 }
 

@@ -1,6 +1,7 @@
 import { copyFile, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { readJson } from "../../contract/json-text.ts";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { HistoryLine, historySchema } from "../../contract/watch-history.ts";
@@ -258,22 +259,13 @@ export async function readHistory(
   const soundBytes = bytes.lastIndexOf(0x0a) + 1;
   const rows = soundBytes === 0 ? [] : bytes.toString("utf8", 0, soundBytes - 1).split("\n");
   rows.forEach((row, index) => {
-    const value = parsed(row);
+    const value = readJson(row);
     if (index === 0) refuseOther(path, value, network);
     const line = HistoryLine.safeParse(value);
     if (!line.success) throw unreadable(path, index + 1);
     advance(history, line.data);
   });
   return { history, said: [], soundBytes, tornBytes: bytes.length - soundBytes };
-}
-
-function parsed(row: string): unknown {
-  try {
-    return JSON.parse(row);
-  } catch (failure) {
-    if (failure instanceof SyntaxError) return undefined;
-    throw failure;
-  }
 }
 
 function refuseOther(path: string, value: unknown, network: string): void {

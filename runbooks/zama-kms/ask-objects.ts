@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Answer, mapped } from "../../contract/answer.ts";
+import { readJson } from "../../contract/json-text.ts";
 import { classifyFailure } from "../command.ts";
 import type { CommandOptions, CommandResult, PartyAccess } from "../context.ts";
 
@@ -94,13 +95,7 @@ function refusals(stderr: string): Map<string, string> {
 }
 
 function listIn(text: string): z.infer<typeof List>["items"] | null {
-  try {
-    const parsed = List.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data.items : null;
-  } catch (failure) {
-    if (failure instanceof SyntaxError) return null;
-    throw failure;
-  }
+  return List.safeParse(readJson(text)).data?.items ?? null;
 }
 
 /** One kubectl command; whatever kept it from being started is a reason too. */

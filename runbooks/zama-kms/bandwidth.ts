@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { BandwidthBaseline, BandwidthReport, type BenchLoad, PartyBench } from "../../contract/bandwidth-report.ts";
+import { readJson } from "../../contract/json-text.ts";
 import { OperatorError } from "../../contract/operator-error.ts";
 import { parse } from "../../contract/parse.ts";
 import type { KeptFile, PartyAccess } from "../context.ts";
@@ -210,7 +211,7 @@ async function readBaseline(kept: KeptFile, network: string): Promise<BandwidthB
     what: `${kept.path} is not what a baseline looks like`,
     next: `git checkout ${kept.path}; or move it away, and record another: npx quorate run bandwidth --record-baseline`,
   };
-  const baseline = parse(BandwidthBaseline, jsonOf(text), source);
+  const baseline = parse(BandwidthBaseline, readJson(text), source);
   if (baseline.network === network) return baseline;
   throw new OperatorError({
     code: "BASELINE_INVALID",
@@ -219,13 +220,4 @@ async function readBaseline(kept: KeptFile, network: string): Promise<BandwidthB
     expected: `network ${network}`,
     next: `move it away`,
   });
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (failure) {
-    if (failure instanceof SyntaxError) return undefined;
-    throw failure;
-  }
 }

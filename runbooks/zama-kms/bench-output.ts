@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { BenchedLink, benchSilences } from "../../contract/bandwidth-report.ts";
 import { classifyFailure } from "../command.ts";
 import type { CommandResult } from "../context.ts";
+import { healthReportIn } from "./health-check-output.ts";
 
 const BenchReport = z.object({
   endpoints: z
@@ -26,11 +27,7 @@ const BenchReport = z.object({
  * The core counts the bytes of payloads that nobody took as well, and then tells no latency: a rate without a latency is none.
  */
 export function readBench(stdout: string): BenchedLink[] | null {
-  const lines = stdout.split(/\r?\n/);
-  const first = lines.findIndex((line) => line.trimEnd() === "{");
-  const last = lines.findLastIndex((line) => line.trimEnd() === "}");
-  if (first === -1 || last < first) return null;
-  const parsed = BenchReport.safeParse(jsonOf(lines.slice(first, last + 1).join("\n")));
+  const parsed = BenchReport.safeParse(healthReportIn(stdout));
   if (!parsed.success) return null;
   const [endpoint] = parsed.data.endpoints;
   return (endpoint?.peers ?? []).map(({ peer_id, bytes_sent, duration_secs, throughput_mib_per_sec, latency }) => ({
@@ -42,15 +39,6 @@ export function readBench(stdout: string): BenchedLink[] | null {
         ? { mibPerSecond: throughput_mib_per_sec, p50Ms: latency.p50_ms, p99Ms: latency.p99_ms }
         : null,
   }));
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (failure) {
-    if (failure instanceof SyntaxError) return undefined;
-    throw failure;
-  }
 }
 
 type Silence = { code: (typeof benchSilences)[number]; reason: string };

@@ -1,5 +1,6 @@
 import { type Answer, seen, unknown } from "../../contract/answer.ts";
 import { type CorePath, corePaths, HttpReply, type HttpRequest } from "../../contract/core-http.ts";
+import { readJson } from "../../contract/json-text.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { classifyFailure } from "../command.ts";
 import type { CommandResult, PartyAccess } from "../context.ts";
@@ -91,13 +92,8 @@ function repliedIn(result: CommandResult | { reason: string }): Answer<HttpReply
   if (failure !== null && /^usage: node prober\.mjs/m.test(result.stderr))
     return unknown("the prober there is of an earlier release, which can not ask for this: npx quorate up brings it");
   if (failure !== null) return unknown(`prober: ${failure.reason}`);
-  try {
-    const reply = HttpReply.safeParse(JSON.parse(result.stdout));
-    return reply.success ? seen(reply.data) : unknown("the prober's answer cannot be read");
-  } catch (failed) {
-    if (failed instanceof SyntaxError) return unknown("the prober's answer cannot be read");
-    throw failed;
-  }
+  const reply = HttpReply.safeParse(readJson(result.stdout));
+  return reply.success ? seen(reply.data) : unknown("the prober's answer cannot be read");
 }
 
 async function run(

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Answer, seen, unknown } from "../../contract/answer.ts";
+import { readJson } from "../../contract/json-text.ts";
 import { classifyFailure } from "../command.ts";
 import type { CommandResult, PartyAccess } from "../context.ts";
 import { redactor } from "../redact.ts";
@@ -151,13 +152,7 @@ function logText(text: string, bytes: number, truncated: boolean): LogText {
 }
 
 function podIn(text: string): LoggingPod | null {
-  try {
-    const parsed = LoggingPod.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : null;
-  } catch (failure) {
-    if (failure instanceof SyntaxError) return null;
-    throw failure;
-  }
+  return LoggingPod.safeParse(readJson(text)).data ?? null;
 }
 
 async function run(

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import { type Answer, seen, unknown } from "../../contract/answer.ts";
+import { readJson } from "../../contract/json-text.ts";
 import { classifyFailure } from "../command.ts";
 import type { PartyAccess } from "../context.ts";
 import { run } from "./ask-objects.ts";
@@ -143,11 +144,8 @@ async function object<T extends z.ZodType>(
   if ("reason" in result) return unknown(result.reason);
   const failure = classifyFailure(result);
   if (failure !== null) return unknown(failure.reason);
-  try {
-    const parsed = schema.safeParse(JSON.parse(result.stdout));
-    return parsed.success ? seen(parsed.data) : unknown("kubectl printed an object that can not be read");
-  } catch (failed) {
-    if (failed instanceof SyntaxError) return unknown("what was printed is not JSON");
-    throw failed;
-  }
+  const value = readJson(result.stdout);
+  if (value === undefined) return unknown("what was printed is not JSON");
+  const parsed = schema.safeParse(value);
+  return parsed.success ? seen(parsed.data) : unknown("kubectl printed an object that can not be read");
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { HealthFacts } from "../../contract/cluster-check-report.ts";
+import { readJson } from "../../contract/json-text.ts";
 
 const HealthCheckReport = z.object({
   connectivity: z.object({ reachable: z.boolean(), error: z.string().nullish() }).nullish(),
@@ -47,14 +48,5 @@ export function healthReportIn(stdout: string): unknown {
   const lines = stdout.split(/\r?\n/);
   const first = lines.findIndex((line) => line.trimEnd() === "{");
   const last = lines.findLastIndex((line) => line.trimEnd() === "}");
-  return first === -1 || last < first ? undefined : jsonOf(lines.slice(first, last + 1).join("\n"));
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (failure) {
-    if (failure instanceof SyntaxError) return undefined;
-    throw failure;
-  }
+  return first === -1 || last < first ? undefined : readJson(lines.slice(first, last + 1).join("\n"));
 }

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { readJson } from "../../contract/json-text.ts";
 import { OperatorError, type Problem } from "../../contract/operator-error.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { type CommandFailure, classifyFailure } from "../command.ts";
-import type { CommandResult, PartyAccess } from "../context.ts";
+import type { PartyAccess } from "../context.ts";
 import { redactor } from "../redact.ts";
 import type { KeyJob } from "./key-job-release.ts";
 
@@ -194,8 +195,8 @@ async function look(party: PartyAccess, { name, digest }: KeyJob, signal: AbortS
     await party.kubectl(getPods(namespace, name), asking),
   ];
   const silence = results.map(classifyFailure).find((one) => one !== null) ?? null;
-  const job = JobStatus.safeParse(jsonOf(results[0]));
-  const pods = PodList.safeParse(jsonOf(results[1]));
+  const job = JobStatus.safeParse(readJson(results[0]?.stdout ?? ""));
+  const pods = PodList.safeParse(readJson(results[1]?.stdout ?? ""));
   const { labels, annotations } = job.data?.metadata ?? { labels: {}, annotations: {} };
   return {
     job: job.data ?? null,
@@ -203,15 +204,6 @@ async function look(party: PartyAccess, { name, digest }: KeyJob, signal: AbortS
     pods: pods.data?.items ?? [],
     silence,
   };
-}
-
-function jsonOf(result: CommandResult | undefined): unknown {
-  try {
-    return JSON.parse(result?.stdout ?? "");
-  } catch (failure) {
-    if (failure instanceof SyntaxError) return undefined;
-    throw failure;
-  }
 }
 
 /** Waits until the Job has ended by itself. What kept it from that is the error. */
