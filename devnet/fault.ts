@@ -182,3 +182,14 @@ function invalid(kind: Fault["kind"], words: readonly string[], what: string): O
     next: `npx quorate devnet fault ${example[kind]}`,
   });
 }
+
+/** What a fault takes away has to be there. */
+export function faultWanting(fault: Fault, what: string, expected: string): OperatorError {
+  return new OperatorError({
+    code: "FAULT_INVALID",
+    what,
+    found: faultText(fault),
+    expected,
+    next: "npx quorate devnet status",
+  });
+}

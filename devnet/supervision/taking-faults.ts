@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { OperatorError } from "../../contract/operator-error.ts";
 import { type KubeClient, KubeError, type KubeObject } from "../clusters/kube-client.ts";
-import { type Fault, faultText } from "../fault.ts";
+import { type Fault, faultWanting } from "../fault.ts";
 import type { PartyTopology } from "../topology.ts";
 import type { PodObject } from "./pod-object.ts";
 import { type CloudResource, restorable, type Taken } from "./taken.ts";
@@ -95,7 +94,7 @@ async function endpointTo(fault: OfLink, sources: Sources): Promise<{ accountId:
   const { accountId } = sources.party(fault.party);
   for (const endpoint of (await sources.resources(accountId)).filter(({ type }) => type === endpointType))
     if ((await sources.offeredBy(accountId, endpoint.id)) === fault.peer) return { accountId, endpoint };
-  throw wanting(
+  throw faultWanting(
     fault,
     `party ${fault.party} has no interface endpoint to party ${fault.peer}`,
     "transport privatelink, and both parties up",
@@ -144,7 +143,7 @@ async function publicRule(fault: OfLink, sources: Sources): Promise<Taken[]> {
       type === ruleType && sourceRanges.includes(String(props.cidrIpv4)) && letsIn(props, sources.peerPort),
   );
   if (rules.length === 0)
-    throw wanting(
+    throw faultWanting(
       fault,
       `the firewall of party ${fault.peer} has no rule for party ${fault.party}`,
       `a rule for ${sourceRanges.join(", ")}`,
@@ -169,7 +168,7 @@ async function trust(fault: TakingFault, sources: Sources): Promise<Taken[]> {
   const policy = String(role?.props.assumeRolePolicy ?? "");
   const other = policy.replaceAll(/system:serviceaccount:([^:"]+):/g, "system:serviceaccount:$1-before:");
   if (role === undefined || other === policy)
-    throw wanting(
+    throw faultWanting(
       fault,
       `the core of party ${fault.party} has no role that trusts its service account`,
       "one that does",
@@ -201,7 +200,7 @@ async function peerName(fault: OfLink, sources: Sources): Promise<Taken[]> {
     .get<{ items: KubeObject[] }>(`${path}?labelSelector=app.kubernetes.io/component=mpc-partner-interface`);
   const found = items.find(({ metadata }) => metadata.annotations?.["mpc.io/partner-party"] === String(fault.peer));
   if (found === undefined)
-    throw wanting(
+    throw faultWanting(
       fault,
       `the cluster of party ${fault.party} has no Service for party ${fault.peer}`,
       "both parties up",
@@ -220,7 +219,7 @@ async function enclaveNode(fault: TakingFault, { client }: Sources): Promise<Siz
     `/api/v1/nodes?labelSelector=${enclaveLabel}`,
   );
   const [node] = items;
-  if (node === undefined) throw wanting(fault, `party ${fault.party} has no enclave node`, `npx quorate up of it`);
+  if (node === undefined) throw faultWanting(fault, `party ${fault.party} has no enclave node`, `npx quorate up of it`);
   return node;
 }
 
@@ -267,7 +266,7 @@ async function configMap(fault: TakingFault, sources: Sources): Promise<Taken[]>
     .find(({ valueFrom }) => valueFrom?.configMapKeyRef !== undefined)?.valueFrom?.configMapKeyRef?.name;
   const path = `/api/v1/namespaces/${sources.namespace}/configmaps`;
   const missing = () =>
-    wanting(fault, `there is no ConfigMap ${name} of party ${fault.party} to be lost`, "one that is there");
+    faultWanting(fault, `there is no ConfigMap ${name} of party ${fault.party} to be lost`, "one that is there");
   if (name === undefined) throw missing();
   const map = await sources
     .client(fault.party)
@@ -284,16 +283,6 @@ export async function corePod(fault: TakingFault, { client, namespace }: Sources
     `/api/v1/namespaces/${namespace}/pods?labelSelector=app=kms-core`,
   );
   const pod = items.find(({ metadata }) => metadata.deletionTimestamp === undefined);
-  if (pod === undefined) throw wanting(fault, `party ${fault.party} has no core's pod`, "a core that is released");
+  if (pod === undefined) throw faultWanting(fault, `party ${fault.party} has no core's pod`, "a core that is released");
   return pod;
-}
-
-function wanting(fault: Fault, what: string, expected: string): OperatorError {
-  return new OperatorError({
-    code: "FAULT_INVALID",
-    what,
-    found: faultText(fault),
-    expected,
-    next: "npx quorate devnet status",
-  });
 }

@@ -1,6 +1,5 @@
-import { OperatorError } from "../../contract/operator-error.ts";
 import type { KubeObject } from "../clusters/kube-client.ts";
-import { type Fault, faultText } from "../fault.ts";
+import { type Fault, faultWanting } from "../fault.ts";
 import { measurementsOf } from "./node-preparation.ts";
 import type { CloudResource, Taken, VaultObject } from "./taken.ts";
 
@@ -45,7 +44,7 @@ async function certificateOfPeer(
   const bucket = started(fault, sources, "KMS_CORE__PUBLIC_VAULT__STORAGE__S3__BUCKET");
   const objects = await sources.objects(bucket, `PUB-p${fault.peer}/CACert/`);
   if (objects.length === 0)
-    throw wanting(
+    throw faultWanting(
       fault,
       `the public vault of party ${fault.party} has no CA certificate of party ${fault.peer}`,
       "a copy of it",
@@ -77,7 +76,11 @@ async function keyPolicy(fault: VaultFault, sources: VaultSources): Promise<Take
     ),
   }));
   if (key === undefined || !changed.includes(other))
-    throw wanting(fault, `the key policy of party ${fault.party} names no enclave`, `a condition on ${attestedImage}`);
+    throw faultWanting(
+      fault,
+      `the key policy of party ${fault.party} names no enclave`,
+      `a condition on ${attestedImage}`,
+    );
   return [resource(sources, key, { policy }, { policy: changed })];
 }
 
@@ -86,7 +89,11 @@ async function bucketPolicy(fault: VaultFault, sources: VaultSources): Promise<T
   const bucket = started(fault, sources, "KMS_CORE__PRIVATE_VAULT__STORAGE__S3__BUCKET");
   const role = (await sources.serviceAccount()).metadata.annotations?.["eks.amazonaws.com/role-arn"];
   if (role === undefined)
-    throw wanting(fault, `the service account of party ${fault.party} names no role`, "eks.amazonaws.com/role-arn");
+    throw faultWanting(
+      fault,
+      `the service account of party ${fault.party} names no role`,
+      "eks.amazonaws.com/role-arn",
+    );
   const record = (await sources.resources()).find(({ type, id }) => type === bucketPolicyType && id === bucket);
   const refusal = {
     Sid: "RoleRefused",
@@ -135,16 +142,6 @@ function resource(
 /** A value that the core was started with. */
 function started(fault: VaultFault, { environment }: VaultSources, name: string): string {
   const value = environment[name];
-  if (!value) throw wanting(fault, `the core of party ${fault.party} was not started`, `a core, with ${name}`);
+  if (!value) throw faultWanting(fault, `the core of party ${fault.party} was not started`, `a core, with ${name}`);
   return value;
-}
-
-function wanting(fault: Fault, what: string, expected: string): OperatorError {
-  return new OperatorError({
-    code: "FAULT_INVALID",
-    what,
-    found: faultText(fault),
-    expected,
-    next: "npx quorate devnet status",
-  });
 }

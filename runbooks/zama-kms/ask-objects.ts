@@ -102,10 +102,10 @@ function listIn(text: string): z.infer<typeof List>["items"] | null {
 export async function run(
   party: PartyAccess,
   args: string[],
-  asking: Asking & Pick<CommandOptions, "stdin">,
+  options: CommandOptions,
 ): Promise<CommandResult | { reason: string }> {
   try {
-    return await party.kubectl(args, asking);
+    return await party.kubectl(args, options);
   } catch (failure) {
     return { reason: failure instanceof Error ? failure.message : String(failure) };
   }

@@ -6,6 +6,7 @@ import { classifyFailure } from "../command.ts";
 import type { CommandResult, PartyAccess } from "../context.ts";
 import { execProber } from "../network/observe.ts";
 import { redactor } from "../redact.ts";
+import { run } from "./ask-objects.ts";
 
 /** One page of the core's metrics port. Without secrets. */
 export interface CorePage {
@@ -45,7 +46,7 @@ export async function readCorePages(
     paths: [...corePaths],
   };
   const options = { stdin: JSON.stringify(request), timeoutMs: timeoutMs + execSlackMs, signal };
-  const answered = repliedIn(await run(party, pagesCommand(party.outputs), options));
+  const answered = repliedIn(await run(party, pagesCommand(party.outputs), { ...options, unrecorded: true }));
   const pageOf = (path: CorePath): Answer<CorePage> => {
     if (answered.status === "unknown") return answered;
     const answer = answered.value.answers.find((one) => one.path === path);
@@ -94,16 +95,4 @@ function repliedIn(result: CommandResult | { reason: string }): Answer<HttpReply
   if (failure !== null) return unknown(`prober: ${failure.reason}`);
   const reply = HttpReply.safeParse(readJson(result.stdout));
   return reply.success ? seen(reply.data) : unknown("the prober's answer cannot be read");
-}
-
-async function run(
-  party: PartyAccess,
-  args: string[],
-  options: Parameters<PartyAccess["kubectl"]>[1],
-): Promise<CommandResult | { reason: string }> {
-  try {
-    return await party.kubectl(args, { ...options, unrecorded: true });
-  } catch (failure) {
-    return { reason: failure instanceof Error ? failure.message : String(failure) };
-  }
 }

@@ -4,6 +4,7 @@ import { readJson } from "../../contract/json-text.ts";
 import { classifyFailure } from "../command.ts";
 import type { CommandResult, PartyAccess } from "../context.ts";
 import { redactor } from "../redact.ts";
+import { run } from "./ask-objects.ts";
 
 /** What is kept of one container's log: its end. */
 export interface LogText {
@@ -58,7 +59,7 @@ export type LoggingPod = z.infer<typeof LoggingPod>;
 export async function readCoreLogs(party: PartyAccess, asked: LogsAsked): Promise<Answer<ContainerLog[]>> {
   const { namespace, workload } = party.outputs;
   const args = ["get", "pod", workload.pod, "--namespace", namespace, "--ignore-not-found", "--output", "json"];
-  const result = await run(party, args, asked);
+  const result = await ask(party, args, asked);
   if ("reason" in result) return unknown(result.reason);
   const failure = classifyFailure(result);
   if (failure?.code === "NOT_FOUND") return seen([]);
@@ -121,7 +122,7 @@ async function readLog(party: PartyAccess, which: Which, asked: LogsAsked): Prom
   const { maxBytes: bytes = mostBytes, maxLines = mostLines, sinceMinutes } = asked;
   let [lines, truncated] = [maxLines, false];
   for (let time = 1; ; time += 1) {
-    const result = await run(party, logsCommand(which, { lines, bytes, sinceMinutes }), asked);
+    const result = await ask(party, logsCommand(which, { lines, bytes, sinceMinutes }), asked);
     if ("reason" in result) return unknown(result.reason);
     const overfull = result.ended === "too-much-output";
     const failure = overfull ? null : classifyFailure(result);
@@ -155,14 +156,10 @@ function podIn(text: string): LoggingPod | null {
   return LoggingPod.safeParse(readJson(text)).data ?? null;
 }
 
-async function run(
+async function ask(
   party: PartyAccess,
   args: string[],
   { timeoutMs, signal }: LogsAsked,
 ): Promise<CommandResult | { reason: string }> {
-  try {
-    return await party.kubectl(args, { timeoutMs, signal, unrecorded: args[0] === "logs" });
-  } catch (failure) {
-    return { reason: failure instanceof Error ? failure.message : String(failure) };
-  }
+  return await run(party, args, { timeoutMs, signal, unrecorded: args[0] === "logs" });
 }
