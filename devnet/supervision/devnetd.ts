@@ -156,6 +156,7 @@ export class Devnetd {
       await Promise.all([this.#links.heal(), this.#partyFaults.putBack()]);
       await Promise.all([...this.#cores.values()].map((core) => core.heal()));
       await this.#partyFaults.recovered();
+      if (this.#config.exchange !== false) await this.#exchange.copyNow();
       await this.#links.refresh();
     } else if (isTaking(fault) || isVaultFault(fault)) {
       this.#core(fault.party);

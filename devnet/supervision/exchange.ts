@@ -19,6 +19,8 @@ export class Exchange {
   readonly #clients = new Map<number, S3Client>();
   readonly #copied = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
+  /** One look after another. */
+  #looking: Promise<void> = Promise.resolve();
   #isStopped = false;
   #lastFailure = "";
 
@@ -36,7 +38,7 @@ export class Exchange {
   }
 
   start(): void {
-    this.#timer = setTimeout(() => void this.#look(), pauseMs);
+    this.#timer = setTimeout(() => void this.#lookAndGoOn(), pauseMs);
   }
 
   stop(): void {
@@ -45,16 +47,26 @@ export class Exchange {
     for (const client of this.#clients.values()) client.destroy();
   }
 
-  async #look(): Promise<void> {
+  /** Resolves when all have what is published now: a core that has just put another certificate there may serve already. */
+  async copyNow(): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#tryCopying());
+    await this.#looking;
+  }
+
+  async #lookAndGoOn(): Promise<void> {
+    if ([...this.#cores.values()].some((core) => core.status.core === "starting")) await this.copyNow();
+    if (!this.#isStopped) this.start();
+  }
+
+  async #tryCopying(): Promise<void> {
     try {
-      if ([...this.#cores.values()].some((core) => core.status.core === "starting")) await this.#copyAll();
+      await this.#copyAll();
       this.#lastFailure = "";
     } catch (error) {
       const text = `exchange of CA certificates: ${(error as Error).message}`;
       if (text !== this.#lastFailure) this.#log(text);
       this.#lastFailure = text;
     }
-    if (!this.#isStopped) this.start();
   }
 
   async #copyAll(): Promise<void> {

@@ -82,6 +82,8 @@ export class PartyCore {
   /** Whether the process said why it does not serve. */
   #isHeld = false;
   #nodeConfig: NodeConfig | null = null;
+  /** The pod's readiness being told. */
+  #telling: Promise<void> = Promise.resolve();
   readonly #faults = new Map<Kind, CoreFault>();
   #isStopped = false;
   #retry: NodeJS.Timeout | undefined;
@@ -166,6 +168,7 @@ export class PartyCore {
       await new Promise((resolve) => setTimeout(resolve, 50));
       if (this.#state === "hung") await this.#checkHealth();
     }
+    await this.#telling;
   }
 
   async #down(why: string): Promise<void> {
@@ -276,7 +279,7 @@ export class PartyCore {
         this.#writeEnclaves(this.#enclave === null ? [] : [this.#enclave]);
         if (this.#faults.has("hang") || this.#faults.has("kill")) return;
         this.#becomes("serving", null);
-        void this.#report(true, "");
+        this.#telling = this.#report(true, "");
       },
       held: (reason) => {
         // A real enclave ends with what it can not start, and is none that nitro-cli tells of.
