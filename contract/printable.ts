@@ -26,6 +26,19 @@ export function cutShort(text: string, longest: number): string {
   return text.length <= longest ? text : `${text.slice(0, longest - 1)}…`;
 }
 
+/** Of a word that is longer nobody copies the whole. */
+const longestWord = 200;
+
+/** The same between words: who copies an ARN or an id out of it has all of it, for which the text may be a word longer. */
+export function cutBetweenWords(text: string, longest: number): string {
+  if (text.length <= longest) return text;
+  const start = text.lastIndexOf(" ", longest) + 1;
+  const [word = ""] = /^\S*/.exec(text.slice(start, start + longestWord + 1)) ?? [];
+  const whole = start + word.length;
+  if (word.length <= longestWord) return whole === text.length ? text : `${text.slice(0, whole).trimEnd()} …`;
+  return start > 0 ? `${text.slice(0, start).trimEnd()} …` : cutShort(text, longest);
+}
+
 function spelled(character: string): string {
   const code = character.charCodeAt(0);
   if (code >= 0x20 && code < 0x7f) return character;

@@ -21,6 +21,7 @@ import type {
 } from "../contract/cloud-sights.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
+import { cutBetweenWords } from "../contract/printable.ts";
 import { clientOptions } from "../stacks/aws-profile.ts";
 import { awsFailure } from "./aws-failure.ts";
 
@@ -106,7 +107,7 @@ class Cloud {
     const { partyId, awsProfile: profile, region, accountId } = this.#outputs;
     const { problem, message } =
       cause instanceof OperatorError ? cause : awsFailure({ partyId, profile, region, accountId, action, of }, cause);
-    return `${message}: ${problem.found.split("\n", 1)[0]}`.slice(0, 500);
+    return cutBetweenWords(`${message}: ${problem.found.split("\n", 1)[0]}`, 500);
   }
 
   async #options() {

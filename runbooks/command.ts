@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { StringDecoder } from "node:string_decoder";
+import { cutBetweenWords } from "../contract/printable.ts";
 import type { CommandOptions, CommandResult } from "./context.ts";
 
 export interface RunCommandOptions extends CommandOptions {
@@ -230,5 +231,5 @@ function lastLine(text: string): string {
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "");
-  return (lines.findLast((line) => !execEnding.test(line)) ?? lines.at(-1) ?? "").slice(0, 300);
+  return cutBetweenWords(lines.findLast((line) => !execEnding.test(line)) ?? lines.at(-1) ?? "", 300);
 }

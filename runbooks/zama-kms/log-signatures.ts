@@ -359,13 +359,13 @@ export const logSignatures: readonly LogSignature[] = [
   },
 ];
 
-/** The first signature that fits a line, and whom the line names. */
-export function signatureOf(line: string): { signature: LogSignature; peer: number | null } | null {
+/** The first signature that fits a line, whom the line names, and where in the line it fits. */
+export function signatureOf(line: string): { signature: LogSignature; peer: number | null; index: number } | null {
   for (const signature of logSignatures) {
     const found = signature.pattern.exec(line);
     if (found === null) continue;
     const [, id] = /(\d+)\D*$/.exec(found.groups?.peer ?? "") ?? [];
-    return { signature, peer: id === undefined ? null : Number(id) };
+    return { signature, peer: id === undefined ? null : Number(id), index: found.index };
   }
   return null;
 }

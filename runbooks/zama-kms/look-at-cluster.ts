@@ -3,6 +3,7 @@ import { mapped } from "../../contract/answer.ts";
 import type { ClusterSights, PartySights } from "../../contract/cluster-check-report.ts";
 import { coreClientName, coreClientPod, healthCheckProgram } from "../../contract/core-client.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
+import { cutBetweenWords } from "../../contract/printable.ts";
 import { classifyFailure } from "../command.ts";
 import type { PartyAccess, RunbookContext } from "../context.ts";
 import { askForObjects, run } from "./ask-objects.ts";
@@ -138,7 +139,7 @@ function warningsAbout(names: readonly string[], events: readonly z.infer<typeof
     .map(({ reason = "", message = "", count, series, eventTime, lastTimestamp, involvedObject }) => ({
       about: `${involvedObject.kind} ${involvedObject.name}`,
       reason,
-      message: message.slice(0, 300),
+      message: cutBetweenWords(message, 300),
       at: series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? null,
       count: series?.count ?? count ?? 1,
     }));

@@ -1,9 +1,12 @@
+import { cutBetweenWords } from "../../contract/printable.ts";
 import type { ContainerLog } from "./core-logs.ts";
 import type { LogSights } from "./doctor-sights.ts";
 import { logSignatures, signatureOf } from "./log-signatures.ts";
 
-/** Longer lines say nothing more to who reads them at night. */
+/** What comes after says nothing more to who reads it at night. */
 const longestLine = 300;
+/** What stands before it says of what it is. */
+const leadIn = 80;
 /** Of a line as it is looked at: who brings a core to say an error of megabytes is not to hold up a diagnosis. */
 const longestLook = 8_000;
 
@@ -55,13 +58,23 @@ function knownLines({
   for (const [index, row] of rows.entries()) {
     const found = signatureOf(row.text);
     if (found === null || index < (ends.get(found.signature.id) ?? -1)) continue;
-    const { signature, peer } = found;
+    const { signature, peer, index: fits } = found;
     const key = `${signature.id} ${peer}`;
     const count = (known.get(key)?.count ?? 0) + 1;
-    const line = row.text.trim().slice(0, longestLine);
-    known.set(key, { signature: signature.id, container, previous, at: row.at, text: line, peer, count });
+    known.set(key, {
+      ...{ signature: signature.id, container, previous, at: row.at },
+      ...{ text: shown(row.text, fits), peer, count },
+    });
   }
   return [...known.values()];
+}
+
+/** As much of a line as tells: from its beginning, else from shortly before that which is known. */
+function shown(line: string, fits: number): string {
+  const before = line.lastIndexOf(" ", fits - leadIn) + 1;
+  const start = fits <= longestLine / 2 ? 0 : fits - before <= longestLine / 2 ? before : fits;
+  const text = cutBetweenWords(line.slice(start).trim(), longestLine);
+  return start === 0 ? text : `… ${text}`;
 }
 
 /** By the latest line that has both times: its own in front of its level, and the container runtime's. */
