@@ -65,11 +65,12 @@ function signatures(): string[] {
     "The first that fits a line counts. Patterns are regular expressions, and do not care about capitals.",
     "",
     ...table(
-      ["signature", "pattern", "means", "cause", "over once", "next", "source"],
-      logSignatures.map(({ id, pattern, meaning, cause, over, blames, next, source }) => [
+      ["signature", "pattern", "means", "expected", "cause", "over once", "next", "source"],
+      logSignatures.map(({ id, pattern, meaning, expected, cause, over, blames, next, source }) => [
         id,
         `\`${pattern.source.replaceAll("|", "\\|")}\``,
         meaning,
+        expected,
         `\`${cause}\`${blames === "peer" ? " of the peer" : ""}`,
         overs[over],
         next(place).replaceAll("<", "\\<"),

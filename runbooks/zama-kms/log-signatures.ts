@@ -14,6 +14,8 @@ export interface LogSignature {
   /** Group `peer` is the party that a line names: its number, or a name that ends in it. */
   pattern: RegExp;
   meaning: string;
+  /** What is the case where nobody says such a line. */
+  expected: string;
   /** Code of the cause that it speaks for. */
   cause: string;
   /**
@@ -51,6 +53,7 @@ export const logSignatures: readonly LogSignature[] = [
     pattern:
       /No PRSS setup exists|without PRSS Setup, remember to call the init|failed to read PRSS .{0,200}from file/i,
     meaning: "The core has no PRSS setup, so it can take part in no computation.",
+    expected: "a PRSS setup of the core's epoch",
     cause: "PRSS_MISSING",
     over: "never",
     ended: prssIsThere,
@@ -61,6 +64,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "epoch-unknown",
     pattern: /Epoch (?:ID )?\S+ not found/i,
     meaning: "A request is of an epoch that the core has no PRSS of.",
+    expected: "requests of an epoch that the core has a PRSS setup of",
     cause: "PRSS_MISSING",
     over: "now",
     ended: prssIsThere,
@@ -71,6 +75,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "prss-failed",
     pattern: /PRSS initialization failed during epoch creation/i,
     meaning: "PRSS was begun and did not end: not all parties took part.",
+    expected: "a PRSS setup in which all parties take part",
     cause: "PRSS_MISSING",
     over: "now",
     next: initialise,
@@ -81,6 +86,7 @@ export const logSignatures: readonly LogSignature[] = [
     pattern: /unknown session id|Too many inactive sessions opened by/i,
     meaning:
       "A peer was there before this party was: it was late, or restarted. If the others ended without it, that request is lost for it.",
+    expected: "a party that is there before its peers need it",
     cause: "SESSION_UNKNOWN",
     over: "now",
     next: () => "npx quorate validate, for what makes it late; requests that come later are served",
@@ -90,6 +96,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "rate-limited",
     pattern: /not enough tokens in bucket for \w+|resource_?exhausted/i,
     meaning: "The rate limiter has no tokens left, and turns requests away until running ones end.",
+    expected: "tokens that are left",
     cause: "RATE_LIMITED",
     over: "now",
     next: ({ party }) =>
@@ -100,6 +107,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "certificate-not-renewed",
     pattern: /Could not (?:renew ephemeral|issue initial) TLS certificate/i,
     meaning: "The enclave gets no new certificate; with the old one, or with none, it makes no new connection.",
+    expected: "a certificate within its dates, which the core renews by itself",
     cause: "CERTIFICATE_EXPIRED",
     over: "never",
     ended: /Issued (?:renewed|initial) TLS certificate/,
@@ -110,6 +118,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "attestation-refused",
     pattern: /bundled attestation document validation error for party (?<peer>\S+?):/i,
     meaning: "A peer's attestation document is refused: its release is not trusted here, or the document is too old.",
+    expected: "an attestation document that is young, of a release that this party trusts",
     cause: "RELEASE_NOT_TRUSTED",
     over: "link",
     blames: "peer",
@@ -121,6 +130,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "attestation-skipped",
     pattern: /Skipping attestation document validation because .*release_pcrs\.is_empty=true/i,
     meaning: "The list of trusted releases is empty, so any enclave is let in.",
+    expected: "a list of trusted releases that is not empty",
     cause: "ATTESTATION_SKIPPED",
     over: "never",
     next: up,
@@ -130,6 +140,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "plaintext",
     pattern: /No TLS identity - using plaintext communication/i,
     meaning: "The core has no TLS, and speaks to its peers in the clear.",
+    expected: "a TLS identity, and peers that are spoken to by it alone",
     cause: "TLS_OFF",
     over: "never",
     next: up,
@@ -139,6 +150,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "no-trust-anchor",
     pattern: /(?<!\S)(?<peer>\S+) is not a trust anchor/i,
     meaning: "Somebody came by whose CA certificate the core does not have under that name.",
+    expected: "the CA certificate of whoever comes by, under the name that its certificate has",
     cause: "CA_CERTIFICATE_MISSING",
     over: "link",
     next: certificates,
@@ -149,6 +161,7 @@ export const logSignatures: readonly LogSignature[] = [
     pattern:
       /subject CN (?:\(or subject CN suffix\) )?does not match issuer CN|subject CN not found in SAN|wrong sender: expected|Invalid CA certificate identity/i,
     meaning: "A certificate is of another name than the party that shows it.",
+    expected: "a certificate in the name of the party that shows it",
     cause: "CA_CERTIFICATE_NAME_WRONG",
     over: "link",
     blames: "peer",
@@ -159,6 +172,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "certificate-refused",
     pattern: /(?:server|client) verifier validation error: /i,
     meaning: "A peer's certificate does not verify: another CA, another name, or outside its dates.",
+    expected: "a certificate of the peer's own CA, in its name and within its dates",
     cause: "CERTIFICATE_WRONG",
     over: "link",
     vague: true,
@@ -170,6 +184,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "no-copy-of-peer",
     pattern: /No CA cert(?:ificate)? (?:found for party|present for peer) (?<peer>\d+)/i,
     meaning: "The own public vault lacks a peer's CA certificate; the core does not start without.",
+    expected: "a copy of each peer's CA certificate in the own public vault",
     cause: "CA_COPY_MISSING",
     over: "start",
     next: ({ party }) => `npx quorate cards sync, then: npx quorate up --party ${party}`,
@@ -180,6 +195,7 @@ export const logSignatures: readonly LogSignature[] = [
     pattern:
       /RequestTimeTooSkewed|Signature (?:not yet current|expired)|NotValidYet|certificate is not currently valid|(?:token|certificate) (?:used before issued|not yet valid)/i,
     meaning: "A time is not as AWS or a peer has it: a clock is wrong.",
+    expected: "a clock that is right to a few seconds",
     cause: "CLOCK_SKEW",
     over: "now",
     vague: true,
@@ -191,6 +207,7 @@ export const logSignatures: readonly LogSignature[] = [
     pattern:
       /AssumeRoleWithWebIdentity|InvalidIdentityToken|ExpiredTokenException|cannot receive web identity token|failed to load (?:credentials|token)|WebIdentityErr|no providers in chain provided credentials/i,
     meaning: "AWS does not give the core its role for the token of its service account.",
+    expected: "a role that trusts the token of the core's service account",
     cause: "ROLE_NOT_ASSUMED",
     over: "start",
     next: (place) =>
@@ -202,6 +219,7 @@ export const logSignatures: readonly LogSignature[] = [
     pattern: /Could not (?:decrypt|generate) data key/i,
     meaning:
       "The party's KMS key does not unseal for this enclave: its PCR0 is not in the key's policy, or the role is not.",
+    expected: "a key policy with the PCR0 of the enclave that runs, and a role that may use the key",
     cause: "PCR_NOT_IN_KEY_POLICY",
     over: "start",
     next: up,
@@ -212,6 +230,7 @@ export const logSignatures: readonly LogSignature[] = [
     pattern:
       /Could not attest enclave public key|Nitro enclave (?:attestation request|entropy generation request) failed/i,
     meaning: "The enclave's security module gives it no attestation document.",
+    expected: "an attestation document from the enclave's own security module",
     cause: "ENCLAVE_NOT_ATTESTED",
     over: "start",
     next: restart,
@@ -222,6 +241,7 @@ export const logSignatures: readonly LogSignature[] = [
     pattern:
       /missing or unreadable public material|(?:Server key|Public key|Compressed xof keyset|CRS) digest mismatch|Verification (?:key|address) in public storage does not match/i,
     meaning: "What the public vault holds is not what the private vault says it should be.",
+    expected: "public material whose digests are those that the private vault holds",
     cause: "PUBLIC_MATERIAL_WRONG",
     over: "start",
     next: ({ party }) =>
@@ -232,6 +252,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "vault-refused",
     pattern: /is not authorized to perform: s3:\w+/i,
     meaning: "S3 refuses the core's role: the role's policy does not let it in, or the vault's policy keeps it out.",
+    expected: "policies of vault and role that let the core's role in",
     cause: "VAULT_DENIED",
     over: "start",
     next: ({ party }) =>
@@ -243,6 +264,7 @@ export const logSignatures: readonly LogSignature[] = [
     pattern:
       /Could not (?:initialize (?:public|private|backup) storage|private storage)|AWS error, please refer to other logs|\bAccessDenied\b/i,
     meaning: "A vault does not let the core's role in.",
+    expected: "a vault that lets the core's role in",
     cause: "VAULT_DENIED",
     over: "start",
     vague: true,
@@ -254,6 +276,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "recovery-mode",
     pattern: /SIGNING KEY NOT AVAILABLE, ENTERING RECOVERY MODE/i,
     meaning: "The core found no signing key in its private vault, and serves nothing but a recovery.",
+    expected: "the core's signing key in its private vault",
     cause: "SIGNING_KEY_MISSING",
     over: "never",
     next: ({ party }) =>
@@ -264,6 +287,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "migration-map",
     pattern: /Migration config (?:must be provided|does not cover|references)|Could not complete migration/i,
     meaning: "Before its first boot of 0.15 the core has to be told which stored epochs are of which context.",
+    expected: "migration.contextAssociations with each stored epoch",
     cause: "MIGRATION_MAP_MISSING",
     over: "start",
     next: () => "all parties agree on migration.contextAssociations, and write it into their values",
@@ -274,6 +298,7 @@ export const logSignatures: readonly LogSignature[] = [
     pattern:
       /failed to load kms-server config file|TOML parse error|unknown field \S|did not receive KMS config|cannot receive KMS config|not present in config|Could not bind to /i,
     meaning: "The core does not take its configuration, or never got it.",
+    expected: "a configuration that this version of the core knows, and gets",
     cause: "CONFIGURATION_REFUSED",
     over: "start",
     next: up,
@@ -284,6 +309,7 @@ export const logSignatures: readonly LogSignature[] = [
     pattern:
       /tunnel interface \S+ did not come up|cannot setup tunnel interface|enclave-network-tunnel: (?:cannot|POD_IP)/i,
     meaning: "The enclave's network tunnel is not there, so it reaches nobody.",
+    expected: "a tunnel interface that is up before the core starts",
     cause: "ENCLAVE_TUNNEL_DOWN",
     over: "start",
     next: describe,
@@ -293,6 +319,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "enclave-too-large",
     pattern: /Insufficient (?:CPUs|memory) (?:available|requested)|\[ E2[267] \]/i,
     meaning: "The node's allocator has set aside less than the enclave asks for.",
+    expected: "an allocator that sets aside the CPUs and memory that the enclave asks for",
     cause: "NODE_TOO_SMALL",
     over: "start",
     next: (place) =>
@@ -303,6 +330,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "enclave-not-started",
     pattern: /\[ E\d+ \]|nitro-cli.{0,200}(?:fail|error)|neither kms-gen-keys nor kms-server completed|^\[\]$/i,
     meaning: "The enclave was not started, or ended: nitro-cli says so, or lists none.",
+    expected: "an enclave that runs, as nitro-cli lists it",
     cause: "ENCLAVE_STOPPED",
     over: "start",
     ended: /"State": "RUNNING"|Started enclave with .{0,200}cpu-ids/,
@@ -315,6 +343,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "out-of-memory",
     pattern: /OOMKilled|out of memory|exited with code 137/i,
     meaning: "A container was killed for want of memory.",
+    expected: "containers within their memory",
     cause: "POD_OUT_OF_MEMORY",
     over: "start",
     next: () =>
@@ -325,6 +354,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "image",
     pattern: /ErrImagePull|ImagePullBackOff|Failed to pull image/i,
     meaning: "The image of a container can not be had: its registry, its credentials, its name.",
+    expected: "an image that the node can pull",
     cause: "IMAGE_NOT_PULLED",
     over: "start",
     next: (place) => `${describe(place)}; credentials are in Secret registry-credentials`,
@@ -334,6 +364,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "config-map",
     pattern: /configmap "?[\w.-]+"? not found|couldn't find key .{0,260} in ConfigMap/i,
     meaning: "The pod waits for a ConfigMap that is not there.",
+    expected: "each ConfigMap that the pod names",
     cause: "CONFIG_MAP_MISSING",
     over: "start",
     next: ({ party }) => `npx quorate run cluster-check --parties ${party}`,
@@ -343,6 +374,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "no-room",
     pattern: /Insufficient (?:hugepages-1Gi|aws\.ec2\.nitro\/nitro_enclaves(?:_cpus)?)/i,
     meaning: "No node offers the enclaves, enclave CPUs or huge pages that the pod asks for.",
+    expected: "a node that offers an enclave, its CPUs and its huge pages",
     cause: "NODE_TOO_SMALL",
     over: "start",
     next: ({ party }) => `npx quorate run cluster-check --parties ${party}`,
@@ -352,6 +384,7 @@ export const logSignatures: readonly LogSignature[] = [
     id: "crash-loop",
     pattern: /CrashLoopBackOff|Back-off restarting failed container/i,
     meaning: "A container ends again and again.",
+    expected: "containers that go on running",
     cause: "POD_CRASHES",
     over: "start",
     next: (place) => kubectl(place, `logs ${place.pod} --all-containers --previous --tail 100`),

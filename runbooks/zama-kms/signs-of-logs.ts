@@ -80,7 +80,7 @@ export function signsOfLogs({ partyId, logs, pages }: CloserSights, seen: Doctor
         links: named === null ? [] : [{ from: partyId, to: named }],
         certainty: signature.vague ? "possible" : "likely",
         found: `${signature.meaning.replace(/\.$/, "")}: ${line.text}`,
-        expected: "no such line",
+        expected: signature.expected,
         next: signature.next(place),
         evidence: [{ source: "logs", party: partyId, line: `${where}: ${line.text}${times}` }],
       },

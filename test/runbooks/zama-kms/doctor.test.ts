@@ -883,6 +883,14 @@ test("every signature speaks for a cause of the tree, and a cause explains only 
   expect(wrong).toEqual([]);
 });
 
+test.each(logSignatures.filter(({ over }) => over === "never"))(
+  "what is expected is said for a line of $id",
+  async ({ id, cause, expected }) => {
+    const { report } = await doctor({ change: (seen) => says(seen, 2, { signature: id }) });
+    expect(report.causes.map((one) => [one.code, one.expected])).toEqual([[cause, expected]]);
+  },
+);
+
 test("a link that is slow one way only is named; where all are slow the machine is busy", async () => {
   const slow = (ms: number, which: (from: number, to: number) => boolean) => (seen: DoctorSights) => {
     for (const { partyId, probe } of seen.links.parties) {
