@@ -58,7 +58,7 @@ const overs = {
 } as const;
 
 function signatures(): string[] {
-  const place = { party: "<party>", peer: "<peer>", namespace: "<namespace>", pod: "<pod>" };
+  const place = { party: "<party>", peer: "<peer>", namespace: "<namespace>", pod: "<pod>", stack: "<stack>" };
   return [
     "## Lines in logs",
     "",

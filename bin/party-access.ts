@@ -31,7 +31,7 @@ export async function openPartyAccess(
   await sweep(parent);
   const folder = await mkdtemp(join(parent, `${session.network}-`));
   return {
-    parties: everyone.map((outputs) => partyAccess(outputs, folder)),
+    parties: everyone.map(({ outputs, stackName }) => ({ ...partyAccess(outputs, folder), stackName })),
     [Symbol.asyncDispose]: async () => await rm(folder, { recursive: true, force: true }),
   };
 }
@@ -49,7 +49,7 @@ async function everyOutputs(
   session: Session,
   joinsOthers: boolean,
   progress: (text: string) => void,
-): Promise<PartyOutputs[]> {
+): Promise<{ outputs: PartyOutputs; stackName: string }[]> {
   const fleet = new Fleet(session);
   const stacks = await partyStacks(session.stacksDir, session.network);
   const { found, missing } = await readAllOutputs(() => fleet.workDir(), stacks);
@@ -57,7 +57,8 @@ async function everyOutputs(
     throw outputsMissing(missing, { all: true, joinsOthers });
   for (const { partyId, stackName } of missing)
     progress(`party ${partyId}: stack ${stackName} has no outputs: left out`);
-  return found;
+  const nameOf = new Map(stacks.map(({ partyId, stackName }) => [partyId, stackName]));
+  return found.map((outputs) => ({ outputs, stackName: nameOf.get(outputs.partyId) ?? "" }));
 }
 
 async function trustsAnybody({ stacksDir, network }: Session): Promise<boolean> {

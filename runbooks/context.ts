@@ -32,6 +32,8 @@ export interface CommandOptions {
 /** One party for which credentials are held. */
 export interface PartyAccess {
   outputs: PartyOutputs;
+  /** By which Pulumi knows the party's stack. Left out where that is not known. */
+  stackName?: string;
   /** kubectl with this party's own short-lived kubeconfig. Never throws for an exit code: the caller judges it. */
   kubectl(args: string[], options?: CommandOptions): Promise<CommandResult>;
   /** ARN as which this party's credentials act. Throws when it could not be told; takes as long as AWS takes. */

@@ -51,6 +51,8 @@ export const CloserSights = z.strictObject({
     release: z.strictObject({ version: z.string(), pcr0: z.string() }).nullable(),
     /** Of the core's service account, as a token names it. */
     subject: z.string(),
+    /** By which Pulumi knows it; null where that is not known. */
+    stack: z.string().nullable(),
   }),
 });
 export type CloserSights = z.infer<typeof CloserSights>;

@@ -1,3 +1,5 @@
+import { refreshThenUp } from "./sign.ts";
+
 /** What the next command is made of; on the page these are placeholders. */
 export interface Place {
   party: string | number;
@@ -5,6 +7,8 @@ export interface Place {
   peer: string | number;
   namespace: string;
   pod: string;
+  /** The party's, as Pulumi knows it; null where that is not known. */
+  stack: string | null;
 }
 
 /** A line that is known, wherever somebody meets it. */
@@ -36,6 +40,7 @@ export interface LogSignature {
 
 const kms = (path: string) => `kms: ${path}`;
 const kubernetes = "Kubernetes";
+const refreshed = ({ party, stack }: Place) => refreshThenUp(party, stack);
 const up = ({ party }: Place) => `npx quorate up --party ${party}`;
 const kubectl = ({ party, namespace }: Place, words: string) =>
   `KUBECONFIG="$(npx quorate kubeconfig --party ${party})" kubectl --namespace ${namespace} ${words}`;
@@ -211,7 +216,7 @@ export const logSignatures: readonly LogSignature[] = [
     cause: "ROLE_NOT_ASSUMED",
     over: "start",
     next: (place) =>
-      `compare the trust of the core's role with its service account: ${kubectl(place, "get serviceaccounts --output yaml")}; then: ${up(place)}`,
+      `compare the trust of the core's role with its service account: ${kubectl(place, "get serviceaccounts --output yaml")}; then: ${refreshed(place)}`,
     source: kms("docker/core/service/init_enclave.sh; AWS: STS AssumeRoleWithWebIdentity"),
   },
   {
@@ -222,7 +227,7 @@ export const logSignatures: readonly LogSignature[] = [
     expected: "a key policy with the PCR0 of the enclave that runs, and a role that may use the key",
     cause: "PCR_NOT_IN_KEY_POLICY",
     over: "start",
-    next: up,
+    next: refreshed,
     source: kms("core/service/src/vault/keychain/awskms.rs"),
   },
   {
@@ -255,8 +260,7 @@ export const logSignatures: readonly LogSignature[] = [
     expected: "policies of vault and role that let the core's role in",
     cause: "VAULT_DENIED",
     over: "start",
-    next: ({ party }) =>
-      `pulumi refresh of party ${party}'s stack, then: npx quorate preview --party ${party}, for what differs in the policies of vaults and role; then: npx quorate up --party ${party}`,
+    next: refreshed,
     source: "AWS: S3 AccessDenied",
   },
   {
@@ -268,8 +272,7 @@ export const logSignatures: readonly LogSignature[] = [
     cause: "VAULT_DENIED",
     over: "start",
     vague: true,
-    next: ({ party }) =>
-      `npx quorate preview --party ${party}, for what differs in the vaults' policies and the role's; then: npx quorate up --party ${party}`,
+    next: refreshed,
     source: kms("core/service/src/vault/storage/s3.rs, core/service/src/bin/kms-server.rs"),
   },
   {

@@ -33,6 +33,7 @@ export async function lookCloser(
     facts: {
       release: trusted === undefined ? null : { version: trusted.version, pcr0: trusted.pcr0 },
       subject: `system:serviceaccount:${namespace}:${serviceAccounts.core}`,
+      stack: party.stackName ?? null,
     },
   };
 }

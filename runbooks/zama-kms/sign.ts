@@ -38,6 +38,11 @@ export function withheldSign(party: number, why: string): Sign {
   };
 }
 
+/** An update compares with what the stack remembers: what went behind its back a refresh finds, which shows it and asks. */
+export function refreshThenUp(party: number | string, stack: string | null): string {
+  return `pulumi refresh -s ${stack ?? `<stack of party ${party}>`}, for what was changed behind the stack's back; then: npx quorate preview --party ${party}, and: npx quorate up --party ${party}`;
+}
+
 /** Clocks this far apart make certificates and requests invalid. */
 export const skewMs = 60_000;
 

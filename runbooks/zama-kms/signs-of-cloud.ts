@@ -3,7 +3,7 @@ import type { CloudSights, EndpointSight, GroupRuleSight } from "../../contract/
 import type { Certainty, LinkEnds } from "../../contract/doctor-report.ts";
 import type { ValidateReport } from "../../contract/validate-report.ts";
 import type { DoctorSights } from "./doctor-sights.ts";
-import type { Sign, Signs, Unseen } from "./sign.ts";
+import { refreshThenUp, type Sign, type Signs, type Unseen } from "./sign.ts";
 
 type Facts = DoctorSights["closer"][number]["facts"];
 type Network = DoctorSights["network"];
@@ -70,7 +70,7 @@ function sign(
 
 const gone = new Set(["rejected", "failed", "expired", "deleted", "deleting", "partial"]);
 
-function endpointSigns({ cloud, network, isDown }: Context): Sign[] {
+function endpointSigns({ cloud, facts, network, isDown }: Context): Sign[] {
   const { partyId: from } = cloud;
   const endpoints = known(cloud.endpoints);
   if (endpoints === null) return [];
@@ -88,21 +88,21 @@ function endpointSigns({ cloud, network, isDown }: Context): Sign[] {
           {
             found: `party ${from} has no endpoint to the service of party ${to}`,
             expected: "an interface endpoint, available",
-            next: `pulumi refresh of party ${from}'s stack, then: npx quorate up --party ${from}`,
+            next: refreshThenUp(from, facts.stack),
           },
           { links: [link] },
         ),
       ];
-    return [...stateSign(endpoint, link), ...groupSign(endpoint, rules, link)];
+    return [...stateSign(endpoint, link, facts), ...groupSign(endpoint, rules, link, facts)];
   });
 }
 
-function stateSign({ endpointId, state }: EndpointSight, link: LinkEnds): Sign[] {
+function stateSign({ endpointId, state }: EndpointSight, link: LinkEnds, { stack }: Facts): Sign[] {
   const { from, to } = link;
   const found = `endpoint ${endpointId} of party ${from} is ${state}`;
   if (state.toLowerCase() === "pendingacceptance") return [pending(link, from, found, endpointId)];
   if (!gone.has(state.toLowerCase())) return [];
-  const next = `party ${to} says why; then: pulumi refresh of party ${from}'s stack, and: npx quorate up --party ${from}`;
+  const next = `party ${to} says why; then: ${refreshThenUp(from, stack)}`;
   return [
     sign("ENDPOINT_REFUSED", from, from, { found, expected: "an endpoint that is available", next }, { links: [link] }),
   ];
@@ -119,12 +119,13 @@ function groupSign(
   { endpointId, securityGroupIds }: EndpointSight,
   rules: readonly GroupRuleSight[] | null,
   link: LinkEnds,
+  { stack }: Facts,
 ): Sign[] {
   const lets = rules?.some(({ groupId, direction }) => direction === "in" && securityGroupIds.includes(groupId));
   if (lets !== false || securityGroupIds.length === 0) return [];
   const { from, to } = link;
   const found = `security group ${securityGroupIds.join(", ")} of endpoint ${endpointId} lets nothing in at the peers' port: party ${from} does not get to party ${to}`;
-  const next = `pulumi refresh of party ${from}'s stack, then: npx quorate up --party ${from}`;
+  const next = refreshThenUp(from, stack);
   return [
     sign(
       "SECURITY_GROUP_CLOSED",
@@ -149,7 +150,7 @@ function connectionSigns({ cloud, network }: Context): Sign[] {
 }
 
 /** Over public addresses the peer's firewall decides, so it is of the one who is to be reached. */
-function publicRuleSigns({ cloud, network, isDown }: Context): Sign[] {
+function publicRuleSigns({ cloud, facts, network, isDown }: Context): Sign[] {
   const { partyId: to } = cloud;
   const rules = known(cloud.groupRules)?.filter(({ direction }) => direction === "in");
   if (rules === undefined) return [];
@@ -159,7 +160,7 @@ function publicRuleSigns({ cloud, network, isDown }: Context): Sign[] {
     const shut = addresses.filter((address) => !rules.some(({ others }) => contains(others, address)));
     if (shut.length === 0) return [];
     const found = `no security group of party ${to} lets ${shut.join(", ")} of party ${from} in at the peers' port`;
-    const next = `npx quorate cards sync, then: pulumi refresh of party ${to}'s stack, and: npx quorate up --party ${to}`;
+    const next = `npx quorate cards sync, then: ${refreshThenUp(to, facts.stack)}`;
     return [
       sign(
         "SECURITY_GROUP_CLOSED",
@@ -194,7 +195,7 @@ function keySigns({ cloud, facts }: Context): Sign[] {
     sign("PCR_NOT_IN_KEY_POLICY", partyId, partyId, {
       found: `its key's policy lets ${listed} unseal, and it runs release ${version} with PCR0 ${pcr0.slice(0, 12)}…`,
       expected: "the PCR0 of the release that runs",
-      next: `pulumi refresh of party ${partyId}'s stack, then: npx quorate up --party ${partyId}; a new release needs its PCR0 in the policy before it runs`,
+      next: `${refreshThenUp(partyId, facts.stack)}; a new release needs its PCR0 in the policy before it runs`,
     }),
   ];
 }
@@ -212,7 +213,7 @@ function trustSigns({ cloud, facts }: Context): Sign[] {
         ? `the core's role trusts tokens for ${trust.audiences.join(", ")} only`
         : `the core's role trusts ${trust.subjects.join(", ")}, and the core is ${facts.subject}`,
       expected: `a role that trusts ${facts.subject} for sts.amazonaws.com`,
-      next: `pulumi refresh of party ${partyId}'s stack, then: npx quorate up --party ${partyId}`,
+      next: refreshThenUp(partyId, facts.stack),
     }),
   ];
 }

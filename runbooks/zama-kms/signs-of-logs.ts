@@ -8,7 +8,11 @@ import { clockSign, duration, type Sign, type Signs, skewMs } from "./sign.ts";
 const recentMs = 10 * 60_000;
 
 /** What a core said of itself and of others, as far as it can still hold. */
-export function signsOfLogs({ partyId, logs, pages }: CloserSights, seen: DoctorSights, report: ValidateReport): Signs {
+export function signsOfLogs(
+  { partyId, logs, pages, facts }: CloserSights,
+  seen: DoctorSights,
+  report: ValidateReport,
+): Signs {
   if (logs.status === "unknown")
     return { signs: [], unseen: [{ party: partyId, source: "logs", reason: logs.reason }] };
   const { lines, unreadable, aheadSeconds } = logs.value;
@@ -70,6 +74,8 @@ export function signsOfLogs({ partyId, logs, pages }: CloserSights, seen: Doctor
       peer: named ?? "<peer>",
       namespace: cluster?.namespaceName ?? seen.links.namespace,
       pod: cluster?.podName ?? "kms-core-0",
+      // What mends a peer is in the peer's hands.
+      stack: party === partyId ? facts.stack : null,
     };
     const times = line.count > 1 ? ` (${line.count} times)` : "";
     const where = `${line.container}${line.previous ? ", the run before" : ""}`;

@@ -11,7 +11,10 @@ const filling = new Set(
 );
 
 /** What words about it mean: whom they name, which signatures a line fits, by which causes they are told. */
-export function readSymptom(text: string, { links, clusters }: Pick<DoctorSights, "links" | "clusters">): Symptom {
+export function readSymptom(
+  text: string,
+  { links, clusters, closer }: Pick<DoctorSights, "links" | "clusters" | "closer">,
+): Symptom {
   const parties = partiesIn(
     text,
     links.parties.map(({ partyId }) => partyId),
@@ -24,6 +27,7 @@ export function readSymptom(text: string, { links, clusters }: Pick<DoctorSights
     peer: "<peer>",
     namespace: cluster?.namespaceName ?? links.namespace,
     pod: cluster?.podName ?? "<pod>",
+    stack: closer.find(({ partyId }) => partyId === (about ?? cluster?.partyId))?.facts.stack ?? null,
   };
   const bySignature = lines.map(({ signature, peer }) => ({
     signature: signature.id,

@@ -118,7 +118,11 @@ function closer(partyId: number, ids: readonly number[]): CloserSights {
       }),
       vaults: { public: seen("readable"), private: seen("refused") },
     },
-    facts: { release: { version: "0.13.20", pcr0 }, subject: "system:serviceaccount:kms-decentralized:mpc-party" },
+    facts: {
+      release: { version: "0.13.20", pcr0 },
+      subject: "system:serviceaccount:kms-decentralized:mpc-party",
+      stack: `party-${partyId}`,
+    },
   } as CloserSights;
 }
 

@@ -891,6 +891,23 @@ test.each(logSignatures.filter(({ over }) => over === "never"))(
   },
 );
 
+test("what was changed behind a stack's back is found by a refresh of that stack, by its name", async () => {
+  const next = async (stack: string | null, signature: string) => {
+    const change = (seen: DoctorSights) => {
+      for (const { partyId, facts } of seen.closer) if (partyId === 2) facts.stack = stack;
+      says(seen, 2, { signature });
+    };
+    const { report } = await doctor({ faults: [kill], change, cluster: { 2: notReady } });
+    return report.causes[0]?.next;
+  };
+  const then = "npx quorate preview --party 2, and: npx quorate up --party 2";
+  for (const signature of ["vault-refused", "vault-denied", "data-key-refused"]) {
+    const command = "pulumi refresh -s party-2-testnet, for what was changed behind the stack's back; then:";
+    expect(await next("party-2-testnet", signature)).toBe(`${command} ${then}`);
+  }
+  expect(await next(null, "vault-refused")).toContain("pulumi refresh -s <stack of party 2>, ");
+});
+
 test("a link that is slow one way only is named; where all are slow the machine is busy", async () => {
   const slow = (ms: number, which: (from: number, to: number) => boolean) => (seen: DoctorSights) => {
     for (const { partyId, probe } of seen.links.parties) {
