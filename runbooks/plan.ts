@@ -7,7 +7,7 @@ import { parse } from "../contract/parse.ts";
 import type { CommandResult, PartyAccess, RunbookContext } from "./context.ts";
 import { networkLine } from "./network-line.ts";
 import { wrap } from "./report-text.ts";
-import { type Repeat, type Risk, type Runbook, repeats, riskOf, risks, type Step } from "./runbook.ts";
+import { type Repeat, type Risk, type Runbook, repeats, riskOf, risks, type Step, summaryOf } from "./runbook.ts";
 
 /** What was shown and approved; written once, before the first step, as `plan.json`. */
 export const RunPlan = z.strictObject({
@@ -95,7 +95,7 @@ export async function planRunbook(runbook: Runbook, given: GivenContext, rawInpu
   };
   const plan: RunPlan = {
     schema: "quorate/plan/v1",
-    summary: runbook.summary,
+    summary: summaryOf(runbook, inputs as Record<string, unknown>),
     risk,
     system: given.manifest.system,
     environment: given.manifest.environment,
@@ -148,7 +148,7 @@ export function renderPlan(
   );
   const idWidth = Math.max(...plan.steps.map((step) => step.id.length), 0);
   const numberWidth = String(plan.steps.length).length + 2;
-  const lines = [networkLine(plan), hung(`${plan.runbook}   `, `${plan.summary}   ${plan.risk}`)];
+  const lines = [hung("", networkLine(plan)), hung(`${plan.runbook}   `, `${plan.summary}   ${plan.risk}`)];
   if (inputs.length > 0) lines.push(hung("  with ", inputs.join(", ")));
   plan.steps.forEach((step, index) => {
     const number = String(index + 1).padStart(numberWidth);
@@ -158,7 +158,7 @@ export function renderPlan(
   });
   lines.push(
     options.withDigest === false
-      ? "the plan's digest is what a second operator reads out, who runs the same command with --plan"
+      ? hung("", "the plan's digest is what a second operator reads out, who runs the same command with --plan")
       : `plan ${shortDigest(plan.digest)}`,
   );
   return lines.join("\n");

@@ -74,6 +74,8 @@ export interface Runbook<I extends z.ZodType = z.ZodType> {
   risk: Risk;
   /** Inputs with which it may hurt more: set, they raise the run's risk to theirs. */
   riskWith?: Readonly<Record<string, Risk>>;
+  /** Inputs with which it does something else: set, their sentence heads the plan. */
+  summaryWith?: Readonly<Record<string, string>>;
   systems: readonly System[];
   inputs: I;
   /** It rests on what all parties publish, and has something to say where none of one's own was brought up. @default false */
@@ -87,6 +89,11 @@ export interface Runbook<I extends z.ZodType = z.ZodType> {
 export function riskOf({ risk, riskWith = {} }: Runbook, inputs: Readonly<Record<string, unknown>>): Risk {
   const raised = Object.entries(riskWith).flatMap(([name, more]) => (inputs[name] ? [more] : []));
   return [risk, ...raised].reduce((most, one) => (risks.indexOf(one) > risks.indexOf(most) ? one : most));
+}
+
+/** What a run with these inputs is for. */
+export function summaryOf({ summary, summaryWith = {} }: Runbook, inputs: Readonly<Record<string, unknown>>): string {
+  return Object.entries(summaryWith).find(([name]) => inputs[name])?.[1] ?? summary;
 }
 
 /** Declares a runbook; the types of its inputs reach `plan`. */

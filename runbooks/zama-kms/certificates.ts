@@ -43,6 +43,10 @@ export default runbook({
     "Compare every party's own CA certificate with every peer's copy of it, with the party's name and with its signing key.",
   risk: "read-only",
   riskWith: { generate: "disruptive" },
+  summaryWith: {
+    generate:
+      "Make the keys and CA certificate of each of one's own parties that has none, by its release's own Job, and check them.",
+  },
   joinsOthers: true,
   systems: ["zama-kms"],
   inputs: Inputs,

@@ -23,6 +23,7 @@ import {
 import { RunReport } from "../../runbooks/run-report.ts";
 import { type Runbook, runbook } from "../../runbooks/runbook.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
+import certificates from "../../runbooks/zama-kms/certificates.ts";
 import { given, type RotationOptions, rotation, type World, WorldFile } from "./support/rotation.ts";
 
 let root = "";
@@ -120,6 +121,21 @@ describe("a plan", () => {
         "\n",
       ),
     );
+  });
+
+  test("fits the terminal from its first line to its last, also where another reads the digest out", async () => {
+    const planned = await plan(rotation(world));
+    const network = "the network of all of them together with a name";
+    const text = renderPlan({ ...planned.plan, network }, { columns: 44, withDigest: false });
+    expect(text.split("\n").filter((line) => line.length > 44)).toEqual([]);
+    expect(text.split(/\s+/).join(" ")).toContain("digest is what a second operator reads out, who runs");
+  });
+
+  test("is headed by what it does with its inputs", async () => {
+    const book = { ...rotation(world), summaryWith: { note: "Write a note." } } as Runbook;
+    const summaries = [await plan(book), await plan(book, { note: "x" })].map(({ plan }) => plan.summary);
+    expect(summaries).toEqual(["Rotate the key once and label it.", "Write a note."]);
+    expect(certificates.summaryWith?.generate).toMatch(/^Make the keys/);
   });
 
   test("has another digest with other inputs, and the same with the same", async () => {
