@@ -17,6 +17,11 @@ export const script = String.raw`
   const kind = grid.map((cells) => cells.map((cell) => cell.classList[0]));
   const oneWay = grid.map((cells) => cells.map((cell) => cell.classList.contains("w")));
   const roomy = !table.classList.contains("dense");
+  const box = table.parentElement;
+  /** What a reader sees: the whole matrix, or one made of what fits the filter. The whole one is never taken apart, since laying it out anew takes long. */
+  const whole = { table, rowHeads, heads: heads.slice(1), grid };
+  let view = whole;
+  const cellAt = (i, j) => view.grid[i] && view.grid[i][j];
 
   const element = (name, options, ...children) => {
     const made = document.createElement(name);
@@ -61,15 +66,16 @@ export const script = String.raw`
   let at = null;
   let open = null;
   const clearMarks = () => {
-    for (const marked of table.querySelectorAll(".here,.back,.lit")) marked.classList.remove("here", "back", "lit");
+    for (const marked of view.table.querySelectorAll(".here,.back,.lit")) marked.classList.remove("here", "back", "lit");
   };
   const mark = (i, j) => {
     clearMarks();
-    rowHeads[i].classList.add("lit");
-    heads[j + 1].classList.add("lit");
+    const add = (cell, name) => cell && cell.classList.add(name);
+    add(view.rowHeads[i], "lit");
+    add(view.heads[j], "lit");
     if (i === j) return;
-    grid[i][j].classList.add("here");
-    grid[j][i].classList.add("back");
+    add(cellAt(i, j), "here");
+    add(cellAt(j, i), "back");
   };
   function fill(i, j) {
     const made = element("div", {},
@@ -93,24 +99,27 @@ export const script = String.raw`
     panel.replaceChildren(element("p", { class: "hint" }, data.prompt));
   }
   function move(i, j) {
-    if (at !== null) grid[at[0]][at[1]].tabIndex = -1;
+    leave();
     at = [i, j];
-    const cell = grid[i][j];
+    const cell = cellAt(i, j);
     cell.tabIndex = 0;
-    name(i, j);
+    name(cell, i, j);
   }
-  function name(i, j) {
-    grid[i][j].setAttribute(
+  function leave() {
+    const cell = at === null ? undefined : cellAt(...at);
+    if (cell) cell.tabIndex = -1;
+  }
+  function name(cell, i, j) {
+    cell.setAttribute(
       "aria-label",
       i === j ? "\u00b7 party " + id(i) + " itself" : "from party " + id(i) + " to party " + id(j) + ": " + spoken(i, j) + "; back: " + spoken(j, i),
     );
   }
-  const shown = (i, j) => !rows[i].hidden && !grid[i][j].hidden;
   /** The next cell that is shown, from here in one direction, or none. */
   function next(i, j, down, right, far) {
     let found = null;
     for (let a = i + down, b = j + right; a >= 0 && a < n && b >= 0 && b < n; a += down, b += right) {
-      if (!shown(a, b)) continue;
+      if (!cellAt(a, b)) continue;
       found = [a, b];
       if (!far) break;
     }
@@ -120,8 +129,8 @@ export const script = String.raw`
     ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
     Home: [0, -1, true], End: [0, 1, true], PageUp: [-1, 0, true], PageDown: [1, 0, true],
   };
-  table.addEventListener("keydown", (event) => {
-    if (at === null || event.altKey || event.metaKey) return;
+  box.parentElement.addEventListener("keydown", (event) => {
+    if (at === null || !view.table.contains(event.target) || event.altKey || event.metaKey) return;
     const [i, j] = at;
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
@@ -132,15 +141,16 @@ export const script = String.raw`
       const to = next(i, j, ...steps[event.key]);
       if (to === null) return;
       move(...to);
-      grid[to[0]][to[1]].focus();
+      cellAt(...to).focus();
     }
   });
+  /** Row and column of a cell, -1 of a header's; null beside them. */
   const place = (target) => {
     const cell = target.closest("td,th");
-    if (cell === null || !table.contains(cell)) return null;
-    return [cell.parentElement.rowIndex - 1, cell.cellIndex - 1];
+    if (cell === null || !view.table.contains(cell)) return null;
+    return view === whole ? [cell.parentElement.rowIndex - 1, cell.cellIndex - 1] : view.places.get(cell) || null;
   };
-  table.addEventListener("click", (event) => {
+  box.parentElement.addEventListener("click", (event) => {
     const found = place(event.target);
     if (found === null) return;
     const [i, j] = found;
@@ -149,11 +159,11 @@ export const script = String.raw`
       show(i, j);
     } else if (i !== j) choose(i >= 0 ? i : j);
   });
-  table.addEventListener("focusin", (event) => {
+  box.parentElement.addEventListener("focusin", (event) => {
     const found = place(event.target);
     if (found !== null && found[0] >= 0 && found[1] >= 0) mark(...found);
   });
-  table.addEventListener("focusout", () => {
+  box.parentElement.addEventListener("focusout", () => {
     if (open) mark(...open); else clearMarks();
   });
 
@@ -164,35 +174,65 @@ export const script = String.raw`
     unknown: (i, j) => kind[i][j] === "q",
     oneway: (i, j) => oneWay[i][j],
   };
-  /** Rows and columns without a match go; what does not match in the others fades out. */
+  /** Rows and columns without a match go; in the others stands what matches, and nothing else. */
   function filter() {
     const party = partyBox.value === "" ? -1 : Number(partyBox.value);
     const fits = states[stateBox.value];
     const hit = grid.map((cells, i) => cells.map((_, j) => i !== j && (party < 0 || i === party || j === party) && fits(i, j)));
-    const all = party < 0 && stateBox.value === "all";
-    const rowOn = hit.map((cells, i) => all || i === party || cells.includes(true));
-    const columnOn = heads.slice(1).map((_, j) => all || j === party || hit.some((cells) => cells[j]));
-    let count = 0;
-    for (let j = 0; j < n; j++) heads[j + 1].hidden = !columnOn[j];
-    for (let i = 0; i < n; i++) {
-      rows[i].hidden = !rowOn[i];
-      // What is in a row that nobody sees is put right when it comes back.
-      if (!rowOn[i]) continue;
-      for (let j = 0; j < n; j++) {
-        if (hit[i][j]) count++;
-        const cell = grid[i][j];
-        if (cell.hidden === columnOn[j]) cell.hidden = !columnOn[j];
-        const off = !all && !hit[i][j] && i !== j;
-        if (cell.classList.contains("off") !== off) cell.classList.toggle("off", off);
-      }
-    }
+    const count = hit.reduce((sum, cells) => sum + cells.filter(Boolean).length, 0);
     said.value = count + " of " + n * (n - 1) + " links shown" + (count === 0 ? ": none fits" : "");
-    table.hidden = count === 0;
-    if (at === null || !shown(...at)) {
-      const first = hit.findIndex((cells) => cells.includes(true));
-      if (first >= 0) move(first, hit[first].indexOf(true));
-    }
+    leave();
+    clearMarks();
+    if (view !== whole) view.table.parentElement.remove();
+    view = party < 0 && stateBox.value === "all" ? whole : narrowed(party, hit);
+    box.classList.toggle("aside", view !== whole);
+    if (view !== whole && count > 0) box.after(view.table.parentElement);
+    const first = hit.findIndex((cells) => cells.includes(true));
+    if (at !== null && cellAt(...at)) move(...at);
+    else if (first >= 0) move(first, hit[first].indexOf(true));
+    if (open !== null) mark(...open);
     listPairs(party, hit);
+  }
+  /** A matrix of its own of what fits: what lies between two cells is one gap. */
+  function narrowed(party, hit) {
+    const rowOn = hit.map((cells, i) => i === party || cells.includes(true));
+    const columns = [...hit.keys()].filter((j) => j === party || hit.some((cells) => cells[j]));
+    const copy = (from) => {
+      const made = from.cloneNode(true);
+      made.classList.remove("here", "back", "lit");
+      return made;
+    };
+    const places = new Map(), made = { places, rowHeads: {}, heads: {}, grid: {} };
+    const top = element("tr", {}, copy(heads[0]));
+    for (const j of columns) {
+      top.append((made.heads[j] = copy(heads[j + 1])));
+      places.set(made.heads[j], [-1, j]);
+    }
+    const body = element("tbody");
+    for (const i of hit.keys()) {
+      if (!rowOn[i]) continue;
+      const row = element("tr", {}, (made.rowHeads[i] = copy(rowHeads[i])));
+      places.set(made.rowHeads[i], [i, -1]);
+      made.grid[i] = {};
+      let gap = null;
+      for (const j of columns) {
+        if (hit[i][j] || i === j) {
+          gap = null;
+          row.append((made.grid[i][j] = copy(grid[i][j])));
+          places.set(made.grid[i][j], [i, j]);
+        } else if (gap === null) row.append((gap = element("td", { class: "gap" })));
+        else gap.colSpan++;
+      }
+      body.append(row);
+    }
+    made.table = table.cloneNode(false);
+    made.table.id = "narrowed";
+    made.table.append(table.caption.cloneNode(true), element("thead", {}, top), body);
+    const around = box.cloneNode(false);
+    around.classList.remove("aside");
+    around.classList.add("narrow");
+    around.append(made.table);
+    return made;
   }
   /** One party's links, both directions of each beside each other. */
   function listPairs(party, hit) {
@@ -260,20 +300,20 @@ export const script = String.raw`
         cell.className = [now, ...(letter === "w" ? ["w"] : []), ...others].join(" ");
         cell.textContent = { o: "ok", q: "?", x: roomy ? "DOWN" : "X" }[now] + (letter === "w" && roomy ? " " : "");
         if (letter === "w" && roomy) cell.append(element("small", {}, "one way"));
-        if (cell.hasAttribute("aria-label")) name(i, j);
-        if (grid[j][i].hasAttribute("aria-label")) name(j, i);
+        if (cell.hasAttribute("aria-label")) name(cell, i, j);
+        if (grid[j][i].hasAttribute("aria-label")) name(grid[j][i], j, i);
       }
     if (open !== null) fill(...open);
     if (!changed) return;
     const focused = document.activeElement;
     const peer = pairs.contains(focused) ? focused.textContent : null;
-    const wasCell = table.contains(focused);
+    const wasCell = view.table.contains(focused);
     filter();
     // What had the keyboard's attention is there no more, or made anew: the same, or what is nearest to it, gets it.
     if (peer !== null)
       ([...pairs.querySelectorAll("button")].find((button) => button.textContent === peer) || stateBox).focus({ preventScroll: true });
     else if (wasCell && !focused.checkVisibility())
-      (table.hidden ? stateBox : grid[at[0]][at[1]]).focus({ preventScroll: true });
+      ((at !== null && view.table.isConnected && cellAt(...at)) || stateBox).focus({ preventScroll: true });
   });
 
   table.setAttribute("role", "grid");

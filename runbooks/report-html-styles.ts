@@ -80,14 +80,14 @@ th{font-weight:600;text-align:left}
 .dense thead th{font-size:.65rem;font-weight:500}
 .dense tbody th,.dense thead th:first-child{width:8.5rem;max-width:8.5rem;padding:0 .35rem;font-size:.72rem}
 .dense .o{font-size:0}
-.dense .o::before{content:"\\00b7"/"";font-size:.9rem;font-weight:700}
-.dense td{border-color:transparent;box-shadow:inset -1px -1px 0 var(--paper)}
+.dense td.o{background:radial-gradient(circle,currentColor 1px,transparent 1.6px) var(--okbg)}
+.dense td{border-color:var(--paper)}
 .dense .q{box-shadow:inset 0 0 0 1px var(--qline)}
 .dense .x{font-size:.72rem}
 .dense .x.w,.framed .key.w{box-shadow:inset 0 0 0 2px var(--downbg),inset 0 0 0 3px var(--down)}
 .dense .s{font-size:0}
-@media (min-width:80rem){.whole{overflow:visible;border:0;max-height:none}.tiny td,.tiny thead th{width:.64rem;height:.8rem;font-size:.6rem}.tiny thead th{height:1.7rem;writing-mode:vertical-rl;text-align:left;padding:.1rem 0;line-height:1;font-size:.56rem}.tiny thead th:first-child{writing-mode:horizontal-tb}.tiny tbody th,.tiny thead th:first-child{height:.8rem;width:8rem;max-width:8rem;font-size:.62rem}.tiny .o::before{font-size:.6rem}.tiny .x,.tiny .q{font-size:.6rem}.tiny .x.w{box-shadow:inset 0 0 0 1px var(--downline)}}
-.matrix .off{visibility:hidden}
+@media (min-width:80rem){.whole{overflow:visible;border:0;max-height:none}.tiny td,.tiny thead th{width:.64rem;height:.8rem;font-size:.6rem}.tiny thead th{height:1.7rem;writing-mode:vertical-rl;text-align:left;padding:.1rem 0;line-height:1;font-size:.56rem}.tiny thead th:first-child{writing-mode:horizontal-tb}.tiny tbody th,.tiny thead th:first-child{height:.8rem;width:8rem;max-width:8rem;font-size:.62rem}.tiny .x,.tiny .q{font-size:.6rem}.tiny .x.w{box-shadow:inset 0 0 0 1px var(--downline)}}
+.aside{content-visibility:hidden;border:0}
 .scripted .matrix td:not(.s){cursor:pointer}
 .matrix td.back{outline:2px dashed var(--accent);outline-offset:-2px}
 .matrix td.here,.matrix td:focus{outline:3px solid var(--accent);outline-offset:-2px;position:relative;z-index:1}
@@ -121,6 +121,6 @@ footer{margin-top:2.5rem;padding-top:.75rem;padding-bottom:2rem;color:var(--soft
 @media print{:root{--paper:#fff;--sheet:#f6f7f8;--ink:#000;--soft:#444;--line:#bbb;--ok:#17633a;--okbg:#fff;--down:#fff;--downbg:#000;--downline:#000;--q:#000;--qbg:#e6e6e6;--qline:#000;--accent:#000}
 body{font-size:9.5pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}header,main,footer{max-width:none;padding:0}nav,form,.skip,.panel,.finding button,#pairs,#keys{display:none!important}
 .box{max-height:none;overflow:visible;border:0;width:auto}.split,.scripted.beside{display:block}.matrix thead th,.matrix tbody th,.list thead th{position:static}.finding,tr{break-inside:avoid}h2{break-after:avoid}dl.parts dd,.clip,.list td .clip{max-height:none;overflow:visible}
-.matrix .off{visibility:visible}.matrix th.lit{background:var(--sheet);color:var(--ink)}.matrix td.back,.matrix td.here,.matrix td:focus{outline:0}.matrix{width:100%}.matrix th,.matrix td{width:auto;height:15pt;font-size:7.5pt}.matrix tbody th,.matrix thead th:first-child{width:68pt;font-size:7.5pt}.matrix .x{font-size:6.5pt}.list{font-size:7.5pt}.list th,.list td{padding:2pt 3pt}.people th:first-child,.people td:nth-of-type(n){min-width:0}.people .nowrap,.people .clip{white-space:normal;overflow-wrap:break-word}.wide-sheet{page:wide}.dense{font-size:4.6pt;width:100%}.dense td,.dense th,.dense thead th,.dense tbody th{height:7pt;width:auto;font-size:4.6pt;padding:0}.dense tbody th,.dense thead th:first-child{width:36pt;max-width:36pt}.dense .o::before{font-size:5pt}}
+.aside{content-visibility:visible}.narrow{display:none}.matrix th.lit{background:var(--sheet);color:var(--ink)}.matrix td.back,.matrix td.here,.matrix td:focus{outline:0}.matrix{width:100%}.matrix th,.matrix td{width:auto;height:15pt;font-size:7.5pt}.matrix tbody th,.matrix thead th:first-child{width:68pt;font-size:7.5pt}.matrix .x{font-size:6.5pt}.list{font-size:7.5pt}.list th,.list td{padding:2pt 3pt}.people th:first-child,.people td:nth-of-type(n){min-width:0}.people .nowrap,.people .clip{white-space:normal;overflow-wrap:break-word}.wide-sheet{page:wide}.dense{font-size:4.6pt;width:100%}.dense td,.dense th,.dense thead th,.dense tbody th{height:7pt;width:auto;font-size:4.6pt;padding:0}.dense tbody th,.dense thead th:first-child{width:36pt;max-width:36pt}}
 @page{margin:12mm}@page wide{size:A4 landscape;margin:8mm}
 `;

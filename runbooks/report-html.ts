@@ -306,7 +306,7 @@ function matrix(report: ValidateReport): string {
       `<form id="filter" data-script hidden aria-label="Filter of the matrix"><label>party, from or to<select id="party"><option value="">all</option>${options}</select></label><label>links<select id="state"><option value="all">all</option><option value="not">only those not up</option><option value="down">down</option><option value="unknown">could not tell</option><option value="oneway">down one way only</option></select></label><button type="reset">show all</button><output id="said" for="party state" aria-live="polite"></output></form>`,
       `<p class="hint" id="keys" data-script hidden>In the matrix the arrow keys move, Home, End, PageUp and PageDown go to its edges, Enter tells of a link, Escape closes it.</p>`,
       `<div class="split${roomy ? "" : " wide-sheet"}" id="split">`,
-      `${box("Matrix of links", n > denseParties && n <= wholeParties ? "tall whole" : "tall")}`,
+      `<div>${box("Matrix of links", n > denseParties && n <= wholeParties ? "tall whole" : "tall")}`,
       `<table class="${sizes}" id="links"><caption>Links between the parties: rows from, columns to</caption>`,
       `<thead><tr><th scope="col">from &darr; to &rarr;</th>${report.parties.map(({ partyId, name }) => `<th scope="col" title="${escaped(name, longestName)}">${partyId}</th>`).join("")}</tr></thead>`,
       "<tbody>",
@@ -314,7 +314,7 @@ function matrix(report: ValidateReport): string {
         ({ partyId, name }) =>
           `<tr><th scope="row" title="${escaped(name, longestName)}"><b>${partyId}</b><bdi>${escaped(name, longestName)}</bdi></th>${report.parties.map((to) => cell(partyId, to.partyId)).join("")}</tr>`,
       ),
-      "</tbody></table></div>",
+      "</tbody></table></div></div>",
       `<div class="panel" id="detail" role="region" aria-live="polite" aria-label="The chosen link" data-script hidden></div>`,
       "</div>",
       `<div id="pairs"></div>`,

@@ -39,7 +39,10 @@ async function read(report: ValidateReport, options: BrowserContextOptions = {})
 
 const cell = (page: Page, from: number, to: number) =>
   page.locator(`#links tbody tr:nth-child(${from}) td:nth-child(${to + 1})`);
-const shownRows = async (page: Page) => await page.locator("#links tbody tr:visible th").allInnerTexts();
+/** A cell of the matrix that a filter made, by its place in there. */
+const fitting = (page: Page, row: number, column: number) =>
+  page.locator(`#narrowed tbody tr:nth-child(${row}) td:nth-child(${column + 1})`);
+const shownRows = async (page: Page) => await page.locator(".matrix tbody tr:visible th").allInnerTexts();
 /** What the browser makes of an element: an expression over `it`. */
 const look = async (page: Page, selector: string, expression: string): Promise<unknown> =>
   await page.evaluate(
@@ -110,7 +113,7 @@ test.each([
   await using opened = await read(seenNetwork(n, mixed), { colorScheme });
   const { page } = opened;
   await page.selectOption("#party", { index: 3 });
-  await cell(page, 2, 3).click();
+  await fitting(page, 2, 3).click();
   expect(await violations(page)).toEqual([]);
   // As it is opened, on a phone.
   await using plain = await read(seenNetwork(4, oneWay), { colorScheme, viewport: phone });
@@ -185,7 +188,23 @@ describe("among a hundred parties", () => {
     expect(await said.innerText()).toBe("100 of 9900 links shown");
     await page.selectOption("#state", "oneway");
     expect(await shownRows(page)).toEqual(["62party-62"]);
-    expect(await page.locator("#links thead th:visible").allInnerTexts()).toEqual(["from ↓ to →", "17"]);
+    expect(await page.locator(".matrix thead th:visible").allInnerTexts()).toEqual(["from ↓ to →", "17"]);
+    await fitting(page, 1, 1).click();
+    expect(await page.locator("#detail").innerText()).toContain("TIMED_OUT");
+    // What was chosen stays chosen where it is shown again, and the keyboard goes on from there.
+    await page.selectOption("#party", { label: "62 party-62" });
+    await page.selectOption("#state", "all");
+    expect(await page.locator("#narrowed td.back").getAttribute("class")).toBe("o back");
+    await page.locator("#narrowed td.here").focus();
+    for (const key of ["ArrowLeft", "ArrowLeft", "End"]) await page.keyboard.press(key);
+    expect(await page.evaluate("document.activeElement.getAttribute('aria-label')")).toBe(
+      "from party 62 to party 100: ok; back: ok",
+    );
+    await page.locator("#narrowed tbody tr:nth-child(5) th").click();
+    expect(await page.locator("#party").inputValue()).toBe("4");
+    await page.getByRole("button", { name: "show all" }).click();
+    await expect.poll(async () => await said.innerText(), { timeout: 30_000 }).toBe("9900 of 9900 links shown");
+    expect(await page.locator("#links .here, #links .back, #links .lit").count()).toBe(0);
     await page.selectOption("#state", "all");
     await page.selectOption("#party", { label: "62 party-62" });
     expect(await said.innerText()).toBe("198 of 9900 links shown");
@@ -229,7 +248,7 @@ describe("among a hundred parties", () => {
       const { page } = opened;
       // Rows that are all alike are left out: of ten thousand cells a check of each takes minutes.
       await page.selectOption("#state", "not");
-      await cell(page, 62, 17).click();
+      await fitting(page, 1, 2).click();
       expect(await violations(page)).toEqual([]);
     },
   );
@@ -238,7 +257,10 @@ describe("among a hundred parties", () => {
     await using opened = await read(report);
     const { page } = opened;
     await page.selectOption("#state", "not");
+    expect(await cell(page, 1, 2).isVisible()).toBe(false);
     await page.emulateMedia({ media: "print" });
+    expect(await cell(page, 1, 2).isVisible()).toBe(true);
+    expect(await page.locator("#narrowed").isVisible()).toBe(false);
     expect(await page.locator("form, #detail, nav, button").filter({ visible: true }).count()).toBe(0);
     const cutOff =
       "[...document.querySelectorAll('.box')].filter((box) => getComputedStyle(box).overflow !== 'visible').length";
