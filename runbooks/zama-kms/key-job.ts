@@ -15,6 +15,10 @@ const createCommand = (namespace: string) => ["create", "--namespace", namespace
 const deleteCommand = (namespace: string, name: string) => [
   ...["delete", "job", name, "--namespace", namespace, "--ignore-not-found", "--wait=false"],
 ];
+/** With its pods, whose words would else be taken for those of the next one's. */
+const clearCommand = (namespace: string, name: string) => [
+  ...["delete", "job", name, "--namespace", namespace, "--ignore-not-found", "--cascade=foreground", "--timeout=30s"],
+];
 
 /** What running it comes to, for the plan's reader. */
 export function keyJobCommands({ outputs: { namespace, partyId } }: PartyAccess, { name }: KeyJob): string[] {
@@ -41,9 +45,12 @@ export interface KeyJobEnd {
   log: string;
 }
 
+/** What an interruption left behind, Kubernetes removes this long after it ended. */
+const keptSeconds = 3_600;
+
 /**
  * Makes a Job of the release's own specification, waits for its end, and removes it again. An interruption leaves it where it is, and the next
- * run goes on with it. Throws an OperatorError that says which way it went wrong.
+ * run goes on with it as long as it runs. Throws an OperatorError that says which way it went wrong.
  */
 export async function runKeyJob(party: PartyAccess, job: KeyJob, options: KeyJobOptions): Promise<KeyJobEnd> {
   const started = performance.now();
@@ -95,18 +102,30 @@ async function createJob(party: PartyAccess, job: KeyJob, { deadlineMs, signal }
       labels: { ...job.labels, [ownerLabel]: "certificates" },
       annotations: { [digestAnnotation]: job.digest },
     },
-    // One attempt, and an end by itself, whatever becomes of us.
-    spec: { ...job.spec, backoffLimit: 0, activeDeadlineSeconds: Math.ceil(deadlineMs / 1000) + 60 },
+    // One attempt, an end by itself and its removal, whatever becomes of us.
+    spec: {
+      ...job.spec,
+      backoffLimit: 0,
+      activeDeadlineSeconds: Math.ceil(deadlineMs / 1000) + 60,
+      ttlSecondsAfterFinished: keptSeconds,
+    },
   };
   const stdin = JSON.stringify(manifest);
-  const result = await party.kubectl(createCommand(namespace), { stdin, timeoutMs: 30_000, signal });
-  signal.throwIfAborted();
-  const failure = classifyFailure(result);
-  if (failure === null) return;
-  if (!/AlreadyExists|already exists/.test(result.stderr))
+  const create = async () => {
+    const result = await party.kubectl(createCommand(namespace), { stdin, timeoutMs: 30_000, signal });
+    signal.throwIfAborted();
+    const failure = classifyFailure(result);
+    if (failure === null) return "made";
+    if (/AlreadyExists|already exists/.test(result.stderr)) return "there";
     throw notAnswered(partyId, "the Job is not made", failure, namespace);
+  };
+  if ((await create()) === "made") return;
   const found = await look(party, job, signal);
-  if (found.isOurs) return;
+  if (found.owner !== "another" && found.end !== undefined) {
+    // It is over, and there are no keys: what it did, or did not do, says nothing of now.
+    await party.kubectl(clearCommand(namespace, job.name), { timeoutMs: 40_000, signal });
+    if ((await create()) === "made") return;
+  } else if (found.owner === "this release") return;
   throw new OperatorError({
     code: "KEY_JOB_EXISTS",
     what: `party ${partyId}: a Job ${job.name} is there, and it is none of this release's`,
@@ -181,7 +200,10 @@ const getPods = (namespace: string, name: string) => [
 
 interface Look {
   job: z.infer<typeof JobStatus> | null;
-  isOurs: boolean;
+  /** Whose it is: of a run about this release, of a run about an earlier one of the party's, or of somebody else. */
+  owner: "this release" | "an earlier release" | "another";
+  /** How it ended, once it has. */
+  end: z.infer<typeof JobStatus>["status"]["conditions"][number] | undefined;
   pods: z.infer<typeof PodList>["items"];
   /** Why there was no answer. */
   silence: CommandFailure | null;
@@ -200,7 +222,15 @@ async function look(party: PartyAccess, { name, digest }: KeyJob, signal: AbortS
   const { labels, annotations } = job.data?.metadata ?? { labels: {}, annotations: {} };
   return {
     job: job.data ?? null,
-    isOurs: labels[ownerLabel] === "certificates" && annotations[digestAnnotation] === digest,
+    owner:
+      labels[ownerLabel] !== "certificates"
+        ? "another"
+        : annotations[digestAnnotation] === digest
+          ? "this release"
+          : "an earlier release",
+    end: job.data?.status.conditions.find(
+      ({ type, status }) => (type === "Complete" || type === "Failed") && status === "True",
+    ),
     pods: pods.data?.items ?? [],
     silence,
   };
@@ -223,9 +253,7 @@ async function ended(
     const stuck = [...(pod?.initContainerStatuses ?? []), ...(pod?.containerStatuses ?? [])].find(({ state }) =>
       imageTrouble.has(state?.waiting?.reason ?? ""),
     );
-    const condition = found.job?.status.conditions.find(
-      ({ type, status }) => (type === "Complete" || type === "Failed") && status === "True",
-    );
+    const condition = found.end;
     if (condition?.type === "Complete") return null;
     if (condition?.type === "Failed" && condition.reason !== "DeadlineExceeded")
       return wrong({

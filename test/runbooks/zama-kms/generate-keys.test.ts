@@ -208,7 +208,7 @@ test("the Job is the hook's, under a name of its own, with one attempt and an en
   });
   expect(JSON.stringify(made)).not.toContain("helm.sh/hook");
   expect(made?.spec).toMatchObject({
-    ...{ backoffLimit: 0, activeDeadlineSeconds: 160 },
+    ...{ backoffLimit: 0, activeDeadlineSeconds: 160, ttlSecondsAfterFinished: 3600 },
     template: { metadata: { labels: { app: "kms-core-gen-cert-and-keys" } }, spec: { restartPolicy: "Never" } },
   });
 });
@@ -261,6 +261,48 @@ describe("keys that are there are never made anew", () => {
     const { world: it, result, said } = await generate({ genKeys: `[keygen]\n${line}\n` });
     expect([result.exitCode, said.includes("KEY_JOB_WOULD_OVERWRITE")]).toEqual([3, true]);
     expect(verbs(it)).not.toContain("create");
+  });
+});
+
+describe("a Job that a killed run left behind", () => {
+  const left = (digest: string): World["jobs"] => {
+    const labels = { "quorate.dev/runbook": "certificates" };
+    const annotations = { "quorate.dev/spec-sha256": digest };
+    return new Map([[jobName, { metadata: { name: jobName, labels, annotations } }]]);
+  };
+  const ofThisRelease = async () => (await readKeyJob(world().party)).digest;
+
+  test.each(["this release", "an earlier one"])(
+    "of %s and over: its end says nothing, another is made",
+    async (whose) => {
+      const jobs = left(whose === "this release" ? await ofThisRelease() : "0".repeat(64));
+      const { world: it, result } = await generate({ jobs });
+      expect(KeyGenerationReport.parse(result.report?.json).parties[0]).toMatchObject({ made: true });
+      expect(verbs(it).filter((verb) => ["create", "delete"].includes(verb))).toEqual([
+        ...["create", "delete"],
+        ...["create", "delete"],
+      ]);
+      // With its pods, whose log would else be told as the new one's.
+      expect(it.asked.find(([verb]) => verb === "delete")).toContain("--cascade=foreground");
+      expect(it.jobs.size).toBe(0);
+    },
+  );
+
+  test("of this release and at work: it is waited for, and none is made beside it", async () => {
+    let looks = 0;
+    const { world: it, party } = world({ jobs: left(await ofThisRelease()), work: () => expect.unreachable() });
+    it.conditions = () => {
+      looks += 1;
+      return looks < 3 ? [] : [{ type: "Complete", status: "True" }];
+    };
+    const options = { deadlineMs: 60_000, pollMs: 1, progress: () => {}, signal: new AbortController().signal };
+    await runKeyJob(party, await readKeyJob(party), options);
+    expect(verbs(it).filter((verb) => ["create", "delete"].includes(verb))).toEqual(["create", "delete"]);
+  });
+
+  test("of an earlier release and at work: refused, and left alone", async () => {
+    const { world: it, result, said } = await generate({ jobs: left("0".repeat(64)), conditions: () => [] });
+    expect([result.exitCode, said.includes("KEY_JOB_EXISTS"), it.jobs.size]).toEqual([3, true, 1]);
   });
 });
 
@@ -428,10 +470,8 @@ describe("what came of it is judged", () => {
 
 test("an interruption leaves the Job where it is, and the run that is resumed goes on with it", async () => {
   const interrupt = new AbortController();
-  const { world: it, party } = world({
-    conditions: () => (interrupt.signal.aborted ? [{ type: "Complete", status: "True" }] : []),
-  });
-  it.work = () => {};
+  const { world: it, party } = world({ work: () => {} });
+  it.conditions = () => (it.vault.size > 0 ? [{ type: "Complete", status: "True" }] : []);
   it.pods = () => {
     interrupt.abort(new Error("interrupted"));
     return [];
