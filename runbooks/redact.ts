@@ -44,6 +44,10 @@ const namedShapes: readonly RegExp[] = [
 /** Shorter values would turn half of every text into stars. */
 const shortestSecret = 6;
 
+/** A report of a hundred parties says a few thousand short texts, names of fields among them, a hundred thousand times. */
+const longestRemembered = 200;
+const mostRemembered = 20_000;
+
 export type Redact = <T>(value: T) => T;
 
 export interface RedactOptions {
@@ -56,7 +60,17 @@ export function redactor(secrets: readonly string[], { named = false }: RedactOp
   const known = [...new Set(secrets.filter((secret) => secret.length >= shortestSecret).flatMap(spellings))].sort(
     (a, b) => b.length - a.length,
   );
+  const short = new Map<string, string>();
   const text = (value: string): string => {
+    if (value.length > longestRemembered) return cleaned(value);
+    const before = short.get(value);
+    if (before !== undefined) return before;
+    if (short.size >= mostRemembered) short.clear();
+    const clean = cleaned(value);
+    short.set(value, clean);
+    return clean;
+  };
+  const cleaned = (value: string): string => {
     let clean = value;
     for (const secret of known) clean = clean.replaceAll(secret, "[redacted]");
     for (const [shape, replacement] of secretShapes) clean = clean.replace(shape, replacement);

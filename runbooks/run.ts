@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { readJson } from "../contract/json-text.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { parse } from "../contract/parse.ts";
 import { exitCodeFor, exitCodes } from "../contract/verdict.ts";
@@ -84,6 +85,9 @@ export interface RunRecord {
   finished: { verdict: "OK" | "FAIL" | "UNKNOWN"; exitCode: number } | null;
 }
 
+/** What is written down of a run stays for years, and whatever a command printed may be in it: as strict as for bundles. */
+const redactorOf = ({ secrets = [] }: RunHost): Redact => redactor(secrets, { named: true });
+
 const graceAfterAbortMs = 5_000;
 const outputKept = 4_096;
 /** A run does not wait for AWS's word on who runs it: it goes on meanwhile, and this long at the most at its end. */
@@ -92,7 +96,7 @@ const callerMs = 3_000;
 /** Confirms a plan and carries it out. Nothing is written before it is confirmed; nothing is done before that is on record. */
 export async function executeRun(planned: PlannedRun, host: RunHost, options: RunOptions = {}): Promise<RunResult> {
   const { plan } = planned;
-  const redact = redactor(host.secrets ?? []);
+  const redact = redactorOf(host);
   const asks = plan.risk === "irreversible" && host.terminal.interactive && options.confirm === undefined;
   if (options.planOnly || !options.quiet)
     host.terminal.print(
@@ -127,7 +131,7 @@ export async function resumeRun(
   find: (plan: RunPlan) => Promise<{ runbook: Runbook; given: GivenContext }>,
   host: RunHost,
 ): Promise<RunResult> {
-  const redact = redactor(host.secrets ?? []);
+  const redact = redactorOf(host);
   const dir = await runDir(host.runsDir, runId);
   const lock = await lockRun(dir, runId);
   try {
@@ -318,7 +322,7 @@ class Run {
 
   async recordCommand(step: string, command: Parameters<PlannedRun["recorder"]["record"]>[0]): Promise<void> {
     const { partyId, args, stdinSha256, isKept, result } = command;
-    const [stdout, stderr] = [this.redact(result.stdout), this.redact(result.stderr)];
+    const [stdout, stderr] = [this.redactPrinted(result.stdout), this.redact(result.stderr)];
     const event: JournalEvent = {
       kind: "command",
       step,
@@ -333,6 +337,12 @@ class Run {
       stderr: stderr.slice(0, outputKept),
     };
     await this.append(event, { flush: false });
+  }
+
+  /** In JSON as text a variable's name and its value stand apart. */
+  redactPrinted(text: string): string {
+    const json = /^\s*[[{]/.test(text) ? readJson(text) : undefined;
+    return json === undefined || json === null ? this.redact(text) : JSON.stringify(this.redact(json));
   }
 
   async unknown(step: Step, index: number, reason: string, exitCode: number): Promise<StepEnd> {

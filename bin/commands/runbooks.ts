@@ -98,7 +98,7 @@ async function runRunbook(runbook: Runbook, rest: string[], spelling?: Spelling)
     const host = runHost(session, interrupt.signal, format);
     const planned = await planRunbook(runbook, given(session, access.parties, interrupt.signal), inputs);
     if (values.plan === true && format !== "table") {
-      const plan = redactor([])(planned.plan);
+      const plan = redactor([], { named: true })(planned.plan);
       terminal.print(format === "json" ? JSON.stringify(plan, null, 2) : renderPlanMarkdown(plan));
       return exitCodes.ok;
     }

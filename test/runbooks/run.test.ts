@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { OperatorError } from "../../contract/operator-error.ts";
-import type { PartyAccess } from "../../runbooks/context.ts";
+import type { CommandResult, PartyAccess } from "../../runbooks/context.ts";
 import { openJournalFile } from "../../runbooks/journal.ts";
 import { shortDigest } from "../../runbooks/plan.ts";
 import {
@@ -21,7 +21,7 @@ import {
   resumeRun,
 } from "../../runbooks/run.ts";
 import { RunReport } from "../../runbooks/run-report.ts";
-import { type Runbook, runbook } from "../../runbooks/runbook.ts";
+import { type Runbook, runbook, step } from "../../runbooks/runbook.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
 import certificates from "../../runbooks/zama-kms/certificates.ts";
 import { given, type RotationOptions, rotation, type World, WorldFile } from "./support/rotation.ts";
@@ -341,6 +341,75 @@ describe("a run", () => {
         expect(text).not.toContain(spelling);
     }
     expect(files.join()).toContain("[redacted]");
+  });
+
+  test("writes nothing down that is secret by its name, whatever command or step said it", async () => {
+    const planted = (of: string) => `planted-${of}-0123456789`;
+    const pods = { items: [{ env: [{ name: "DATABASE_PASSWORD", value: planted("variable") }] }] };
+    const prints: Record<string, Partial<CommandResult>> = {
+      get: { stdout: JSON.stringify(pods, null, 2) },
+      describe: { stdout: `Environment:\n  api_key: ${planted("output")}\n  left: as-it-was`, exitCode: 1 },
+      logs: { stdout: `password=${planted("log")}`, stderr: `token: ${planted("stderr")}`, exitCode: 1 },
+    };
+    const party = {
+      outputs: { partyId: 1 },
+      caller: async () => "arn:aws:sts::100000000001:assumed-role/operator/ann",
+      kubectl: async ([verb = ""]: string[]) => ({
+        stdout: "",
+        stderr: "",
+        exitCode: 0,
+        durationMs: 5,
+        ...prints[verb],
+      }),
+      readObject: async () => null,
+    } as unknown as PartyAccess;
+    const Evidence = z.strictObject({ said: z.string(), env: z.array(z.record(z.string(), z.string())) });
+    const book = runbook({
+      name: "talkative",
+      summary: "Ask a cluster that says too much.",
+      risk: "read-only",
+      systems: ["zama-kms"],
+      inputs: z.strictObject({}),
+      plan: ({ parties: [asked] }) => [
+        step({
+          id: "ask",
+          does: "ask it",
+          commands: [`kubectl get pods --token=${planted("plan")}`],
+          repeat: "safe",
+          evidence: Evidence,
+          run: async () => {
+            await asked?.kubectl(["get", "pods", "--output", "json"]);
+            await asked?.kubectl(["describe", "pods", `--token=${planted("argument")}`]);
+            await asked?.kubectl(["logs", "pod"], { unrecorded: true });
+            return {
+              said: `client_secret: ${planted("evidence")}`,
+              env: [{ name: "PRIVATE_KEY", value: planted("field") }],
+            };
+          },
+        }),
+        step({
+          id: "fail",
+          does: "fail",
+          repeat: "safe",
+          evidence: z.null(),
+          run: () =>
+            Promise.reject(
+              new OperatorError({
+                ...{ code: "LEAKY", what: "it said too much", expected: "silence", next: "nothing" },
+                found: `passphrase: ${planted("failure")}`,
+              }),
+            ),
+        }),
+      ],
+    });
+    const result = await executeRun(await plan(book, {}, [party]), host());
+    const dir = result.dir ?? "";
+    const files = await Promise.all((await readdir(dir)).map((name) => readFile(join(dir, name), "utf8")));
+    const all = [...files, ...printed, JSON.stringify(result.report?.json)].join("\n");
+    expect(all.match(/planted-\w+/g)).toBe(null);
+    const journal = await readFile(join(dir, "journal.jsonl"), "utf8");
+    expect(journal).toContain("DATABASE_PASSWORD");
+    expect(journal).toContain("left: as-it-was");
   });
 
   test("of which a plan no longer fits is refused", async () => {
