@@ -1,12 +1,12 @@
 /** Colours are ours to set, and change no more than how a text looks; everything else that steers a terminal does. */
 const colour = String.raw`\u001b\[[0-9;]*m`;
-const steering = String.raw`[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]`;
+const steering = String.raw`[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]`;
 const steeringOrColour = new RegExp(`${colour}|${steering}`, "g");
 const isColour = new RegExp(`^${colour}$`);
 
 /**
  * A text as it can be shown: what came from peers, files or arguments may hold characters that move the cursor, rewrite a line or turn the order
- * of letters around, so those are spelled out. Line breaks and tabs stay; colours too, where `colours` says that they are ours.
+ * of letters around, and some that nobody sees, so those are spelled out. Line breaks and tabs stay; colours too, where `colours` says that they are ours.
  */
 export function printable(text: string, options: { colours?: boolean } = {}): string {
   return text

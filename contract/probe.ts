@@ -46,6 +46,9 @@ export const pathCodes = [
 export const PathCode = z.enum(pathCodes);
 export type PathCode = z.infer<typeof PathCode>;
 
+/** How long something took: a clock that ran backwards, or for more than a day, measured nothing. */
+const Milliseconds = z.number().min(0).max(86_400_000);
+
 /** One directed link as the prober saw it. A stage that was not reached is null. */
 export const PathProbe = z.strictObject({
   peerId: PartyId,
@@ -54,9 +57,9 @@ export const PathProbe = z.strictObject({
   stage: z.enum(["dns", "tcp", "tls", "certificate", "attestation", "answer"]),
   detail: z.string(),
   address: z.string().nullable(),
-  dnsMs: z.number().nullable(),
-  tcpMs: z.number().nullable(),
-  tlsMs: z.number().nullable(),
+  dnsMs: Milliseconds.nullable(),
+  tcpMs: Milliseconds.nullable(),
+  tlsMs: Milliseconds.nullable(),
   /** Measurements of the peer's enclave, from its attestation document. */
   release: Measurements.nullable(),
   certificate: z
@@ -73,15 +76,15 @@ export const CoreView = z.discriminatedUnion("status", [
     status: z.literal("answered"),
     contextStatus: z.enum(["unspecified", "optimal", "healthy", "degraded", "unhealthy"]),
     myPartyId: z.int(),
-    thresholdRequired: z.int(),
-    nodesReachable: z.int(),
-    latencyMs: z.number(),
+    thresholdRequired: z.int().min(0),
+    nodesReachable: z.int().min(0),
+    latencyMs: Milliseconds,
     peers: z.array(
       z.strictObject({
         peerId: z.int(),
         endpoint: z.string(),
         reachable: z.boolean(),
-        latencyMs: z.int(),
+        latencyMs: z.int().min(0),
         error: z.string(),
       }),
     ),
@@ -99,7 +102,7 @@ export const ProbeReply = z.strictObject({
   contract: z.literal("probe/v1"),
   partyId: PartyId,
   startedAt: z.iso.datetime(),
-  durationMs: z.number(),
+  durationMs: Milliseconds,
   links: z.array(PathProbe),
   view: CoreView,
 });

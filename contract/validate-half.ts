@@ -24,7 +24,7 @@ export const OwnSight = z.strictObject({
   /** Its stack file holds the core back, so that none is to be expected. */
   coreWithheld: z.boolean().default(false),
   /** Peers for whose CA certificates its core is held back, so that none is to be expected either. */
-  coreHeldFor: z.array(z.int()).default([]),
+  coreHeldFor: z.array(z.int().min(1).max(1000)).default([]),
   workload: z.discriminatedUnion("status", [
     z.strictObject({ status: z.literal("seen"), workload: Workload }),
     z.strictObject({ status: z.literal("unknown"), reason: z.string() }),
@@ -70,13 +70,15 @@ export const ValidateHalf = z
     sight: OwnSight.describe("What was seen."),
     signingKey: SigningKey.describe("The key that signed it."),
   })
-  .superRefine(({ partyId, startedAt, issuedAt, stage, sight }, context) => {
+  .superRefine((half, context) => {
+    const { partyId, startedAt, issuedAt, stage, sight } = half;
     const issue = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
-    if (!textsOf(sight).every(isPlainText))
-      issue(
-        ["sight"],
-        `holds a text of more than one line or ${longestHalfText} characters, or one that steers a terminal`,
-      );
+    for (const [field, value] of Object.entries(half))
+      if (!textsOf(value).every(isPlainText))
+        issue(
+          [field],
+          `holds a text of more than one line or ${longestHalfText} characters, or one that steers a terminal`,
+        );
     for (const field of ["caUnreadable", "openAt"] as const)
       if (Object.keys(sight[field]).some((peer) => !/^[1-9]\d{0,3}$/.test(peer)))
         issue(["sight", field], "names a peer that is no party's number");
@@ -84,18 +86,31 @@ export const ValidateHalf = z
       if (stage === "link" && sight[field] !== null)
         issue(["sight", field], "is said where no prober is asked to listen");
     if (Date.parse(issuedAt) < Date.parse(startedAt)) issue(["issuedAt"], "is before startedAt");
+    const { from, until } = sight.listened ?? { from: startedAt, until: issuedAt };
+    if (Date.parse(until) < Date.parse(from)) issue(["sight", "listened", "until"], "is before it began");
+    if ([until, ...Object.values(sight.openAt)].some((time) => Date.parse(time) > Date.parse(issuedAt)))
+      issue(["sight"], "tells of a time after it was signed");
     if (sight.probe.status === "unknown") return;
     const { reply } = sight.probe;
-    if (reply.partyId !== partyId) issue(["sight", "probe", "reply", "partyId"], `is not ${partyId}, whose half it is`);
-    const peers = reply.links.map(({ peerId }) => peerId);
-    if (new Set(peers).size !== peers.length || peers.includes(partyId))
-      issue(["sight", "probe", "reply", "links"], "name a peer twice, or the party itself");
+    const wrong = (field: string, message: string) => issue(["sight", "probe", "reply", field], message);
+    if (reply.partyId !== partyId) wrong("partyId", `is not ${partyId}, whose half it is`);
+    if (!areDifferent(reply.links) || reply.links.some(({ peerId }) => peerId === partyId))
+      wrong("links", "name a peer twice, or the party itself");
+    const last = stage === "link" ? "attestation" : "answer";
+    if (reply.links.some(({ code, stage: reached }) => code === "OK" && reached !== last))
+      wrong("links", `call a path open that did not come to ${last}`);
+    if (reply.view.status === "answered" && !areDifferent(reply.view.peers)) wrong("view", "names a peer twice");
   });
 export type ValidateHalf = z.infer<typeof ValidateHalf>;
 
 /** A text as every form of a report can show it: nothing in it can pass for a line of ours. */
 function isPlainText(text: string): boolean {
   return text.length <= longestHalfText && printableLine(text) === text;
+}
+
+/** Whether each peer is told of once: of two answers about one, a reader would take the first. */
+function areDifferent(told: readonly { peerId: number }[]): boolean {
+  return new Set(told.map(({ peerId }) => peerId)).size === told.length;
 }
 
 function textsOf(value: unknown): string[] {

@@ -10,7 +10,8 @@ export type Verdict = z.infer<typeof Verdict>;
 
 export const ok: Verdict = { status: "OK" };
 export const fail = (code: string, detail: string): Verdict => ({ status: "FAIL", code, detail });
-export const unknown = (reason: string): Verdict => ({ status: "UNKNOWN", reason });
+/** Who could not tell, and did not say why, could not tell all the same. */
+export const unknown = (reason: string): Verdict => ({ status: "UNKNOWN", reason: reason || "no reason was given" });
 
 /** Something a person can act on, with whom it concerns. `party` is the one to chase; null means the network. */
 export const Finding = z.strictObject({

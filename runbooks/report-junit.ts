@@ -1,3 +1,4 @@
+import { printable } from "../contract/printable.ts";
 import type { ValidateReport } from "../contract/validate-report.ts";
 import type { Verdict } from "../contract/verdict.ts";
 
@@ -44,15 +45,15 @@ function problem(verdict: Exclude<Verdict, { status: "OK" }>): string {
 
 function attribute(text: string): string {
   return (
-    text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 has no way to write these
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd")
+    // Spelled out, for XML 1.0 has no way to write most of them; two more it has none for are no control characters.
+    printable(text)
+      .toWellFormed()
+      .replace(/[\ufffe\uffff]/g, "\ufffd")
       .replaceAll("&", "&amp;")
       .replaceAll("<", "&lt;")
       .replaceAll(">", "&gt;")
       .replaceAll('"', "&quot;")
       .replaceAll("\n", "&#10;")
-      .replaceAll("\r", "&#13;")
       .replaceAll("\t", "&#9;")
   );
 }

@@ -1,3 +1,4 @@
+import { printable } from "../contract/printable.ts";
 import type { ValidateReport } from "../contract/validate-report.ts";
 import type { Finding } from "../contract/verdict.ts";
 import { networkLine } from "./network-line.ts";
@@ -41,5 +42,7 @@ export function findingItems(findings: readonly Finding[]): string[] {
 
 /** Text in one cell or item, as it stands: what peers said may hold links, pictures and HTML, and a command has its `<…>`. */
 function oneLine(text: string): string {
-  return text.replaceAll(/[\r\n]+/g, "; ").replaceAll(/[\\`*[\]<>|]/g, "\\$&");
+  return printable(text)
+    .replaceAll(/[\r\n]+/g, "; ")
+    .replaceAll(/[\\`*[\]<>|]/g, "\\$&");
 }

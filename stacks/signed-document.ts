@@ -42,9 +42,15 @@ export async function signedPayload(jws: string, jwk: PublicJwk): Promise<Uint8A
   }
 }
 
+/** Of a list, as many as a network can have parties. Each entry of a list that fits nothing is a problem of its own, with words of its own. */
+const longestList = 1_000;
+const deepest = 16;
+
 /** Another spelling of the same JSON could say something else to another reader: a key given twice, for one. */
 export function readPayload<P extends z.ZodType>(payload: Uint8Array, schema: P): Read<z.output<P>> {
   const value = json(Buffer.from(payload).toString("utf8"));
+  if (!isOfModestSize(value))
+    return { fault: `a list of more than ${longestList} entries, or lists ${deepest} deep in each other` };
   const read = schema.safeParse(value);
   if (!read.success) return { fault: z.prettifyError(read.error) };
   return Buffer.from(canonicalJson(value)).equals(payload)
@@ -59,6 +65,13 @@ export function keyFingerprint({ crv, kty, x, y }: JWK): Digest {
 
 export function textDigest(text: string): Digest {
   return Digest.parse(`sha256:${createHash("sha256").update(text).digest("hex")}`);
+}
+
+/** Whether a contract can be held against a value in a moment, whatever it says. */
+function isOfModestSize(value: unknown, depth = 0): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  const entries = Object.values(value);
+  return depth < deepest && entries.length <= longestList && entries.every((entry) => isOfModestSize(entry, depth + 1));
 }
 
 function json(text: string): unknown {

@@ -92,7 +92,10 @@ function pathVerdict(
   if (from.notAsked !== null) return unknown(from.notAsked);
   if (from.probe.status === "unknown") return unknown(from.probe.reason);
   if (probe === null) return unknown(`the prober of party ${from.partyId} said nothing of this link`);
-  if (probe.code === "OK") return ok;
+  if (probe.code === "OK")
+    return isToStranger(probe, seen)
+      ? unknown(`party ${from.partyId} calls it open, to a release that the manifest does not trust`)
+      : ok;
   const unreadable = from.caUnreadable[String(to)];
   if (probe.code === "NO_CA_CERTIFICATE" && unreadable !== undefined) return unknown(unreadable);
   // At stage `link` no step of a probe ends like this but by a failure of the prober itself.
@@ -150,8 +153,12 @@ function* partyCauses(seen: Observations, links: readonly Link[]): Generator<Cau
 /** An enclave whose measurements no release of the manifest has: the fault of who runs it, whoever sees it. */
 function isStranger({ path, probe }: Link, seen: Observations): boolean {
   if (path.status !== "FAIL" || probe?.code !== "UNTRUSTED_RELEASE") return false;
-  const { release } = probe;
-  return release === null || !seen.trustedReleases.some((trusted) => sameMeasurements(trusted, release));
+  return probe.release === null || isToStranger(probe, seen);
+}
+
+/** Whether a probe met measurements that no release of the manifest has. */
+function isToStranger({ release }: PathProbe, { trustedReleases }: Observations): boolean {
+  return release !== null && !trustedReleases.some((trusted) => sameMeasurements(trusted, release));
 }
 
 const isOutOfDate = (probe: PathProbe | null): boolean =>

@@ -5,6 +5,7 @@ import { cutBetweenWords, printable, printableLine } from "../../contract/printa
 test("what would steer a terminal is spelled out; lines, tabs and every script of the world stay", () => {
   expect(printable("a\u001b[2Jb\u009b31mc\rd\u0007e")).toBe("a\\u001b[2Jb\\u009b31mc\\u000dd\\u0007e");
   expect(printable("user\u202egpj.exe")).toBe("user\\u202egpj.exe");
+  expect(printable("mpc\u200b-node\ufeff\u061c\u2063")).toBe("mpc\\u200b-node\\ufeff\\u061c\\u2063");
   expect(printable("one\r\ntwo\tthree ✖ → 北京 é")).toBe("one\ntwo\tthree ✖ → 北京 é");
 });
 

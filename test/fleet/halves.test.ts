@@ -9,6 +9,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { canonicalJson } from "../../contract/manifest-digest.ts";
 import { NetworkManifest } from "../../contract/network-manifest.ts";
+import type { CoreView, ProbeReply } from "../../contract/probe.ts";
 import { type HalfRules, halfObjectName } from "../../contract/validate-half.ts";
 import { signCard } from "../../fleet/card-signature.ts";
 import { signHalf } from "../../fleet/half-publishing.ts";
@@ -135,10 +136,25 @@ describe("a half that does not count, and why", () => {
         },
       },
     });
-  const forged = (change: object) => {
-    const half = { ...halfContent(2), signingKey: { id: key.id, fingerprint: key.fingerprint }, ...change };
-    return key.forge({ ...key.header, typ: "quorate-half+jws" }, canonicalJson(half));
+  const half = () => ({ ...halfContent(2), signingKey: { id: key.id, fingerprint: key.fingerprint } });
+  const forgedText = (change: (text: string) => string, header: object = {}) =>
+    key.forge({ ...key.header, typ: "quorate-half+jws", ...header }, change(canonicalJson(half())));
+  const forged = (change: object) => forgedText(() => canonicalJson({ ...half(), ...change }));
+  const reply = (change: (reply: ProbeReply) => object) => {
+    const { probe } = halfContent(2).sight;
+    if (probe.status === "unknown") throw new Error("the model's prober replies");
+    return forged(sight({ probe: { ...probe, reply: { ...probe.reply, ...change(probe.reply) } } }));
   };
+  const link = (change: object) =>
+    reply(({ links }) => ({ links: links.map((one, index) => (index === 0 ? { ...one, ...change } : one)) }));
+  const view = (change: (peers: Extract<CoreView, { status: "answered" }>["peers"]) => object[]) =>
+    reply(({ view: said }) => ({ view: { ...said, peers: change("peers" in said ? said.peers : []) } }));
+  const listening = ({ openAt, ...change }: { openAt?: object; until?: string }) => {
+    const content = halfContent(2, { seen: modelNetwork(4, [], { stage: "network" }) });
+    const listened = { ...content.sight.listened, ...change };
+    return { ...content, sight: { ...content.sight, listened, ...(openAt && { openAt }) } };
+  };
+  const names = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [index + 1, "x"]));
 
   test.each<[code: string, refused: boolean, text: () => Promise<string> | string, change?: object]>([
     ["HALF_MISSING", false, () => "", { folder: tmpdir() }],
@@ -165,6 +181,32 @@ describe("a half that does not count, and why", () => {
     ["HALF_INVALID", true, () => forged(pod({ reason: "x".repeat(501) }))],
     ["HALF_INVALID", true, () => forged({ ["x".repeat(10_000)]: 1 })],
     ["HALF_INVALID", true, () => forged({ issuedAt: "2026-11-20T18:55:01.000Z" })],
+    ["HALF_INVALID", true, () => forged({ release: { version: "0.13\n12 of 12", imageDigest: digestOf("2") } })],
+    ["HALF_INVALID", true, () => forged({ runId: "\u001b]0;all is well\u0007" })],
+    ["HALF_INVALID", true, () => forged({ issuedAt: `2026-11-20T18:55:02.${"0".repeat(10_000)}Z` })],
+    ["HALF_INVALID", true, () => forged({ sight: { ...halfContent(2).sight, coreHeldFor: [-1] } })],
+    ["HALF_INVALID", true, () => forgedText((text) => text.replace("{", '{"__proto__":{"partyId":3},'))],
+    ["HALF_INVALID", true, () => forgedText((text) => text.replace("{", '{"partyId":3,'))],
+    ["HALF_INVALID", true, () => forgedText((text) => text.replace('"durationMs":812', '"durationMs":1e999'))],
+    ["HALF_INVALID", true, () => link({ tcpMs: -1e308 })],
+    ["HALF_INVALID", true, () => link({ tlsMs: 1e308 })],
+    ["HALF_INVALID", true, () => link({ stage: "dns" })],
+    ["HALF_INVALID", true, () => reply(({ links }) => ({ links: [...links, { ...links[0] }] }))],
+    ["HALF_INVALID", true, () => reply(({ links }) => ({ links: [{ ...links[0], peerId: 2 }] }))],
+    ["HALF_INVALID", true, () => view((peers) => [...peers, { ...peers[0], reachable: false }])],
+    ["HALF_INVALID", true, () => view((peers) => [{ ...peers[0], latencyMs: -1 }])],
+    ["HALF_INVALID", true, () => forged(listening({ openAt: { 1: "9999-12-31T23:59:59.000Z" } }))],
+    ["HALF_INVALID", true, () => forged(listening({ until: "2026-11-20T18:00:00.000Z" }))],
+    // Each entry of a list that fits nothing is a problem of its own: a contract that is held against them all takes minutes, and gigabytes.
+    ["HALF_INVALID", true, () => reply(() => ({ links: Array.from({ length: 100_000 }, () => ({})) }))],
+    ["HALF_INVALID", true, () => view(() => Array.from({ length: 100_000 }, () => ({})))],
+    ["HALF_INVALID", true, () => forged(sight({ caUnreadable: names(25_000) }))],
+    ["HALF_INVALID", true, () => forged(names(25_000))],
+    ["HALF_INVALID", true, () => forgedText(() => `${"[".repeat(150_000)}${"]".repeat(150_000)}`)],
+    ["HALF_UNREADABLE", true, () => forgedText((text) => text, { alg: "none" })],
+    ["HALF_UNREADABLE", true, () => forgedText((text) => text, { alg: "HS256" })],
+    ["HALF_UNREADABLE", true, () => forgedText((text) => text, { b64: false, crit: ["b64"] })],
+    ["HALF_UNREADABLE", true, () => forgedText((text) => text, { ...names(10_000) })],
     ["HALF_FROM_FUTURE", true, async () => await signed({ issuedAt: new Date(seenAt + 7 * minuteMs).toISOString() })],
     ["HALF_OTHER_MANIFEST", true, async () => await signed({ manifestDigest: digestOf("f") })],
     ["HALF_OTHER_STAGE", false, async () => await signed({ seen: modelNetwork(4, [], { stage: "network" }) })],

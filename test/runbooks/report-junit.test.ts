@@ -40,6 +40,6 @@ test("whatever a peer makes us say stays text", () => {
   const { cases } = parsed(renderValidateJunit(report));
   expect(cases).toHaveLength(16);
   expect(cases.find(({ name }) => name === "2→3")?.failure?.message).toBe(
-    '"/><testcase name="forged"/> & \ufffd\ufffd[31m&#10;red',
+    '"/><testcase name="forged"/> & \\u0000\\u001b[31m&#10;red',
   );
 });

@@ -21,7 +21,7 @@ export function halfContent(
     stage: from.stage,
     startedAt: from.startedAt,
     durationMs: from.durationMs,
-    issuedAt: from.startedAt,
+    issuedAt: new Date(Date.parse(from.startedAt) + 1_000).toISOString(),
     runId: "20261120-185502-validate-0a1b",
     release: { version: "0.13.10", imageDigest: digestOf("2") },
     sight: OwnSight.strip().parse(party),
