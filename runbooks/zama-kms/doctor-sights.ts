@@ -53,6 +53,8 @@ export const CloserSights = z.strictObject({
     subject: z.string(),
     /** By which Pulumi knows it; null where that is not known. */
     stack: z.string().nullable(),
+    /** Of its own endpoint service; null where it has none. */
+    serviceName: z.string().nullable(),
   }),
 });
 export type CloserSights = z.infer<typeof CloserSights>;

@@ -34,6 +34,7 @@ export async function lookCloser(
       release: trusted === undefined ? null : { version: trusted.version, pcr0: trusted.pcr0 },
       subject: `system:serviceaccount:${namespace}:${serviceAccounts.core}`,
       stack: party.stackName ?? null,
+      serviceName: party.outputs.endpointServiceName,
     },
   };
 }

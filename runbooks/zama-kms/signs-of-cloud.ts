@@ -97,10 +97,10 @@ function endpointSigns({ cloud, facts, network, isDown }: Context): Sign[] {
   });
 }
 
-function stateSign({ endpointId, state }: EndpointSight, link: LinkEnds, { stack }: Facts): Sign[] {
+function stateSign({ endpointId, serviceName, state }: EndpointSight, link: LinkEnds, { stack }: Facts): Sign[] {
   const { from, to } = link;
   const found = `endpoint ${endpointId} of party ${from} is ${state}`;
-  if (state.toLowerCase() === "pendingacceptance") return [pending(link, from, found, endpointId)];
+  if (state.toLowerCase() === "pendingacceptance") return [pending(link, from, found, { endpointId, serviceName })];
   if (!gone.has(state.toLowerCase())) return [];
   const next = `party ${to} says why; then: ${refreshThenUp(from, stack)}`;
   return [
@@ -109,9 +109,16 @@ function stateSign({ endpointId, state }: EndpointSight, link: LinkEnds, { stack
 }
 
 /** Whose service it is has to accept, whoever sees it wait. */
-function pending(link: LinkEnds, seenOf: number, found: string, endpointId: string): Sign {
+function pending(
+  link: LinkEnds,
+  seenOf: number,
+  found: string,
+  { endpointId, serviceName }: { endpointId: string; serviceName: string | null },
+): Sign {
   const { from, to } = link;
-  const next = `party ${to} accepts it: aws ec2 accept-vpc-endpoint-connections --service-id <of its service> --vpc-endpoint-ids ${endpointId}; and lists the account of party ${from} among those it lets in`;
+  // A service's name ends in its id.
+  const serviceId = serviceName?.split(".").at(-1) ?? "<of its service>";
+  const next = `party ${to} accepts it: aws ec2 accept-vpc-endpoint-connections --service-id ${serviceId} --vpc-endpoint-ids ${endpointId}; and lists the account of party ${from} among those it lets in`;
   return sign("ENDPOINT_PENDING", to, seenOf, { found, expected: "accepted", next }, { links: [link] });
 }
 
@@ -138,14 +145,14 @@ function groupSign(
 }
 
 /** Seen from the other end: who waits for the own service to let them in. */
-function connectionSigns({ cloud, network }: Context): Sign[] {
+function connectionSigns({ cloud, facts, network }: Context): Sign[] {
   const { partyId: to } = cloud;
   const waiting = (known(cloud.connections) ?? []).filter(({ state }) => state.toLowerCase() === "pendingacceptance");
   return waiting.flatMap(({ endpointId, ownerAccount }): Sign[] => {
     const from = network.parties.find(({ accountId }) => accountId === ownerAccount)?.partyId;
     if (from === undefined || from === to) return [];
     const found = `endpoint ${endpointId} of party ${from} waits to be accepted by party ${to}`;
-    return [pending({ from, to }, to, found, endpointId)];
+    return [pending({ from, to }, to, found, { endpointId, serviceName: facts.serviceName })];
   });
 }
 

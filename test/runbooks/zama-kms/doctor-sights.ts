@@ -122,6 +122,7 @@ function closer(partyId: number, ids: readonly number[]): CloserSights {
       release: { version: "0.13.20", pcr0 },
       subject: "system:serviceaccount:kms-decentralized:mpc-party",
       stack: `party-${partyId}`,
+      serviceName: `com.amazonaws.vpce.eu-west-1.vpce-svc-${partyId}`,
     },
   } as CloserSights;
 }

@@ -891,6 +891,24 @@ test.each(logSignatures.filter(({ over }) => over === "never"))(
   },
 );
 
+test("whoever sees an endpoint wait, the command that accepts it names the service and the endpoint", async () => {
+  const pending = (seen: DoctorSights, party: number) => {
+    const [endpoint] = cloudOf(seen, 2).endpoints.filter(({ peerId }) => peerId === 3);
+    if (party === 2 && endpoint) endpoint.state = "pendingAcceptance";
+    if (party === 3)
+      cloudOf(seen, 3).connections.push({
+        ...{ endpointId: "vpce-23", ownerAccount: "100000000002", state: "pendingAcceptance" },
+      });
+  };
+  for (const party of [2, 3]) {
+    const { report } = await doctor({
+      faults: [{ kind: "revoke", from: 2, to: 3 }],
+      change: (seen) => pending(seen, party),
+    });
+    expect(report.causes[0]?.next).toContain("--service-id vpce-svc-3 --vpc-endpoint-ids vpce-23;");
+  }
+});
+
 test("what was changed behind a stack's back is found by a refresh of that stack, by its name", async () => {
   const next = async (stack: string | null, signature: string) => {
     const change = (seen: DoctorSights) => {
