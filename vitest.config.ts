@@ -13,6 +13,8 @@ export default defineConfig({
     maxWorkers: "100%",
     projects: [
       {
+        // Runbooks are loaded by their path, as Node does it.
+        build: { dynamicImportVarsOptions: { exclude: [/\/bin\/commands\//] } },
         test: {
           ...base,
           name: "fast",

@@ -6,14 +6,13 @@ import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import type { OperatorError, Problem } from "../../contract/operator-error.ts";
 import { createOperatorFolder } from "./operator-folder.ts";
+import { runHere } from "./run-here.ts";
+import type { Ended } from "./run-in.ts";
+
+// No choice of whoever runs the tests is theirs.
+const unchosen = { QUORATE_NETWORK: "", QUORATE_STACKS_DIR: "" };
 
 const quorate = fileURLToPath(new URL("../../bin/quorate.mjs", import.meta.url));
-
-export interface Ended {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
 
 /** An operator's folder in which commands are run that have to be refused. */
 export class Operator implements AsyncDisposable {
@@ -43,10 +42,7 @@ export class Operator implements AsyncDisposable {
   async run(args: string[], env: Record<string, string> = {}): Promise<Ended> {
     const drop = this.#isOrdinary && process.getuid?.() === 0 ? withoutRights : [];
     const [file = "", ...words] = [...drop, process.execPath, quorate, ...args];
-    const options = {
-      cwd: this.folder,
-      env: { ...process.env, QUORATE_NETWORK: "", QUORATE_STACKS_DIR: "", ...env },
-    };
+    const options = { cwd: this.folder, env: { ...process.env, ...unchosen, ...env } };
     return await new Promise((resolve) => {
       execFile(file, words, options, (failure, stdout, stderr) =>
         resolve({ code: Number(failure?.code ?? 0), stdout, stderr }),
@@ -63,7 +59,9 @@ export class Operator implements AsyncDisposable {
   /** Runs a command that has to be refused: one error in four parts, exit code 2, not one file more than before. Gives back what it said. */
   async refused(code: string, args: string[], env: Record<string, string> = {}): Promise<string> {
     const before = await this.files();
-    const ended = await this.run(args, env);
+    const ended = this.#isOrdinary
+      ? await this.run(args, env)
+      : await runHere(this.folder, args, { ...unchosen, ...env });
     expect({ ...ended, stderr: "" }, ended.stderr).toEqual({ code: 2, stdout: "", stderr: "" });
     const headers = ended.stderr.split("\n").filter((line) => /^[A-Z][A-Z_]+ {2}/.test(line));
     expect(headers).toHaveLength(1);
