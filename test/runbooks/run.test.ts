@@ -392,13 +392,12 @@ describe("a run", () => {
           does: "fail",
           repeat: "safe",
           evidence: z.null(),
-          run: () =>
-            Promise.reject(
-              new OperatorError({
-                ...{ code: "LEAKY", what: "it said too much", expected: "silence", next: "nothing" },
-                found: `passphrase: ${planted("failure")}`,
-              }),
-            ),
+          run: async () => {
+            throw new OperatorError({
+              ...{ code: "LEAKY", what: "it said too much", expected: "silence", next: "nothing" },
+              found: `passphrase: ${planted("failure")}`,
+            });
+          },
         }),
       ],
     });
