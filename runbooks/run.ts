@@ -472,6 +472,9 @@ function isUnwritable(error: unknown): boolean {
 
 /* The run's folder. */
 
+/** Tries of a name that is free. */
+const mostNames = 10;
+
 const runIdShape = /^\d{8}-\d{6}-[a-z0-9-]+-[0-9a-f]{4}$/;
 
 function newRunId(runbook: string, now: Date): string {
@@ -484,15 +487,8 @@ async function createRun(
   host: RunHost,
   redact: Redact,
 ): Promise<{ runId: string; dir: string; planSha256: string }> {
-  const runId = newRunId(plan.runbook, host.clock.now());
-  const dir = join(host.runsDir, runId);
+  const { runId, dir } = await newRunFolder(host.runsDir, () => newRunId(plan.runbook, host.clock.now()));
   const text = `${JSON.stringify(redact(plan), null, 2)}\n`;
-  try {
-    await mkdir(host.runsDir, { recursive: true, mode: 0o700 });
-    await mkdir(dir, { mode: 0o700 });
-  } catch (cause) {
-    throw journalUnwritable(dir, cause);
-  }
   try {
     await writeWhole(join(dir, "plan.json"), text);
     await flushFolder(host.runsDir);
@@ -501,6 +497,22 @@ async function createRun(
     throw journalUnwritable(join(dir, "plan.json"), cause);
   }
   return { runId, dir, planSha256: sha256(text) };
+}
+
+/** Of the runs that begin in one second, some may come to the same name: nobody's folder is taken, and nobody is refused for it. */
+export async function newRunFolder(runsDir: string, newId: () => string): Promise<{ runId: string; dir: string }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const runId = newId();
+    const dir = join(runsDir, runId);
+    try {
+      await mkdir(runsDir, { recursive: true, mode: 0o700 });
+      await mkdir(dir, { mode: 0o700 });
+      return { runId, dir };
+    } catch (cause) {
+      const { code, path } = cause as NodeJS.ErrnoException;
+      if (code !== "EEXIST" || path !== dir || attempt === mostNames) throw journalUnwritable(dir, cause);
+    }
+  }
 }
 
 async function createJournal(runId: string, dir: string, host: RunHost, planSha256: string): Promise<Journal> {

@@ -13,6 +13,7 @@ import { shortDigest } from "../../runbooks/plan.ts";
 import {
   executeRun,
   listRuns,
+  newRunFolder,
   planRunbook,
   type RunHost,
   type RunOptions,
@@ -549,6 +550,15 @@ describe("no evidence, no action", () => {
     expect((await problemOf(run({}, { openJournal: fullDisk(line) as never }))).code).toBe("JOURNAL_UNWRITABLE");
     const runId = (await listRuns(runsDir))[0] ?? "";
     expect([(await resume(runId)).exitCode, await world.look()]).toEqual([0, rotatedOnce]);
+  });
+
+  test("a name that another run of the same second has is left to it, and another one found", async () => {
+    const [taken, free] = ["20261120-185502-probe-0a1b", "20261120-185502-probe-2c3d"];
+    await newRunFolder(runsDir, () => taken);
+    const names = [taken, taken, free];
+    expect((await newRunFolder(runsDir, () => names.shift() ?? "")).runId).toBe(free);
+    expect((await listRuns(runsDir)).toSorted()).toEqual([taken, free]);
+    await expect(newRunFolder(runsDir, () => taken)).rejects.toMatchObject({ problem: { code: "JOURNAL_UNWRITABLE" } });
   });
 
   test("a runs folder that cannot be made", async () => {
