@@ -211,7 +211,10 @@ export function classifyFailure(result: CommandResult): CommandFailure | null {
       // 127 is a program that is not there; anything else kept it from being tried, as a kubeconfig that cannot be had.
       return result.exitCode === 127
         ? { code: "TOOL_MISSING", reason: `the program cannot be started: ${result.stderr}` }
-        : { code: "UNAUTHORIZED", reason: result.stderr.split("\n", 1)[0] ?? "" };
+        : {
+            code: "UNAUTHORIZED",
+            reason: result.stderr.split("\n", 1)[0] || "it was not started, and nothing said why",
+          };
     case "too-much-output":
       return { code: "FAILED", reason: "it printed more than could be read" };
   }

@@ -225,6 +225,51 @@ describe("whoever gives no answer is told, and is never green", () => {
     expect(report.unseen.every(({ party, reason }) => party === 2 && reason !== "")).toBe(true);
   });
 
+  const questionOf = (args: readonly string[]) =>
+    args[0] === "logs" ? "logs" : `${args[0]} ${args[0] === "get" ? args[1] : args.at(-1)}`;
+  const questions = [
+    "get pods,statefulsets",
+    "get statefulsets,pods,configmaps,persistentvolumeclaims,events",
+    "get nodes,namespaces,daemonsets",
+    "exec probe",
+    "exec http",
+    "logs",
+  ];
+  const said = (stderr: string): Partial<CommandResult> => ({ exitCode: 1, stderr });
+  const endings: [string, Partial<CommandResult>][] = [
+    ["a right that is missing", said(forbidden("pods"))],
+    ["too many requests", said("Error from server (TooManyRequests): the server has asked us to try again later")],
+    [
+      "a failure of the server",
+      said('Error from server (InternalError): an error on the server ("") has prevented it'),
+    ],
+    ["a token that is none", said("Unable to connect to the server: getting credentials: decoding stdout: no kind")],
+    ["a kill", { exitCode: 137 }],
+    ["no start, and no word why", { exitCode: 1, ended: "not-started" }],
+  ];
+
+  test("each question that is asked is among those of which one fails", async () => {
+    const { asked } = await run();
+    expect([...new Set(asked.map(({ args }) => questionOf(args)))].sort()).toEqual(questions.toSorted());
+  });
+
+  test.each(questions.flatMap((question) => endings.map(([name, ending]) => [question, name, ending] as const)))(
+    "%s alone ends in %s",
+    async (question, _name, ending) => {
+      const answer = (args: string[]) => (questionOf(args) === question ? ending : undefined);
+      const { report, result } = await run({ answer });
+      expect([report.verdict, result.exitCode, report.causes]).toEqual(["UNKNOWN", 5, []]);
+      const source = { logs: "logs", "exec http": "http", "exec probe": "links", "get pods,statefulsets": "links" };
+      expect(new Set(report.unseen.map((one) => one.source))).toEqual(
+        new Set([source[question as keyof typeof source] ?? "cluster"]),
+      );
+      for (const { party, reason } of report.unseen) {
+        expect(party).toBe(2);
+        expect(reason).toMatch(/\w$/);
+      }
+    },
+  );
+
   test("a pod of that name that is not there is a cause, and its logs and pages are nobody's loss", async () => {
     const { told, report } = await run({
       faults: [{ kind: "kill", party: 2 }],
