@@ -53,6 +53,15 @@ export type RoleTrustSight = z.infer<typeof RoleTrustSight>;
 /** Refused is reached: nobody but the core is to read the private vault. */
 const VaultSight = z.enum(["readable", "refused", "missing"]);
 
+/** What a vault's policy says of the core's role, whatever the role's own policy allows. */
+export const VaultPolicySight = z.strictObject({
+  /** What it certainly refuses the role of what a core does there, each with the statement that does. */
+  refuses: z.array(z.strictObject({ action: z.string(), statement: z.string() })),
+  /** Statements that may refuse the role something: on conditions that can not be told from here. */
+  unclear: z.array(z.string()),
+});
+export type VaultPolicySight = z.infer<typeof VaultPolicySight>;
+
 /** What AWS says of one party to its own credentials. Each part is known or unknown for itself. */
 export const CloudSights = z.strictObject({
   partyId: z.int(),
@@ -63,6 +72,7 @@ export const CloudSights = z.strictObject({
   keyPolicy: Answer(KeyPolicySight),
   coreTrust: Answer(RoleTrustSight),
   vaults: z.strictObject({ public: Answer(VaultSight), private: Answer(VaultSight) }),
+  vaultPolicies: z.strictObject({ public: Answer(VaultPolicySight), private: Answer(VaultPolicySight) }),
 });
 export type CloudSights = z.infer<typeof CloudSights>;
 
@@ -71,4 +81,5 @@ export const cloudReads = {
   ec2: ["ec2:DescribeSecurityGroupRules", "ec2:DescribeVpcEndpointConnections", "ec2:DescribeVpcEndpoints"],
   key: ["kms:GetKeyPolicy"],
   role: ["iam:GetRole"],
+  vaults: ["s3:GetBucketPolicy"],
 } as const;

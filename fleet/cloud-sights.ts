@@ -6,7 +6,7 @@ import {
   paginateDescribeVpcEndpoints,
 } from "@aws-sdk/client-ec2";
 import { GetKeyPolicyCommand, KMSClient } from "@aws-sdk/client-kms";
-import { HeadBucketCommand, S3Client } from "@aws-sdk/client-s3";
+import { GetBucketPolicyCommand, HeadBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { fromNodeProviderChain } from "@aws-sdk/credential-providers";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { z } from "zod";
@@ -18,7 +18,9 @@ import type {
   GroupRuleSight,
   KeyPolicySight,
   RoleTrustSight,
+  VaultPolicySight,
 } from "../contract/cloud-sights.ts";
+import { isLike } from "../contract/iam-pattern.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import type { PartyOutputs } from "../contract/party-outputs.ts";
 import { cutBetweenWords } from "../contract/printable.ts";
@@ -44,7 +46,9 @@ export async function cloudSights(outputs: PartyOutputs, asking: AskingCloud): P
       ...(answer.status === "seen" ? answer.value.flatMap((endpoint) => endpoint.securityGroupIds) : []),
     ]),
   ]);
-  const [found, connections, rules, keyPolicy, coreTrust, publicly, privately] = await Promise.all([
+  const policyOf = (vault: PartyOutputs["privateVault"]) =>
+    cloud.ask("s3:GetBucketPolicy", vault.bucketName, () => cloud.vaultPolicy(vault));
+  const [found, connections, rules, keyPolicy, coreTrust, publicly, privately, ...policies] = await Promise.all([
     endpoints,
     cloud.ask("ec2:DescribeVpcEndpointConnections", endpointServiceName ?? "its service", () => cloud.connections()),
     cloud.ask("ec2:DescribeSecurityGroupRules", securityGroupIds.join(", "), async () => cloud.rules(await groups)),
@@ -52,6 +56,8 @@ export async function cloudSights(outputs: PartyOutputs, asking: AskingCloud): P
     cloud.ask("iam:GetRole", roles.core, () => cloud.coreTrust()),
     cloud.ask("s3:ListBucket", publicVault.bucketName, () => cloud.vault(publicVault.bucketName)),
     cloud.ask("s3:ListBucket", privateVault.bucketName, () => cloud.vault(privateVault.bucketName)),
+    policyOf(publicVault),
+    policyOf(privateVault),
   ]);
   return {
     partyId: outputs.partyId,
@@ -64,6 +70,7 @@ export async function cloudSights(outputs: PartyOutputs, asking: AskingCloud): P
     keyPolicy,
     coreTrust,
     vaults: { public: publicly, private: privately },
+    vaultPolicies: { public: policies[0], private: policies[1] },
   };
 }
 
@@ -226,6 +233,20 @@ class Cloud {
     }
   }
 
+  async vaultPolicy({ bucketName, prefix }: PartyOutputs["privateVault"]): Promise<VaultPolicySight> {
+    const client = new S3Client({ ...(await this.#options()), forcePathStyle: true });
+    try {
+      const command = new GetBucketPolicyCommand({ Bucket: bucketName });
+      const { Policy = "" } = await client.send(command, { abortSignal: this.#late });
+      return whatItRefuses(Policy, { bucketName, prefix, roleArn: this.#outputs.roles.core });
+    } catch (failure) {
+      // Whether the vault is there at all is another question.
+      if (failure instanceof Error && /^NoSuchBucket(?:Policy)?$/.test(failure.name))
+        return { refuses: [], unclear: [] };
+      throw failure;
+    }
+  }
+
   #sending() {
     return { abortSignal: this.#late };
   }
@@ -242,15 +263,22 @@ const Conditions = z.record(
   z.record(z.string(), z.union([OneOrMore, z.boolean().transform((is) => [String(is)])])),
 );
 const Statement = z.looseObject({
+  Sid: z.string().optional(),
   Effect: z.string(),
   Action: OneOrMore.optional(),
+  NotAction: OneOrMore.optional(),
+  Resource: OneOrMore.optional(),
+  NotResource: OneOrMore.optional(),
+  NotPrincipal: z.unknown().optional(),
   Principal: z.union([z.string(), z.record(z.string(), OneOrMore)]).optional(),
   Condition: Conditions.optional(),
 });
 type Statement = z.infer<typeof Statement>;
 const Policy = z.object({ Statement: z.union([z.array(Statement), Statement.transform((one) => [one])]) });
 
-function allowsIn(text: string): Statement[] {
+const allowsIn = (text: string): Statement[] => statementsIn(text).filter(({ Effect }) => Effect === "Allow");
+
+function statementsIn(text: string): Statement[] {
   let policy: unknown;
   try {
     policy = JSON.parse(text);
@@ -259,13 +287,13 @@ function allowsIn(text: string): Statement[] {
   }
   const parsed = Policy.safeParse(policy);
   if (!parsed.success) throw new Error("the policy can not be read");
-  return parsed.data.Statement.filter(({ Effect }) => Effect === "Allow");
+  return parsed.data.Statement;
 }
 
 /** Values that a statement asks of a condition key, whatever the operator; undefined where it asks nothing. */
 function asked({ Condition = {} }: Statement, key: RegExp): string[] | undefined {
   const found = Object.entries(Condition).flatMap(([operator, keys]) =>
-    /^StringEquals|^StringLike|^ForAnyValue:StringEquals/.test(operator)
+    /^StringEquals|^StringLike|^ForAnyValue:StringEquals|^Bool(?:IfExists)?$/.test(operator)
       ? Object.entries(keys)
           .filter(([name]) => key.test(name))
           .map(([, values]) => values)
@@ -297,4 +325,49 @@ export function whoTakes(policy: string): RoleTrustSight {
     typeof Principal === "object" ? (Principal.Federated ?? []) : [],
   );
   return { providers: [...new Set(providers)].sort(), subjects: all(/:sub$/), audiences: all(/:aud$/) };
+}
+
+/** What a core does in its vaults: without these it does not start, or loses what it makes. */
+const coreActions = ["s3:ListBucket", "s3:GetObject", "s3:PutObject"] as const;
+
+/**
+ * What a vault's policy refuses the core's role: nothing that allows can undo it. Of a statement that is on conditions, or speaks of all but some,
+ * nobody can tell from here whether it is about the core; but that which refuses who comes without TLS is not.
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+ */
+export function whatItRefuses(
+  policy: string,
+  { bucketName, prefix, roleArn }: { bucketName: string; prefix: string; roleArn: string },
+): VaultPolicySight {
+  const bucketArn = `arn:${roleArn.split(":", 2)[1]}:s3:::${bucketName}`;
+  const refusals = statementsIn(policy).flatMap((statement, index) => {
+    const { Effect, Action, Resource = [], Condition = {}, Sid } = statement;
+    if (Effect !== "Deny" || asked(statement, /^aws:SecureTransport$/i)?.every((is) => is === "false")) return [];
+    const hit = coreActions.filter((action) => {
+      const target = action === "s3:ListBucket" ? bucketArn : `${bucketArn}/${prefix}/`;
+      const isAbout = Resource.some((one) => isLike(one, target) || isLike(one, `${target}x`));
+      return (
+        (Action?.some((one) => isLike(one.toLowerCase(), action.toLowerCase())) ?? statement.NotAction !== undefined) &&
+        (isAbout || statement.NotResource !== undefined)
+      );
+    });
+    if (hit.length === 0 || !mayMean(statement, roleArn)) return [];
+    const { NotAction, NotResource, NotPrincipal } = statement;
+    const isSure =
+      Object.keys(Condition).length === 0 && [NotAction, NotResource, NotPrincipal].every((one) => one === undefined);
+    return [{ statement: Sid ?? `statement ${index + 1}`, actions: hit, isSure }];
+  });
+  const sure = refusals.filter(({ isSure }) => isSure);
+  return {
+    refuses: sure.flatMap(({ statement, actions }) => actions.map((action) => ({ action, statement }))),
+    unclear: refusals.filter(({ isSure }) => !isSure).map(({ statement }) => statement),
+  };
+}
+
+/** Whether a statement may be about a role: by its name, by its account, or by being about all or all but some. */
+function mayMean({ Principal, NotPrincipal }: Statement, roleArn: string): boolean {
+  if (NotPrincipal !== undefined || Principal === "*") return true;
+  const named = typeof Principal === "object" ? (Principal.AWS ?? []) : [];
+  const account = roleArn.split(":")[4];
+  return named.some((one) => one === "*" || one === roleArn || one === account || one.endsWith(`::${account}:root`));
 }

@@ -114,12 +114,13 @@ export function findsCluster(clusterArn: string): Statement {
 }
 
 /** What a diagnosis reads of a party's way to its peers, its key and its core's role: never what is in a vault. */
-export function looksAtCloud(of: { keyArns: string; roleArn: string }): Statement[] {
+export function looksAtCloud(of: { keyArns: string; roleArn: string; vaultArns: string[] }): Statement[] {
   return [
     // EC2 knows no resources for what describes.
     { Sid: "SeeLinks", Effect: "Allow", Action: [...cloudReads.ec2], Resource: "*" },
     { Sid: "SeeKeyPolicy", Effect: "Allow", Action: [...cloudReads.key], Resource: of.keyArns },
     { Sid: "SeeRole", Effect: "Allow", Action: [...cloudReads.role], Resource: of.roleArn },
+    { Sid: "SeeVaultPolicies", Effect: "Allow", Action: [...cloudReads.vaults], Resource: of.vaultArns },
   ];
 }
 

@@ -11,6 +11,7 @@ import { proberName } from "../kubernetes/prober.ts";
 import type { PartyArgs } from "./party-args.ts";
 import { administratorsOf } from "./party-keys.ts";
 import { partyRoleNames } from "./party-role-names.ts";
+import { beginningOf } from "./party-stores.ts";
 import { PauserWallet } from "./pauser-wallet.ts";
 
 /** What only some parties have: ways in for others than whoever made the cluster, and the pauser's wallet. */
@@ -63,6 +64,7 @@ function createAudiences(
       // By its own number no key is known before it is made.
       keyArns: `arn:${partition}:kms:${config.region}:${config.accountId}:key/*`,
       roleArn: roleArn(config.region, config.accountId, core),
+      vaultArns: (["public", "private"] as const).map((kind) => `arn:${partition}:s3:::${beginningOf(args, kind)}-*`),
     }),
     ci: [readsSettings()],
   };

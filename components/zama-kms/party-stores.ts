@@ -14,12 +14,17 @@ export interface Vaults {
   logBucketName: pulumi.Output<string> | undefined;
 }
 
+/** How the name of a vault begins, which is known before it is made. */
+export function beginningOf({ config }: Pick<PartyArgs, "config">, kind: "logs" | "public" | "private"): string {
+  return `${config.vaults?.bucketPrefix ?? "mpc-vault"}-${kind}`;
+}
+
 /** The two vaults of a party, and what is written down of who used them. */
 export function createVaults(parent: pulumi.Resource, name: string, args: PartyArgs): Vaults {
   const { config, party } = args;
   const suffix = new random.RandomId(`${name}-vault-suffix`, { byteLength: 4 }, { parent });
-  const bucketPrefix = config.vaults?.bucketPrefix ?? "mpc-vault";
-  const bucketName = (kind: string) => pulumi.interpolate`${bucketPrefix}-${kind}-${suffix.hex}`;
+  const bucketName = (kind: "logs" | "public" | "private") =>
+    pulumi.interpolate`${beginningOf(args, kind)}-${suffix.hex}`;
   const logs = createLogs(parent, name, args, bucketName("logs"));
   const vault = (role: "public" | "private") =>
     new Vault(

@@ -42,6 +42,11 @@ export function collectedCommand(namespace: string): string[] {
   return ["get", kinds, "--namespace", namespace, "--output", "json"];
 }
 
+/** Arguments of kubectl that list what there is of its cluster. */
+export function collectedOfClusterCommand(): string[] {
+  return ["get", Object.keys(clusterWide).join(","), "--namespace", "kube-system", "--output", "json"];
+}
+
 /** Of one pod after the other: more at once would only wait for each other. */
 const podsAtOnce = 3;
 
@@ -78,8 +83,7 @@ async function ofNamespace(objects: Objects, into: Collection): Promise<void> {
 }
 
 async function ofCluster(party: PartyAccess, into: Collection, asked: CollectAsked): Promise<void> {
-  const args = ["get", Object.keys(clusterWide).join(","), "--namespace", "kube-system", "--output", "json"];
-  const objects = await askForObjects(party, args, asked);
+  const objects = await askForObjects(party, collectedOfClusterCommand(), asked);
   for (const kind of Object.values(clusterWide)) await ofKind(kind, objects, into);
 }
 
@@ -195,8 +199,12 @@ async function cloud(party: PartyAccess, into: Collection, asked: CollectAsked):
   if (party.cloud === undefined) return into.missing("cloud.json", "there is no cloud to ask");
   const sights = await party.cloud(asked);
   await into.json("cloud.json", sights);
-  const { partyId: _id, vaults, ...parts } = sights;
-  const all = { ...parts, publicVault: vaults.public, privateVault: vaults.private };
+  const { partyId: _id, vaults, vaultPolicies, ...parts } = sights;
+  const all = {
+    ...parts,
+    ...{ publicVault: vaults.public, privateVault: vaults.private },
+    ...{ publicVaultPolicy: vaultPolicies.public, privateVaultPolicy: vaultPolicies.private },
+  };
   for (const [name, part] of Object.entries(all))
     if (part.status === "unknown") into.missing(`cloud.json#${name}`, part.reason);
 }

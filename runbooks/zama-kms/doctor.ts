@@ -197,6 +197,9 @@ function cloudQuestions({
     `ec2 describe-security-group-rules --filters Name=group-id,Values=${securityGroupIds.join(",")}`,
     `kms get-key-policy --key-id ${partyKeyArn} --policy-name default`,
     `iam get-role --role-name ${roles.core.split("/").at(-1)}`,
-    ...[publicVault, privateVault].map(({ bucketName }) => `s3api head-bucket --bucket ${bucketName}`),
+    ...[publicVault, privateVault].flatMap(({ bucketName }) => [
+      `s3api head-bucket --bucket ${bucketName}`,
+      `s3api get-bucket-policy --bucket ${bucketName}`,
+    ]),
   ];
 }

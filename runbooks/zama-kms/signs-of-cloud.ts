@@ -1,6 +1,7 @@
 import type { Answer } from "../../contract/answer.ts";
 import type { CloudSights, EndpointSight, GroupRuleSight } from "../../contract/cloud-sights.ts";
 import type { Certainty, LinkEnds } from "../../contract/doctor-report.ts";
+import { isLike } from "../../contract/iam-pattern.ts";
 import type { ValidateReport } from "../../contract/validate-report.ts";
 import type { DoctorSights } from "./doctor-sights.ts";
 import { refreshThenUp, type Sign, type Signs, type Unseen } from "./sign.ts";
@@ -40,9 +41,14 @@ function unseenOf({
   keyPolicy,
   coreTrust,
   vaults,
+  vaultPolicies,
 }: CloudSights): Unseen[] {
   const answers = { endpoints, connections, "security groups": groupRules, "key policy": keyPolicy, role: coreTrust };
-  const all = { ...answers, "public vault": vaults.public, "private vault": vaults.private };
+  const all = {
+    ...answers,
+    ...{ "public vault": vaults.public, "private vault": vaults.private },
+    ...{ "policy of the public vault": vaultPolicies.public, "policy of the private vault": vaultPolicies.private },
+  };
   return Object.entries(all).flatMap(([what, answer]: [string, Answer<unknown>]): Unseen[] =>
     answer.status === "seen" ? [] : [{ party: partyId, source: "cloud", reason: `${what}: ${answer.reason}` }],
   );
@@ -211,8 +217,8 @@ function trustSigns({ cloud, facts }: Context): Sign[] {
   const trust = known(cloud.coreTrust);
   const { partyId } = cloud;
   if (trust === null || trust.subjects.length === 0) return [];
-  const fits = trust.subjects.some((subject) => like(subject, facts.subject));
-  const heard = trust.audiences.length === 0 || trust.audiences.some((one) => like(one, "sts.amazonaws.com"));
+  const fits = trust.subjects.some((subject) => isLike(subject, facts.subject));
+  const heard = trust.audiences.length === 0 || trust.audiences.some((one) => isLike(one, "sts.amazonaws.com"));
   if (fits && heard) return [];
   return [
     sign("ROLE_NOT_ASSUMED", partyId, partyId, {
@@ -225,14 +231,18 @@ function trustSigns({ cloud, facts }: Context): Sign[] {
   ];
 }
 
-/** As IAM compares: `*` is any text. */
-function like(pattern: string, text: string): boolean {
-  const parts = pattern.split("*").map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${parts.join(".*")}$`).test(text);
-}
-
-function vaultSigns({ cloud: { partyId, vaults } }: Context): Sign[] {
+function vaultSigns({ cloud: { partyId, vaults, vaultPolicies }, facts }: Context): Sign[] {
   return (["public", "private"] as const).flatMap((role): Sign[] => {
+    const refuses = known(vaultPolicies[role])?.refuses ?? [];
+    const [first] = refuses;
+    if (first !== undefined)
+      return [
+        sign("VAULT_DENIED", partyId, partyId, {
+          found: `the policy of its ${role} vault refuses the core's role ${refuses.map(({ action }) => action).join(", ")} (${first.statement})`,
+          expected: "policies of vault and role that let the core's role in",
+          next: refreshThenUp(partyId, facts.stack),
+        }),
+      ];
     if (known(vaults[role]) !== "missing") return [];
     return [
       sign("VAULT_DENIED", partyId, partyId, {

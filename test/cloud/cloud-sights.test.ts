@@ -6,7 +6,7 @@ import { findsCluster, looksAtCloud } from "../../components/aws/audience-role.t
 import { attested, coreStatements, existingRole, forKeyUser, keyPolicyText } from "../../components/aws/key-policy.ts";
 import { CloudSights } from "../../contract/cloud-sights.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
-import { cloudSights, whoDecrypts, whoTakes } from "../../fleet/cloud-sights.ts";
+import { cloudSights, whatItRefuses, whoDecrypts, whoTakes } from "../../fleet/cloud-sights.ts";
 import { partyOutputs } from "../runbooks/network/fake-parties.ts";
 import { clients, operatorKeys, startCloud } from "./support/cloud.ts";
 
@@ -195,6 +195,37 @@ describe("what AWS says of a party", () => {
     });
   });
 
+  test("a vault's policy that keeps the core out is told with its statement; a vault without a policy refuses nothing", async () => {
+    const { bucketName } = outputs().privateVault;
+    const refusal = {
+      ...{ Sid: "RoleRefused", Effect: "Deny", Principal: { AWS: coreArn }, Action: "s3:*" },
+      Resource: [`arn:aws:s3:::${bucketName}`, `arn:aws:s3:::${bucketName}/*`],
+    };
+    const store = cloud.store.account(accountId);
+    const [type, policyType] = ["aws:s3/bucket:Bucket", "aws:s3/bucketPolicy:BucketPolicy"];
+    await store.put({ type, id: bucketName, props: { bucket: bucketName } });
+    const roles = { ...outputs().roles, core: coreArn };
+    try {
+      expect((await look({ roles })).vaultPolicies.private).toEqual({
+        status: "seen",
+        value: { refuses: [], unclear: [] },
+      });
+      const policy = JSON.stringify({ Version: "2012-10-17", Statement: [refusal] });
+      await store.put({ type: policyType, id: bucketName, props: { bucket: bucketName, policy } });
+      const actions = ["s3:ListBucket", "s3:GetObject", "s3:PutObject"];
+      expect((await look({ roles })).vaultPolicies).toEqual({
+        public: { status: "seen", value: { refuses: [], unclear: [] } },
+        private: {
+          status: "seen",
+          value: { refuses: actions.map((action) => ({ action, statement: "RoleRefused" })), unclear: [] },
+        },
+      });
+    } finally {
+      await store.delete(policyType, bucketName);
+      await store.delete(type, bucketName);
+    }
+  });
+
   test("to an SRE, with the rights of its role and no more; without them each answer names what is missing", async () => {
     const { sts } = clients(cloud.endpoint, operatorKeys(1));
     const RoleArn = `arn:aws:iam::${accountId}:role/sre`;
@@ -223,9 +254,21 @@ describe("what AWS says of a party", () => {
         status: "unknown",
         reason: expect.stringContaining(`profile sre may not ${action} on `),
       });
+    const vaults = [outputs().publicVault, outputs().privateVault].map(({ bucketName }) => bucketName);
+    for (const id of vaults)
+      await cloud.store.account(accountId).put({ type: "aws:s3/bucket:Bucket", id, props: { bucket: id } });
+    for (const answer of Object.values((await look({ awsProfile: "sre" })).vaultPolicies))
+      expect(answer).toMatchObject({
+        status: "unknown",
+        reason: expect.stringContaining("profile sre may not s3:GetBucketPolicy on "),
+      });
     const keyArns = `arn:aws:kms:eu-west-1:${accountId}:key/*`;
-    await rights([cluster, ...looksAtCloud({ keyArns, roleArn: coreArn })]);
-    expect(await look({ awsProfile: "sre" })).toMatchObject(all);
+    const vaultArns = vaults.map((name) => `arn:aws:s3:::${name}`);
+    await rights([cluster, ...looksAtCloud({ keyArns, roleArn: coreArn, vaultArns })]);
+    const allowed = await look({ awsProfile: "sre" });
+    expect(allowed).toMatchObject(all);
+    expect(Object.values(allowed.vaultPolicies).map(({ status }) => status)).toEqual(["seen", "seen"]);
+    for (const id of vaults) await cloud.store.account(accountId).delete("aws:s3/bucket:Bucket", id);
   });
 
   test("nothing in time, nobody there, no credentials: each is a reason", async () => {
@@ -263,8 +306,65 @@ describe("policies", () => {
     expect(whoDecrypts(decrypts(any))).toEqual({ pcr0s: [], unattested: true });
   });
 
+  const vault = { bucketName: "private-1", prefix: "PRIV-p1", roleArn: coreArn };
+  const all3 = ["s3:ListBucket", "s3:GetObject", "s3:PutObject"];
+  const bucket = "arn:aws:s3:::private-1";
+  const role = { AWS: coreArn };
+  test.each<[string, object, string[], string[]]>([
+    ["by its name", { Principal: role, Action: "s3:*", Resource: [bucket, `${bucket}/*`] }, all3, []],
+    [
+      "by its account",
+      { Principal: { AWS: [accountId] }, Action: ["S3:Get*"], Resource: `${bucket}/*` },
+      ["s3:GetObject"],
+      [],
+    ],
+    ["as everybody", { Principal: "*", Action: "s3:PutObject", Resource: `${bucket}/PRIV-p1/*` }, ["s3:PutObject"], []],
+    ["of another prefix", { Principal: "*", Action: "s3:*", Resource: `${bucket}/PRIV-p2/*` }, [], []],
+    ["of another bucket", { Principal: "*", Action: "s3:*", Resource: "arn:aws:s3:::private-12" }, [], []],
+    ["what it never does", { Principal: role, Action: "s3:DeleteObject", Resource: `${bucket}/*` }, [], []],
+    ["another role", { Principal: { AWS: `${coreArn}-sre` }, Action: "s3:*", Resource: `${bucket}/*` }, [], []],
+    [
+      "a service",
+      { Principal: { Service: "logging.s3.amazonaws.com" }, Action: "s3:*", Resource: `${bucket}/*` },
+      [],
+      [],
+    ],
+    [
+      "without TLS",
+      {
+        Principal: "*",
+        Action: "s3:*",
+        Resource: `${bucket}/*`,
+        Condition: { Bool: { "aws:SecureTransport": "false" } },
+      },
+      ...([[], []] as [string[], string[]]),
+    ],
+    [
+      "on a condition",
+      {
+        Principal: "*",
+        Action: "s3:*",
+        Resource: `${bucket}/*`,
+        Condition: { NotIpAddress: { "aws:SourceIp": "10.0.0.0/8" } },
+      },
+      ...([[], ["No"]] as [string[], string[]]),
+    ],
+    ["all but somebody", { NotPrincipal: role, Action: "s3:*", Resource: `${bucket}/*` }, [], ["No"]],
+    ["all but something", { Principal: "*", NotAction: "s3:Put*", Resource: `${bucket}/*` }, [], ["No"]],
+    ["all but somewhere", { Principal: "*", Action: "s3:*", NotResource: "arn:aws:s3:::x" }, [], ["No"]],
+  ])("a vault's that refuses %s", (_what, statement, actions, unclear) => {
+    const refuse = (more: object) =>
+      JSON.stringify({ Statement: [{ Sid: "No", Effect: "Deny", ...statement, ...more }] });
+    expect(whatItRefuses(refuse({}), vault)).toEqual({
+      refuses: actions.map((action) => ({ action, statement: "No" })),
+      unclear,
+    });
+    expect(whatItRefuses(refuse({ Effect: "Allow" }), vault)).toEqual({ refuses: [], unclear: [] });
+  });
+
   test("one that can not be read is an error, not one that allows nothing", () => {
     for (const text of ["", "{}", '{"Statement":[{"Effect":"Allow","Action":5}]}'])
-      for (const read of [whoDecrypts, whoTakes]) expect(() => read(text)).toThrow(/policy/);
+      for (const read of [whoDecrypts, whoTakes, (policy: string) => whatItRefuses(policy, vault)])
+        expect(() => read(text)).toThrow(/policy/);
   });
 });

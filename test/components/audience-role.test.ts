@@ -64,7 +64,11 @@ test("a pipeline takes it from one repository and one environment, and from nowh
 });
 
 test("a preview reads settings, and a diagnosis less: no wildcard, no object, no secret, nothing that changes or decrypts", () => {
-  const diagnosis = looksAtCloud({ keyArns: "arn:aws:kms:eu-west-1:300000000001:key/*", roleArn: "arn:core" });
+  const diagnosis = looksAtCloud({
+    keyArns: "arn:aws:kms:eu-west-1:300000000001:key/*",
+    roleArn: "arn:core",
+    vaultArns: ["arn:aws:s3:::mpc-vault-private-*"],
+  });
   expect(diagnosis.map(({ Resource }) => Resource).filter((of) => of === "*")).toHaveLength(1);
   const actions = [readsSettings(), ...diagnosis].flatMap(({ Action }) => Action);
   expect(actions.filter((action) => !/^[a-z0-9]+:(Describe|Get|List)[A-Za-z0-9]+$/.test(action))).toEqual([]);

@@ -117,6 +117,7 @@ function closer(partyId: number, ids: readonly number[]): CloserSights {
         audiences: ["sts.amazonaws.com"],
       }),
       vaults: { public: seen("readable"), private: seen("refused") },
+      vaultPolicies: { public: seen({ refuses: [], unclear: [] }), private: seen({ refuses: [], unclear: [] }) },
     },
     facts: {
       release: { version: "0.13.20", pcr0 },
@@ -176,10 +177,15 @@ export function says(
 /** What AWS says of a party, to be changed. */
 export function cloudOf(seen: DoctorSights, partyId: number) {
   const cloud = seen.closer.find((one) => one.partyId === partyId)?.cloud;
-  const { endpoints, groupRules, connections, keyPolicy, coreTrust, vaults } = cloud ?? {};
+  const { endpoints, groupRules, connections, keyPolicy, coreTrust, vaults, vaultPolicies } = cloud ?? {};
   if (endpoints?.status !== "seen" || groupRules?.status !== "seen" || connections?.status !== "seen")
     throw new Error("its cloud was not seen");
-  if (keyPolicy?.status !== "seen" || coreTrust?.status !== "seen" || vaults === undefined)
+  if (
+    keyPolicy?.status !== "seen" ||
+    coreTrust?.status !== "seen" ||
+    vaults === undefined ||
+    vaultPolicies === undefined
+  )
     throw new Error("its cloud was not seen");
   return {
     endpoints: endpoints.value,
@@ -188,5 +194,6 @@ export function cloudOf(seen: DoctorSights, partyId: number) {
     key: keyPolicy.value,
     trust: coreTrust.value,
     vaults,
+    vaultPolicies,
   };
 }

@@ -835,6 +835,20 @@ const positives: [name: string, written: Written, cause: string, certainty: stri
     "proved",
   ],
   [
+    "a vault whose policy keeps the core out",
+    {
+      faults: [kill],
+      cluster: { 2: (parts) => crashes(parts) },
+      change: (seen) => {
+        const refuses = [{ action: "s3:PutObject", statement: "RoleRefused" }];
+        cloudOf(seen, 2).vaultPolicies.private = { status: "seen", value: { refuses, unclear: [] } };
+        says(seen, 2, { signature: "vault-denied" });
+      },
+    },
+    "VAULT_DENIED 2",
+    "proved",
+  ],
+  [
     "a vault that is not there",
     {
       change: (seen) => {
@@ -1027,6 +1041,11 @@ describe("what gives no answer is never green", () => {
     [
       "cloud",
       (seen) => Object.assign(seen.closer[1]?.cloud ?? {}, { keyPolicy: { status: "unknown", reason: "gone" } }),
+    ],
+    [
+      "cloud",
+      (seen) =>
+        Object.assign(seen.closer[1]?.cloud?.vaultPolicies ?? {}, { private: { status: "unknown", reason: "gone" } }),
     ],
     [
       "certificates",
