@@ -4,6 +4,7 @@ import { type Audience, audiences, clusterRules, namespaceRules } from "../../co
 import { coreClientName, coreClientPod, healthCheckProgram } from "../../contract/core-client.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { podsCommand, probeCommand } from "../../runbooks/network/observe.ts";
+import { collectedCommand, collectedOfClusterCommand } from "../../runbooks/zama-kms/collect-party.ts";
 import { logsCommand } from "../../runbooks/zama-kms/core-logs.ts";
 import { clusterCommand, namespaceCommand } from "../../runbooks/zama-kms/look-at-cluster.ts";
 import { onMockStack } from "../support/mocks.ts";
@@ -33,7 +34,13 @@ const may = (audience: Audience, verb: string, resource: string) =>
 
 describe("the rules", () => {
   test("an SRE may what the runbooks call", () => {
-    const commands = [podsCommand(outputs), namespaceCommand(outputs), clusterCommand()];
+    const commands = [
+      podsCommand(outputs),
+      namespaceCommand(outputs),
+      clusterCommand(),
+      collectedCommand(outputs.namespace),
+      collectedOfClusterCommand(),
+    ];
     for (const [, kinds = ""] of commands)
       for (const kind of kinds.split(",")) expect([kind, may("sre", "list", kind)]).toEqual([kind, true]);
     // `exec deploy/…` looks the Deployment and its pods up before it opens the connection.
