@@ -63,6 +63,7 @@ function fakeParty(id: number, { cluster, answer, log = "INFO all is well\n", co
       keyPolicy: seen({ pcr0s: [], unattested: false }),
       coreTrust: seen({ providers: [], subjects: [], audiences: [] }),
       vaults: { public: seen("readable" as const), private: seen("refused" as const) },
+      vaultPolicies: { public: seen({ refuses: [], unclear: [] }), private: seen({ refuses: [], unclear: [] }) },
     }),
     async kubectl(args) {
       const planned = await answer?.(args);
