@@ -7,8 +7,9 @@ import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { ProbeReply, type ProbeRequest } from "../../contract/probe.ts";
 import { peerCertificateKey } from "../../contract/signing-key-handle.ts";
 import type { Workload } from "../../contract/validate-half.ts";
+import { type Asked, ask as askKubectl, run } from "../ask.ts";
 import { classifyFailure } from "../command.ts";
-import type { CommandResult, PartyAccess, RunbookContext } from "../context.ts";
+import type { CommandOptions, PartyAccess, RunbookContext } from "../context.ts";
 import { within } from "../within.ts";
 import type { Observations, PartyObservation } from "./observations.ts";
 
@@ -452,7 +453,7 @@ async function startListener(
   const [over, killed] = [new AbortController(), new AbortController()];
   const up = Promise.withResolvers<null>();
   const heard = new Set<number>();
-  const running = askOnce(party, listenCommand(party.outputs, inputs), {
+  const listened = run(party, listenCommand(party.outputs, inputs), {
     timeoutMs: (inputs.waitMs ?? 0) + inputs.timeoutMs + execSlackMs + 2 * listenSlackMs,
     // Not the run's own signal: ending kubectl does not end the listener, which has to be told before.
     signal: killed.signal,
@@ -464,6 +465,7 @@ async function startListener(
       if (from !== undefined) heard.add(Number(from));
     },
   });
+  const running = listened.then(answerIn);
   let endedAt: string | null = null;
   void running.then(() => {
     endedAt = clock.now().toISOString();
@@ -498,37 +500,17 @@ function interrupted(signal: AbortSignal): Promise<string> {
 
 /* Asking. */
 
-type Answer = { stdout: string } | { reason: string; gone: boolean };
+type Answer = { stdout: string } | { reason: string };
 
-/** Before a question is asked again that found the API server gone, as one is that is being restarted. */
-const againMs = 1_000;
-
-/** One question that changes nothing, asked twice where the API server went away; what goes wrong then is why nothing could be told. */
-async function ask(
-  party: PartyAccess,
-  args: string[],
-  options: NonNullable<Parameters<PartyAccess["kubectl"]>[1]>,
-): Promise<Answer> {
-  const first = await askOnce(party, args, options);
-  if (!("reason" in first) || !first.gone) return first;
-  const waited = await pause(againMs, true, { signal: options.signal }).catch(() => false);
-  return waited ? await askOnce(party, args, options) : first;
+/** One question that changes nothing; what goes wrong is why nothing could be told. */
+async function ask(party: PartyAccess, args: string[], options: CommandOptions): Promise<Answer> {
+  return answerIn(await askKubectl(party, args, options));
 }
 
-async function askOnce(
-  party: PartyAccess,
-  args: string[],
-  options: Parameters<PartyAccess["kubectl"]>[1],
-): Promise<Answer> {
-  let result: CommandResult;
-  try {
-    result = await party.kubectl(args, options);
-  } catch (failure) {
-    return { reason: messageOf(failure), gone: false };
-  }
-  const failure = classifyFailure(result);
-  if (failure === null) return { stdout: result.stdout };
-  return { reason: failure.reason, gone: failure.code === "REFUSED" || failure.code === "LOST" };
+function answerIn(asked: Asked): Answer {
+  if ("reason" in asked) return asked;
+  const failure = classifyFailure(asked);
+  return failure === null ? { stdout: asked.stdout } : { reason: failure.reason };
 }
 
 function parseJson<T extends z.ZodType>(schema: T, text: string): z.output<T> | null {

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { type Answer, mapped } from "../../contract/answer.ts";
 import { readJson } from "../../contract/json-text.ts";
+import { ask } from "../ask.ts";
 import { classifyFailure } from "../command.ts";
-import type { CommandOptions, CommandResult, PartyAccess } from "../context.ts";
+import type { PartyAccess } from "../context.ts";
 
 type Asking = { timeoutMs: number; signal: AbortSignal };
 
@@ -65,7 +66,7 @@ export class Objects {
 
 /** One `get` of several kinds. Never throws because of what a cluster does. */
 export async function askForObjects(party: PartyAccess, args: string[], asking: Asking): Promise<Objects> {
-  const result = await run(party, args, asking);
+  const result = await ask(party, args, asking);
   if ("reason" in result) return Objects.none(result.reason);
   const failure = classifyFailure(result);
   const list = result.ended === undefined || result.ended === "exited" ? listIn(result.stdout) : null;
@@ -96,17 +97,4 @@ function refusals(stderr: string): Map<string, string> {
 
 function listIn(text: string): z.infer<typeof List>["items"] | null {
   return List.safeParse(readJson(text)).data?.items ?? null;
-}
-
-/** One kubectl command; whatever kept it from being started is a reason too. */
-export async function run(
-  party: PartyAccess,
-  args: string[],
-  options: CommandOptions,
-): Promise<CommandResult | { reason: string }> {
-  try {
-    return await party.kubectl(args, options);
-  } catch (failure) {
-    return { reason: failure instanceof Error ? failure.message : String(failure) };
-  }
 }

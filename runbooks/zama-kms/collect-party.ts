@@ -1,9 +1,10 @@
 import { z } from "zod";
 import type { Answer } from "../../contract/answer.ts";
 import { corePaths } from "../../contract/core-http.ts";
+import { ask } from "../ask.ts";
 import { classifyFailure } from "../command.ts";
 import type { PartyAccess } from "../context.ts";
-import { askForObjects, type Objects, run } from "./ask-objects.ts";
+import { askForObjects, type Objects } from "./ask-objects.ts";
 import { readCorePages } from "./core-http.ts";
 import { LoggingPod, readPodLogs } from "./core-logs.ts";
 import { healthReportIn } from "./health-check-output.ts";
@@ -187,7 +188,7 @@ async function pages(party: PartyAccess, into: Collection, asked: CollectAsked):
 
 async function health(party: PartyAccess, into: Collection, asked: CollectAsked): Promise<void> {
   const path = "core/health-check.json";
-  const result = await run(party, healthCommand(party.outputs), asked);
+  const result = await ask(party, healthCommand(party.outputs), asked);
   if ("reason" in result) return into.missing(path, result.reason);
   // What counts is its report, whatever it exits with.
   const report = result.ended === "deadline" || result.ended === "aborted" ? undefined : healthReportIn(result.stdout);

@@ -2,11 +2,11 @@ import { type Answer, seen, unknown } from "../../contract/answer.ts";
 import { type CorePath, corePaths, HttpReply, type HttpRequest } from "../../contract/core-http.ts";
 import { readJson } from "../../contract/json-text.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
+import { ask } from "../ask.ts";
 import { classifyFailure } from "../command.ts";
 import type { CommandResult, PartyAccess } from "../context.ts";
 import { execProber } from "../network/observe.ts";
 import { redactor } from "../redact.ts";
-import { run } from "./ask-objects.ts";
 
 /** One page of the core's metrics port. Without secrets. */
 export interface CorePage {
@@ -46,7 +46,7 @@ export async function readCorePages(
     paths: [...corePaths],
   };
   const options = { stdin: JSON.stringify(request), timeoutMs: timeoutMs + execSlackMs, signal };
-  const answered = repliedIn(await run(party, pagesCommand(party.outputs), { ...options, unrecorded: true }));
+  const answered = repliedIn(await ask(party, pagesCommand(party.outputs), { ...options, unrecorded: true }));
   const pageOf = (path: CorePath): Answer<CorePage> => {
     if (answered.status === "unknown") return answered;
     const answer = answered.value.answers.find((one) => one.path === path);

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { type Answer, seen, unknown } from "../../contract/answer.ts";
 import { readJson } from "../../contract/json-text.ts";
+import { type Asked, ask as askKubectl } from "../ask.ts";
 import { classifyFailure } from "../command.ts";
-import type { CommandResult, PartyAccess } from "../context.ts";
+import type { PartyAccess } from "../context.ts";
 import { redactor } from "../redact.ts";
-import { run } from "./ask-objects.ts";
 
 /** What is kept of one container's log: its end. */
 export interface LogText {
@@ -156,10 +156,6 @@ function podIn(text: string): LoggingPod | null {
   return LoggingPod.safeParse(readJson(text)).data ?? null;
 }
 
-async function ask(
-  party: PartyAccess,
-  args: string[],
-  { timeoutMs, signal }: LogsAsked,
-): Promise<CommandResult | { reason: string }> {
-  return await run(party, args, { timeoutMs, signal, unrecorded: args[0] === "logs" });
+async function ask(party: PartyAccess, args: string[], { timeoutMs, signal }: LogsAsked): Promise<Asked> {
+  return await askKubectl(party, args, { timeoutMs, signal, unrecorded: args[0] === "logs" });
 }

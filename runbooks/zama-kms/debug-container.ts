@@ -2,9 +2,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import { type Answer, seen, unknown } from "../../contract/answer.ts";
 import { readJson } from "../../contract/json-text.ts";
+import { run } from "../ask.ts";
 import { classifyFailure } from "../command.ts";
 import type { PartyAccess } from "../context.ts";
-import { run } from "./ask-objects.ts";
 
 /**
  * What an ephemeral container prints of the core's node: the core's image has neither shell nor `ls`. Huge pages and the CPUs that the allocator set

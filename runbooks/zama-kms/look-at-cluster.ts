@@ -4,9 +4,10 @@ import type { ClusterSights, PartySights } from "../../contract/cluster-check-re
 import { coreClientName, coreClientPod, healthCheckProgram } from "../../contract/core-client.ts";
 import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { cutBetweenWords } from "../../contract/printable.ts";
+import { ask } from "../ask.ts";
 import { classifyFailure } from "../command.ts";
 import type { PartyAccess, RunbookContext } from "../context.ts";
-import { askForObjects, run } from "./ask-objects.ts";
+import { askForObjects } from "./ask-objects.ts";
 import {
   Claim,
   DaemonSet,
@@ -158,7 +159,7 @@ async function healthOf(
 }
 
 async function askForHealth(party: PartyAccess, { timeoutMs, signal }: Asking): Promise<PartySights["health"]> {
-  const result = await run(party, healthCommand(party.outputs), { timeoutMs: timeoutMs + healthCheckMs, signal });
+  const result = await ask(party, healthCommand(party.outputs), { timeoutMs: timeoutMs + healthCheckMs, signal });
   if ("reason" in result) return { status: "unknown", reason: result.reason };
   // What counts is its report, whatever it exits with.
   const value = result.ended === "deadline" || result.ended === "aborted" ? null : readHealthCheck(result.stdout);

@@ -540,10 +540,27 @@ describe("what could not be told is never green", () => {
     expect(told).toEqual(["COULD_NOT_TELL 2"]);
     expect(report.findings[0]?.found).toContain(reason);
     expect([report.verdict, result.exitCode]).toEqual(["UNKNOWN", 5]);
-    // Who does not answer at all is not asked again.
-    if (count > 1) expect(asked.filter(({ party }) => party === 2)).toHaveLength(2);
+    // Who does not answer at all is asked for nothing more, and once more only where its API server went away.
+    const times = reason.includes("refused") || reason.includes("lost") ? 4 : 2;
+    if (count > 1) expect(asked.filter(({ party }) => party === 2)).toHaveLength(times);
     expect(report.checks.filter(({ party, verdict }) => party === 2 && verdict === "UNKNOWN")).toHaveLength(count);
     expect(of("health")?.verdict).toBe("UNKNOWN");
+  });
+
+  test("an API server that is away for a moment is asked again, and everything is told", async () => {
+    for (const stderr of ["dial tcp 10.0.0.1:443: connect: connection refused", "error: unexpected EOF"]) {
+      const before = new Set<string>();
+      const { report, told } = await run({
+        answer: (args) => {
+          const question = args.join(" ");
+          if (before.has(question)) return undefined;
+          before.add(question);
+          return { exitCode: 1, stderr };
+        },
+      });
+      expect([report.verdict, told]).toEqual(["OK", []]);
+      expect(before.size).toBe(3);
+    }
   });
 
   test("kinds that the caller may not list take the others not along", async () => {

@@ -225,6 +225,20 @@ describe("whoever gives no answer is told, and is never green", () => {
     expect(report.unseen.every(({ party, reason }) => party === 2 && reason !== "")).toBe(true);
   });
 
+  test("an API server that is away for a moment is asked again", async () => {
+    const before = new Set<string>();
+    const { report, result } = await run({
+      answer: (args) => {
+        const question = args.join(" ");
+        if (before.has(question)) return undefined;
+        before.add(question);
+        return { exitCode: 1, stderr: down };
+      },
+    });
+    expect([report.verdict, result.exitCode, report.unseen]).toEqual(["OK", 0, []]);
+    expect(before.size).toBeGreaterThan(5);
+  });
+
   const questionOf = (args: readonly string[]) =>
     args[0] === "logs" ? "logs" : `${args[0]} ${args[0] === "get" ? args[1] : args.at(-1)}`;
   const questions = [
