@@ -233,6 +233,8 @@ export class Fleet {
   async #stack(party: PartyStack, file: EngineStackFile, onRefusal: (problem: OperatorError) => void): Promise<Stack> {
     const { LocalWorkspace, Stack } = await automation();
     this.#command ??= findEngine();
+    // Told where it is waited for: before that the program is loaded, and by then nobody would have taken the failure.
+    this.#command.catch(() => {});
     const { program } = await import("../stacks/program.ts");
     const workspace = await LocalWorkspace.create({
       workDir: file.folder,
