@@ -172,7 +172,7 @@ test("a port that is taken leaves nothing half-made, and names who has it", asyn
   await edit(manifest, "threshold: 1", `threshold: 1\nports: { peer: ${port} }`);
   try {
     const before = await operator.files();
-    const { code, stderr } = await operator.run(["devnet", "up"]);
+    const { code, stderr } = await operator.runHere(["devnet", "up"]);
     expect({ code, head: stderr.split("  ")[0] }, stderr).toEqual({ code: 2, head: "PORT_TAKEN" });
     expect(stderr).toContain(`process ${process.pid}`);
     expect(await operator.files()).toEqual([".quorate", ...before]);

@@ -23,15 +23,15 @@ test("first contact by hand: trust, import, list; a second key and a changed car
   await writeFile(inbox, jws);
 
   expect(await operator.refused("CARD_TRUST_MISSING", ["cards", "sync"])).toContain("trust.yaml");
-  expect((await operator.run(["cards", "trust", "2", key.fingerprint])).code).toBe(0);
-  const again = await operator.run(["cards", "trust", "2", stranger.fingerprint]);
+  expect((await operator.runHere(["cards", "trust", "2", key.fingerprint])).code).toBe(0);
+  const again = await operator.runHere(["cards", "trust", "2", stranger.fingerprint]);
   expect(again).toMatchObject({ code: 3, stderr: expect.stringContaining("CARD_TRUST_EXISTS") });
-  expect(await operator.run(["cards", "trust", "3", key.fingerprint])).toMatchObject({
+  expect(await operator.runHere(["cards", "trust", "3", key.fingerprint])).toMatchObject({
     code: 3,
     stderr: expect.stringContaining("CARD_KEY_SHARED"),
   });
 
-  const taken = await operator.run(["cards", "import", "--format", "json", join(operator.folder, "inbox")]);
+  const taken = await operator.runHere(["cards", "import", "--format", "json", join(operator.folder, "inbox")]);
   expect(JSON.parse(taken.stdout)).toMatchObject({
     schema: "quorate/cards/v1",
     verdict: "OK",
@@ -41,7 +41,7 @@ test("first contact by hand: trust, import, list; a second key and a changed car
   const pins = join(operator.folder, "stacks", "cards", "devnet", "pins.json");
   const before = await readFile(pins, "utf8");
   await writeFile(inbox, (await signCard({ ...content, sequence: 8 }, stranger)).jws);
-  const foreign = await operator.run(["cards", "import", "--format", "json", inbox]);
+  const foreign = await operator.runHere(["cards", "import", "--format", "json", inbox]);
   expect(foreign.code).toBe(3);
   expect(JSON.parse(foreign.stdout)).toMatchObject({
     verdict: "FAIL",

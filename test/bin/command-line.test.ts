@@ -8,6 +8,7 @@ import { commands } from "../../bin/command-table.mjs";
 import { renderHelp } from "../../bin/help.mjs";
 import { nearestWord } from "../../contract/nearest-word.mjs";
 import { tools } from "../../tools/pins.mjs";
+import { runHere } from "../support/run-here.ts";
 
 const quorate = fileURLToPath(new URL("../../bin/quorate.mjs", import.meta.url));
 let folder: string;
@@ -28,6 +29,9 @@ async function run(args: string[], env: Record<string, string> = {}) {
     );
   });
 }
+
+/** What a command itself answers: it takes no process. Each command has one below, under --network. */
+const answer = async (args: string[]) => await runHere(folder, args, { QUORATE_NETWORK: "" });
 
 test("help names every command and the exit codes", () => {
   const help = renderHelp(undefined);
@@ -72,15 +76,15 @@ test.each([
 
 test("a runbook takes parties and timeout under the names that they have with commands", async () => {
   const args = ["run", "cluster-check", "--party", "1,x", "--timeout=10"];
-  const { code, stderr } = await run(args);
+  const { code, stderr } = await answer(args);
   expect(code).toBe(2);
   expect(stderr).toContain("INPUTS_INVALID  ");
   expect(stderr).toContain("--party 1,x");
   expect(stderr).toContain("--timeout 10");
-  const { stdout } = await run(["run", "cluster-check", "--help"], { COLUMNS: "200" });
+  const { stdout } = await answer(["run", "cluster-check", "--help"]);
   expect(stdout).toMatch(/--parties <a,b,…> .*; also --party$/m);
   // It has an input of that name, which is another thing.
-  expect((await run(["run", "certificates", "--help"], { COLUMNS: "200" })).stdout).not.toContain("also --party");
+  expect((await answer(["run", "certificates", "--help"])).stdout).not.toContain("also --party");
 });
 
 test("the help of one runbook has its inputs with their choices, limits and defaults", async () => {
@@ -93,7 +97,7 @@ test("the help of one runbook has its inputs with their choices, limits and defa
     "--confirm",
   ])
     expect(stdout).toContain(line);
-  expect((await run(["run", "validat", "--help"])).stderr).toContain("RUNBOOK_UNKNOWN");
+  expect((await answer(["run", "validat", "--help"])).stderr).toContain("RUNBOOK_UNKNOWN");
 });
 
 describe("--network is an option of a command", () => {
@@ -126,27 +130,27 @@ test.each([
   [["completion", "bash", "zsh"], "completion of which shell?"],
   [["preview", "--yes"], "preview has no option --yes"],
 ])("nothing that is typed is passed over: %j", async (args, words) => {
-  const { code, stdout, stderr } = await run(args);
+  const { code, stdout, stderr } = await answer(args);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain(words);
 });
 
 test("an unknown option is a usage error without a stack", async () => {
-  const { code, stderr } = await run(["preview", "--partty", "1"]);
+  const { code, stderr } = await answer(["preview", "--partty", "1"]);
   expect(code).toBe(2);
   expect(stderr).toContain("ARGUMENT_INVALID");
   expect(stderr).not.toContain("    at ");
 });
 
 test("outside of a project, the error says what a project is", async () => {
-  const { code, stderr } = await run(["preview", "--party", "1"]);
+  const { code, stderr } = await answer(["preview", "--party", "1"]);
   expect(code).toBe(2);
   expect(stderr).toContain("PROJECT_MISSING");
   expect(stderr).toContain("stacks/networks");
 });
 
 test.each(["bash", "zsh", "fish"])("completion of %s knows commands and their words", async (shell) => {
-  const { code, stdout } = await run(["completion", shell]);
+  const { code, stdout } = await answer(["completion", shell]);
   expect(code).toBe(0);
   for (const word of ["validate", "devnet", "fault", "--party"]) expect(stdout).toContain(word);
 });
@@ -177,7 +181,7 @@ test.each([
   for (const name of ["devnet", "other"]) await writeFile(join(folder, `stacks/networks/${name}.yaml`), "");
   for (const id of [1, 2])
     await writeFile(join(folder, `stacks/Pulumi.party-${id}.yaml`), `config:\n  quorate:party: ${id}\n`);
-  const { stdout } = await run(["completion", "bash"]);
+  const { stdout } = await answer(["completion", "bash"]);
   const words = typed.split(" ");
   const script = `${stdout}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}) COMP_CWORD=${words.length - 1}; _quorate${words[0] === "npx" ? "_npx" : ""}; echo "\${COMPREPLY[@]}"`;
   const said = await new Promise<string>((resolve, reject) => {
@@ -194,7 +198,7 @@ test.each([
   [["doctor", "x".repeat(4_001)], `--symptom ${"x".repeat(200)}… (4001 characters)`, "4000", "doctor"],
   [["run", "validate", "--parties", "1,x"], "--parties 1,x", "a whole number from 1, or several", "run validate"],
 ])("an input that is wrong is told as it was typed: %j", async (args, found, expected, command) => {
-  const { code, stdout, stderr } = await run(args);
+  const { code, stdout, stderr } = await answer(args);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain("INPUTS_INVALID  ");
   expect(stderr).toContain(`  found     ${found}\n`);
@@ -212,7 +216,7 @@ test.each([
   [["up", "--yes=no"], "--yes of up takes no value", "--yes=no", "--yes", "up --help"],
 ])("what a command does not take is told in four parts: %j", async (args, what, found, expected, help) => {
   await mkdir(join(folder, "stacks", "networks"), { recursive: true });
-  const { code, stdout, stderr } = await run(args);
+  const { code, stdout, stderr } = await (args[0] === "--foo" ? run(args) : answer(args));
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain(`ARGUMENT_INVALID  ${what}\n`);
   expect(stderr).toMatch(new RegExp(`^ {2}found +"?${found}"?$`, "m"));
@@ -222,10 +226,10 @@ test.each([
 
 test("where no devnet is up, its status is told as by every other command that needs one", async () => {
   await mkdir(join(folder, "stacks", "networks"), { recursive: true });
-  const { code, stdout, stderr } = await run(["devnet", "status"]);
+  const { code, stdout, stderr } = await answer(["devnet", "status"]);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain("DEVNET_DOWN  ");
-  const asJson = await run(["devnet", "status", "--format", "json"]);
+  const asJson = await answer(["devnet", "status", "--format", "json"]);
   expect({ code: asJson.code, stderr: asJson.stderr }).toEqual({ code: 2, stderr: "" });
   const next = "npx quorate devnet up";
   expect(JSON.parse(asJson.stdout)).toMatchObject({

@@ -81,7 +81,7 @@ test("what a devnet that was killed has left is no devnet", async () => {
 test("of a network that is no rehearsal, no devnet is asked for", async () => {
   const file = join(operator.folder, "stacks/networks/devnet.yaml");
   await writeFile(file, (await readFile(file, "utf8")).replace("environment: devnet", "environment: testnet"));
-  const { stderr } = await operator.run(["preview", "--party", "1"], environment());
+  const { stderr } = await operator.runHere(["preview", "--party", "1"], environment());
   expect(stderr).not.toContain("DEVNET_DOWN");
   expect(await readFile(`${engine}.log`, "utf8")).toContain("started");
 });

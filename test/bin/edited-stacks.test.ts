@@ -40,14 +40,14 @@ const edit = (from: string, to: string) => {
 
 test("a release that nobody trusts is refused at the next preview, by the name of the file that was edited", async () => {
   edit("quorate:release: 0.13.20", "quorate:release: 0.14.0");
-  const { code, stderr } = await operator.run(preview);
+  const { code, stderr } = await operator.runHere(preview);
   expect(code).toBe(2);
   expect(stderr).toMatch(/^stacks\/Pulumi\.party-3\.yaml was edited: /);
   expect(stderr).toContain("found     quorate:release: 0.14.0 in stacks/Pulumi.party-3.yaml\n");
   expect(stderr).toContain("trusted in stacks/networks/devnet.yaml\n");
   expect(stderr).toContain("next      correct quorate:release in stacks/Pulumi.party-3.yaml,");
   expect(stderr).not.toContain(".quorate");
-  expect((await operator.run(preview)).stderr).toMatch(/^RELEASE_NOT_IN_MANIFEST {2}/);
+  expect((await operator.runHere(preview)).stderr).toMatch(/^RELEASE_NOT_IN_MANIFEST {2}/);
 });
 
 test.each([
@@ -62,7 +62,7 @@ test.each([
 
 test("what is in order is taken over before anything else is asked", async () => {
   edit("quorate:release: 0.13.20", "quorate:release: 0.13.10");
-  const { stderr } = await operator.run(preview);
+  const { stderr } = await operator.runHere(preview);
   expect(stderr).toContain("DEVNET_DOWN");
   expect(readFileSync(join(files.stacks, "Pulumi.party-3.yaml"), "utf8")).toContain("quorate:release: 0.13.10");
 });

@@ -2,15 +2,21 @@ import { spawnSync } from "node:child_process";
 import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { OrdinaryUser } from "../support/ordinary-user.ts";
 import { Operator } from "../support/refusal.ts";
 
 // A missing right is the operator's to give, so it is told like any other error, and nobody is asked to report a bug.
 const command = fileURLToPath(new URL("../../bin/quorate.mjs", import.meta.url));
+let user: OrdinaryUser;
 let operator: Operator;
 let quorate: string;
+beforeAll(() => {
+  user = new OrdinaryUser();
+});
+afterAll(() => user[Symbol.dispose]());
 beforeEach(async () => {
-  operator = await Operator.create({ ordinary: true });
+  operator = await Operator.create(user);
   quorate = join(operator.folder, ".quorate");
 });
 afterEach(async () => {
@@ -53,7 +59,7 @@ describe("a .quorate", () => {
     const file = join(quorate, "current");
     await writeFile(file, "devnet\n");
     await chmod(quorate, 0);
-    const { code, stderr } = await operator.run(["preview", "--party", "1"]);
+    const { code, stderr } = await operator.runHere(["preview", "--party", "1"]);
     expect({ code, head: stderr.split("  ")[0] }, stderr).toEqual({ code: 2, head: "FILE_UNUSABLE" });
     expect(stderr).toContain(`next      chmod u+rwX ${quorate}\n`);
   });
@@ -71,11 +77,11 @@ describe("a .quorate", () => {
   });
 
   test("is made for its user alone, whichever command makes it", async () => {
-    await operator.run(["use", "devnet"]);
+    await operator.runHere(["use", "devnet"]);
     expect((await stat(quorate)).mode & 0o777).toBe(0o700);
     await rm(quorate, { recursive: true });
     await addTestnet();
-    await operator.run(preview);
+    await operator.runHere(preview);
     expect((await stat(quorate)).mode & 0o777).toBe(0o700);
   });
 });
@@ -91,7 +97,7 @@ test.each(["stacks/networks/devnet.yaml", "stacks/networks", "stacks", "stacks/P
   async (name) => {
     const path = join(operator.folder, name);
     await chmod(path, 0);
-    const ended = await Promise.all(readers.map(async (args) => await operator.run(args)));
+    const ended = await Promise.all(readers.map(async (args) => await operator.runHere(args)));
     for (const { code, stderr } of ended) {
       expect({ code, head: stderr.split("  ")[0] }, stderr).toEqual({ code: 2, head: "FILE_UNUSABLE" });
       expect(stderr).toContain(`next      chmod u+rwX ${path}\n`);

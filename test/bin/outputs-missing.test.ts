@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 async function missing(...args: string[]): Promise<string> {
-  const { code, stderr } = await operator.run(args, { PULUMI_BACKEND_URL: `file://${operator.folder}` });
+  const { code, stderr } = await operator.runHere(args, { PULUMI_BACKEND_URL: `file://${operator.folder}` });
   expect({ code, head: stderr.split("  ")[0] }, stderr).toEqual({ code: 2, head: "OUTPUTS_MISSING" });
   return stderr;
 }
@@ -49,7 +49,7 @@ test("where others were, `up` is for those that were not", async () => {
 describe("a report of what parties published, where no own stack was ever brought up", () => {
   const report = async (...args: string[]) => {
     const env = { PULUMI_BACKEND_URL: `file://${operator.folder}` };
-    const ended = await operator.run(["report", "--from", ".", "--format", "json", ...args], env);
+    const ended = await operator.runHere(["report", "--from", ".", "--format", "json", ...args], env);
     expect(ended.stdout, ended.stderr).not.toBe("");
     return { code: ended.code, json: ValidateReport.parse(JSON.parse(ended.stdout)) };
   };

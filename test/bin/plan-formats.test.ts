@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 const plan = async (format: string) =>
-  await operator.run(["run", "validate", "--plan", "--format", format], {
+  await operator.runHere(["run", "validate", "--plan", "--format", format], {
     PULUMI_BACKEND_URL: `file://${operator.folder}`,
   });
 

@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
+import { runHere } from "../support/run-here.ts";
 
 // The command as it is typed, on a network of which nobody here holds anything and no half lies here: every round can tell nothing, and says so.
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const quorate = join(root, "bin/quorate.mjs");
-const env = { ...process.env, QUORATE_NETWORK: "", QUORATE_STACKS_DIR: "", NO_COLOR: "1" };
+const unchosen = { QUORATE_NETWORK: "", QUORATE_STACKS_DIR: "", NO_COLOR: "1" };
+const env = { ...process.env, ...unchosen };
 let folder: string;
 let started: ChildProcess[] = [];
 beforeEach(async () => {
@@ -104,6 +106,6 @@ test.each([
   [["--interval", "0"], "INPUTS_INVALID"],
   [["--format", "html"], "FORMAT_UNKNOWN"],
 ])("what can not work is said before the first round: %j", async (args, head) => {
-  const { code, stdout, stderr } = await run(["watch", ...args]);
+  const { code, stdout, stderr } = await runHere(folder, ["watch", ...args], unchosen);
   expect({ code, stdout, head: stderr.split("  ")[0] }, stderr).toEqual({ code: 2, stdout: "", head });
 });

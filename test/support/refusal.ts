@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import type { OperatorError, Problem } from "../../contract/operator-error.ts";
 import { createOperatorFolder } from "./operator-folder.ts";
+import type { OrdinaryUser } from "./ordinary-user.ts";
 import { runHere } from "./run-here.ts";
 import type { Ended } from "./run-in.ts";
 
@@ -17,17 +18,16 @@ const quorate = fileURLToPath(new URL("../../bin/quorate.mjs", import.meta.url))
 /** An operator's folder in which commands are run that have to be refused. */
 export class Operator implements AsyncDisposable {
   readonly folder: string;
-  /** Without the superuser's right to pass over the rights of files. */
-  readonly #isOrdinary: boolean;
+  readonly #user: OrdinaryUser | undefined;
 
-  private constructor(folder: string, isOrdinary: boolean) {
+  private constructor(folder: string, user: OrdinaryUser | undefined) {
     this.folder = folder;
-    this.#isOrdinary = isOrdinary;
+    this.#user = user;
   }
 
-  static async create(options: { ordinary?: boolean } = {}): Promise<Operator> {
+  static async create(user?: OrdinaryUser): Promise<Operator> {
     const folder = await createOperatorFolder(await mkdtemp(join(tmpdir(), "quorate-refusal-")));
-    return new Operator(folder, options.ordinary ?? false);
+    return new Operator(folder, user);
   }
 
   /** Of a network that stands on no devnet. */
@@ -39,15 +39,21 @@ export class Operator implements AsyncDisposable {
     return operator;
   }
 
+  /** As a process of its own. */
   async run(args: string[], env: Record<string, string> = {}): Promise<Ended> {
-    const drop = this.#isOrdinary && process.getuid?.() === 0 ? withoutRights : [];
-    const [file = "", ...words] = [...drop, process.execPath, quorate, ...args];
     const options = { cwd: this.folder, env: { ...process.env, ...unchosen, ...env } };
     return await new Promise((resolve) => {
-      execFile(file, words, options, (failure, stdout, stderr) =>
+      execFile(process.execPath, [quorate, ...args], options, (failure, stdout, stderr) =>
         resolve({ code: Number(failure?.code ?? 0), stdout, stderr }),
       );
     });
+  }
+
+  /** In this process, or in that of the user who may not pass over the rights of files. */
+  async runHere(args: string[], more: Record<string, string> = {}): Promise<Ended> {
+    const env = { ...unchosen, ...more };
+    if (this.#user === undefined) return await runHere(this.folder, args, env);
+    return await this.#user.run({ folder: this.folder, args, env });
   }
 
   async files(): Promise<string[]> {
@@ -59,9 +65,7 @@ export class Operator implements AsyncDisposable {
   /** Runs a command that has to be refused: one error in four parts, exit code 2, not one file more than before. Gives back what it said. */
   async refused(code: string, args: string[], env: Record<string, string> = {}): Promise<string> {
     const before = await this.files();
-    const ended = this.#isOrdinary
-      ? await this.run(args, env)
-      : await runHere(this.folder, args, { ...unchosen, ...env });
+    const ended = await this.runHere(args, env);
     expect({ ...ended, stderr: "" }, ended.stderr).toEqual({ code: 2, stdout: "", stderr: "" });
     const headers = ended.stderr.split("\n").filter((line) => /^[A-Z][A-Z_]+ {2}/.test(line));
     expect(headers).toHaveLength(1);
@@ -90,5 +94,3 @@ export async function problemOf(work: Promise<unknown>): Promise<Problem | undef
   expect(failure?.name).toBe("OperatorError");
   return failure?.problem;
 }
-
-const withoutRights = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner", "--"];
