@@ -10,6 +10,8 @@ const secretShapes: readonly [RegExp, string][] = [
   [/AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{16,}/gi, "[redacted age key]"],
   [/\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/g, "[redacted token]"],
   [/\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g, "[redacted AWS key id]"],
+  // Of code hosts, chats and registries: they say by their first letters what they are.
+  [/\b(?:gh[opsur]_|github_pat_|glpat-|xox[abeoprs]-|npm_|dckr_pat_)[\w-]{20,}/g, "[redacted token]"],
   [/(\b[a-z][a-z0-9+.-]{0,20}:\/\/[^\s/@:"']{0,200}:)[^\s/"']{1,500}@/gi, "$1[redacted]@"],
 ];
 

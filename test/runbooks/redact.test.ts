@@ -11,6 +11,8 @@ describe("what is secret by its shape goes from everywhere", () => {
     ["an EKS token", "k8s-aws-v1.aHR0cHM6Ly9zdHM", "aHR0cHM6Ly9zdHM"],
     ["an AWS key id", "found AKIAIOSFODNN7EXAMPLE there", "AKIAIOSFODNN7EXAMPLE"],
     ["a signed token", "sub eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl end", "eyJzdWIiOiJhIn0"],
+    ["a code host's token", "cloned with ghp_abcdefghijklmnopqrstuvwxyz0123456789", "ghp_abcdefghijklmnop"],
+    ["a registry's token", "npm_abcdefghijklmnopqrstuvwxyz0123456789", "abcdefghijklmnopqrstuvwxyz"],
     ["a password in a URL", "postgres://zws:s3cr3t-word@db:5432/kms", "s3cr3t-word"],
     ["an age key", "AGE-SECRET-KEY-1QQPQ8ZTKS8Q9QEXAMPLEXAMPLEXAMPLE", "QQPQ8ZTKS8Q9QEXAMPLEXAMPLEXAMPLE"],
     ["a private key", `before ${pem("EC ")} after`, base64],
