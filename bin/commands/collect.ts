@@ -154,7 +154,7 @@ export async function approveDebugContainers(
   );
   const planned = plans.flatMap(([, plan]) => (plan.status === "seen" ? [plan.value] : []));
   if (planned.length === 0) return new Map(plans);
-  asking.print(planned.map(describeDebugPlan).join("\n"));
+  asking.print(planned.map((plan) => describeDebugPlan(plan, asking.columns)).join("\n"));
   if (yes) return new Map(plans);
   const answer = asking.interactive ? await asking.ask("add them? y/N: ", signal) : null;
   if (answer !== null && /^y(es)?$/i.test(answer.trim())) return new Map(plans);

@@ -5,6 +5,7 @@ import { readJson } from "../../contract/json-text.ts";
 import { run } from "../ask.ts";
 import { classifyFailure } from "../command.ts";
 import type { PartyAccess } from "../context.ts";
+import { wrap } from "../report-text.ts";
 
 /**
  * What an ephemeral container prints of the core's node: the core's image has neither shell nor `ls`. Huge pages and the CPUs that the allocator set
@@ -41,7 +42,13 @@ const PodObject = z.looseObject({
         .array(
           z.looseObject({
             name: z.string(),
-            state: z.looseObject({ terminated: z.looseObject({}).nullish() }).optional(),
+            state: z
+              .looseObject({
+                terminated: z.looseObject({}).nullish(),
+                running: z.looseObject({}).nullish(),
+                waiting: z.looseObject({ reason: z.string().optional(), message: z.string().optional() }).nullish(),
+              })
+              .optional(),
           }),
         )
         .optional(),
@@ -75,12 +82,25 @@ export async function planDebugContainer(party: PartyAccess, id: string, asking:
   return seen({ partyId, namespace, pod: workload.pod, container: `quorate-debug-${id}`, image });
 }
 
-export function describeDebugPlan({ partyId, namespace, pod, container, image }: DebugPlan): string {
+export function describeDebugPlan(
+  { partyId, namespace, pod, container, image }: DebugPlan,
+  columns = Number.POSITIVE_INFINITY,
+): string {
+  const field = " ".repeat(11);
   return [
-    `party ${partyId}: adds the ephemeral container ${container} to pod ${pod} in ${namespace}`,
-    `  image    ${image}, the prober's`,
-    "  does     looks at the enclave device, the allocator's CPUs, huge pages and the clock of the node, then ends",
-    "  risk     reversible: the core goes on; the ended container stands in the pod until the pod is made anew",
+    ...wrap(`party ${partyId}: adds the ephemeral container ${container} to pod ${pod} in ${namespace}`, columns, "  "),
+    `  image    ${image}`,
+    ...wrap("           the prober's", columns, field),
+    ...wrap(
+      "  does     looks at the enclave device, the allocator's CPUs, huge pages and the clock of the node, then ends",
+      columns,
+      field,
+    ),
+    ...wrap(
+      "  risk     reversible: the core goes on; the ended container stands in the pod until the pod is made anew",
+      columns,
+      field,
+    ),
   ].join("\n");
 }
 
@@ -110,11 +130,21 @@ export async function runDebugContainer(
         : undefined;
     if (status?.state?.terminated) break;
     if (asking.signal.aborted) return unknown("interrupted");
-    if (performance.now() > until) return unknown(`${container} did not end within ${asking.timeoutMs / 1000} s`);
+    if (performance.now() > until)
+      return unknown(`${container} did not end within ${asking.timeoutMs / 1000} s: ${standing(status)}`);
     await pause(betweenMs);
   }
   const logs = ["logs", name, "--namespace", namespace, "--container", container, "--limit-bytes=65536"];
   return await object(party, logs, z.unknown(), asking);
+}
+
+type Status = NonNullable<NonNullable<z.infer<typeof PodObject>["status"]>["ephemeralContainerStatuses"]>[number];
+
+function standing(status: Status | undefined): string {
+  const { waiting, running } = status?.state ?? {};
+  if (running) return "it runs";
+  if (waiting?.reason === undefined) return "the node has not begun it";
+  return `${waiting.reason}${waiting.message ? `, ${waiting.message.slice(0, 200)}` : ""}`;
 }
 
 function withContainer(pod: z.infer<typeof PodObject>, { container, image }: DebugPlan): unknown {

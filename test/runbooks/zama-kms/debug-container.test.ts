@@ -2,7 +2,11 @@ import { expect, test } from "vitest";
 import { approveDebugContainers } from "../../../bin/commands/collect.ts";
 import type { CommandResult, PartyAccess } from "../../../runbooks/context.ts";
 import type { Terminal } from "../../../runbooks/terminal.ts";
-import { planDebugContainer, runDebugContainer } from "../../../runbooks/zama-kms/debug-container.ts";
+import {
+  describeDebugPlan,
+  planDebugContainer,
+  runDebugContainer,
+} from "../../../runbooks/zama-kms/debug-container.ts";
 import { partyOutputs } from "../network/fake-parties.ts";
 import { type Anything, clusterOf } from "./cluster-objects.ts";
 
@@ -11,7 +15,15 @@ const image = `docker.io/library/node@sha256:${"6f".repeat(32)}`;
 const facts = { date: "2026-11-20T12:00:00.000Z", device: { path: "/dev/nitro_enclaves", isDevice: true } };
 
 /** A party whose pod takes the container, and ends it at once unless told otherwise. */
-function fakeParty({ ends = true, replace }: { ends?: boolean; replace?: Partial<CommandResult> } = {}) {
+function fakeParty({
+  ends = true,
+  state,
+  replace,
+}: {
+  ends?: boolean;
+  state?: object;
+  replace?: Partial<CommandResult>;
+} = {}) {
   const pod: Anything = { apiVersion: "v1", ...structuredClone(clusterOf(1).parts.pod) };
   const asked: string[][] = [];
   const answer = (stdout: string, more: Partial<CommandResult> = {}): CommandResult => {
@@ -31,6 +43,7 @@ function fakeParty({ ends = true, replace }: { ends?: boolean; replace?: Partial
         Object.assign(pod, JSON.parse(options?.stdin ?? ""));
         const [{ name }] = pod.spec.ephemeralContainers.slice(-1);
         if (ends) pod.status.ephemeralContainerStatuses = [{ name, state: { terminated: { exitCode: 0 } } }];
+        if (state) pod.status.ephemeralContainerStatuses = [{ name, state }];
         return answer("{}");
       }
       return answer(JSON.stringify(pod));
@@ -72,10 +85,25 @@ test("no right to add it, and one that never ends, are reasons", async () => {
     status: "unknown",
     reason: expect.stringContaining("may not"),
   });
-  expect(await ran(fakeParty({ ends: false }))).toMatchObject({
+});
+
+test.each<[object | undefined, string]>([
+  [undefined, "the node has not begun it"],
+  [{ running: {} }, "it runs"],
+  [{ waiting: { reason: "ImagePullBackOff", message: "no such image" } }, "ImagePullBackOff, no such image"],
+])("of one that does not end it is said how it stands: %j", async (state, words) => {
+  expect(await ran(fakeParty({ ends: false, ...(state && { state }) }))).toMatchObject({
     status: "unknown",
-    reason: expect.stringContaining("did not end"),
+    reason: expect.stringMatching(new RegExp(`did not end within .* s: ${words}$`)),
   });
+});
+
+test("what is to be added fits a narrow terminal, all but names that no line has room for", async () => {
+  const plan = await planDebugContainer(fakeParty().party, "a1b2c3", asking);
+  if (plan.status === "unknown") throw new Error(plan.reason);
+  const lines = describeDebugPlan(plan.value, 60).split("\n");
+  expect(lines.filter((line) => line.length > 60).map((line) => line.trim().split(/ +/)[0])).toEqual(["image"]);
+  expect(lines.join(" ").replaceAll(/ +/g, " ")).toBe(describeDebugPlan(plan.value).replaceAll(/\s+/g, " "));
 });
 
 test("nothing is added before a person said yes, and what they say yes to was shown", async () => {
