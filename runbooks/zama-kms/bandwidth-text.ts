@@ -82,7 +82,7 @@ function rowInWords(report: BandwidthReport, from: number): string {
       ? `least ${rate(slowest.mibPerSecond)} MiB/s (to ${slowest.to}), most ${rate(latest.p50Ms)} ms (to ${latest.to})`
       : "nothing was measured";
   const missing = links.length - measured.length;
-  return `  from ${from}: ${found}${missing > 0 && measured.length > 0 ? `, ? to ${missing} peers` : ""}${bad.length > 0 ? `, ! to ${bad.join(", ")}` : ""}`;
+  return `  from ${from}: ${found}${missing > 0 && measured.length > 0 ? `, ? to ${missing} peer${missing === 1 ? "" : "s"}` : ""}${bad.length > 0 ? `, ! to ${bad.join(", ")}` : ""}`;
 }
 
 /** The same for a pull request or a chat. */

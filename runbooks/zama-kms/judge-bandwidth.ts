@@ -206,17 +206,33 @@ function silenceFindings({ benches }: BandwidthSights): Finding[] {
   );
 }
 
-/** Links that a core tells of, and that gave no answer. */
+/** Links that a core tells of, and that gave no answer. Where none to a party did, it is that party's. */
 function unansweredFindings(links: readonly LinkBandwidth[]): Finding[] {
-  const silent = links.filter(({ verdict }) => verdict.status === "UNKNOWN" && verdict.reason === unanswered);
-  return [...Map.groupBy(silent, ({ from }) => from)].map(([from, of]) => ({
+  const isSilent = ({ verdict }: LinkBandwidth) => verdict.status === "UNKNOWN" && verdict.reason === unanswered;
+  const told = links.filter((link) => link.measured !== null || isSilent(link));
+  const toSilent = [...Map.groupBy(told, ({ to }) => to)].filter(([, of]) => of.length >= 2 && of.every(isSilent));
+  const finding = (party: number, field: string, to: string): Finding => ({
     code: "COULD_NOT_TELL",
-    party: from,
-    field: `links from party ${from}`,
-    found: `to part${of.length === 1 ? "y" : "ies"} ${of.map(({ to }) => to).join(", ")}: ${unanswered}`,
+    party,
+    field,
+    found: `${to}: ${unanswered}`,
     expected: "each payload acknowledged",
     next: "npx quorate validate",
-  }));
+  });
+  const silentParties = toSilent.map(([to]) => to);
+  const rest = links.filter((link) => isSilent(link) && !silentParties.includes(link.to));
+  return [
+    ...toSilent.map(([to, of]) =>
+      finding(to, `links to party ${to}`, `from parties ${of.map(({ from }) => from).join(", ")}`),
+    ),
+    ...[...Map.groupBy(rest, ({ from }) => from)].map(([from, of]) =>
+      finding(
+        from,
+        `links from party ${from}`,
+        `to part${of.length === 1 ? "y" : "ies"} ${of.map(({ to }) => to).join(", ")}`,
+      ),
+    ),
+  ];
 }
 
 /** What was measured and compared with nothing is not known to be as it should be. */

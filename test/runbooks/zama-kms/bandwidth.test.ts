@@ -196,6 +196,18 @@ describe("against a baseline", () => {
     expect(report.links.find(({ from, to }) => from === 2 && to === 3)?.measured).toBeNull();
   });
 
+  test("a party to which nobody's payloads get is one finding, of that party", async () => {
+    const unanswered = { unanswered: true };
+    const { report } = await run(
+      {},
+      { change: (from, to) => (to === 3 || (from === 1 && to === 2) ? unanswered : undefined) },
+    );
+    expect(report.findings.map(({ party, field, found }) => [party, field, found.split(":")[0]])).toEqual([
+      [3, "links to party 3", "from parties 1, 2, 4"],
+      [1, "links from party 1", "to party 2"],
+    ]);
+  });
+
   test("a peer of which its core says nothing is no green one", async () => {
     const { report } = await run({}, { change: (from, to) => (from === 1 && to === 2 ? "absent" : undefined) });
     expect([report.verdict, report.linksMeasured]).toEqual(["UNKNOWN", 11]);
