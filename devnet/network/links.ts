@@ -1,7 +1,8 @@
 import net from "node:net";
-import { PassThrough, Transform, type TransformCallback } from "node:stream";
+import { PassThrough } from "node:stream";
 import type { Addresses } from "../addresses.ts";
 import { type Blackhole, openBlackhole } from "./blackhole.ts";
+import { Delay } from "./delay.ts";
 import { listenersOn, looksAreFree } from "./listeners.ts";
 
 /** What one directed link does to those who use it. */
@@ -186,21 +187,6 @@ class Pair {
   end(): void {
     this.#client.resetAndDestroy();
     this.#core.resetAndDestroy();
-  }
-}
-
-/** Hands every chunk on after a delay, in order. */
-class Delay extends Transform {
-  delayMs: number;
-
-  constructor(delayMs: number) {
-    super();
-    this.delayMs = delayMs;
-  }
-
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    if (this.delayMs === 0) done(null, chunk);
-    else setTimeout(() => done(null, chunk), this.delayMs);
   }
 }
 
