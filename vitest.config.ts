@@ -5,7 +5,9 @@ import { defineConfig } from "vitest/config";
 // There are several workers, and many tests start processes: all of them load the same modules, compiled where Node keeps such things.
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), "node-compile-cache");
 
-const base = { setupFiles: ["test/support/leave-nothing.ts", "test/support/fail-on-console.ts"] };
+const base = {
+  setupFiles: ["test/support/leave-nothing.ts", "test/support/fail-on-console.ts", "test/support/pulumi-traces.ts"],
+};
 
 export default defineConfig({
   test: {
