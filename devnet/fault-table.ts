@@ -70,7 +70,7 @@ export const faultTable: readonly FaultRow[] = [
   {
     fault: "firewall 2 3",
     happens:
-      "the endpoint of 2 to 3 is in a security group that lets nothing in at the peers' port; with public addresses, the firewall of 3 has no rule for 2",
+      "the endpoint of 2 to 3 is in a security group that lets nothing in at the peers' port; with public addresses, the firewall of 3 has no rule for 2, and doctor names party 3",
     matrix: oneWay("2→3", "TIMED_OUT tcp"),
     findings: [of(2, "LINK_DOWN")],
     cause: { ...of(2, "SECURITY_GROUP_CLOSED"), link: "2→3" },
