@@ -1,7 +1,7 @@
 import type { PathProbe } from "../../contract/probe.ts";
 import type { Workload } from "../../contract/validate-half.ts";
 import type { Finding } from "../../contract/verdict.ts";
-import { type Cause, depthOf, type Link, type OtherSights, workloadFault } from "./link.ts";
+import { type Cause, depthOf, isUnanswered, type Link, type OtherSights, workloadFault } from "./link.ts";
 import { type Observations, openSince, type PartyObservation } from "./observations.ts";
 
 /** Findings in the order of cause: parties that are not there, who they are, their own way out, single links, what could not be told. */
@@ -20,6 +20,8 @@ const order: readonly Cause["code"][] = [
   "CA_CERTIFICATE_MISSING",
   "NOT_ACCEPTED",
   "ACCEPTS_NOBODY",
+  "NOT_ANSWERED",
+  "ANSWERS_NOBODY",
   "CONTRADICTED",
   "NOT_HEARD",
   "CORE_SILENT",
@@ -90,11 +92,18 @@ class Words {
     const field = `link ${arrow(link)}`;
     if (notAccepted) {
       const both = back !== undefined && this.saidOfReverse(back);
-      return {
-        code: "NOT_ACCEPTED",
+      const of = {
         party: link.to,
         field: both ? `links ${arrow(link)} and ${arrow(back)}` : field,
         found: `${link.path.status === "OK" ? "the path is open" : "of the path nothing is known"}, but core ${link.from} cannot use it: ${reason(link.view)}; ${reverse}`,
+      };
+      if (isUnanswered(link))
+        return {
+          ...{ code: "NOT_ANSWERED", ...of, expected: `an answer of core ${link.to} in time` },
+          next: `npx quorate validate again, for a core that is busy is late; if it stays so, party ${link.to} looks at the load and the log of its core, party ${link.from} at its way there`,
+        };
+      return {
+        ...{ code: "NOT_ACCEPTED", ...of },
         expected: `party ${link.to} accepts the client certificate of party ${link.from}`,
         next: `ask party ${link.to} which CA certificate and which releases of party ${link.from} its core trusts; its log names the refusal`,
       };
@@ -137,7 +146,8 @@ class Words {
   saidOfReverse(link: Link): boolean {
     const back = this.#back(link);
     const refused = (one: Link | undefined) => one?.fault === "link" && !one.follows && one.path.status !== "FAIL";
-    return refused(link) && refused(back) && link.verdict.status === "FAIL" && link.from > link.to;
+    const isAlike = back !== undefined && isUnanswered(link) === isUnanswered(back);
+    return isAlike && refused(link) && refused(back) && link.verdict.status === "FAIL" && link.from > link.to;
   }
 
   /** Parties that were asked and did not answer, unless something above says why. */
@@ -298,6 +308,18 @@ class Words {
           found: `no peer's core gets through to it although the paths are open: ${reason(cause.links[0]?.view)}`,
           expected: "a core that accepts its peers' client certificates",
           next: `compare the peers' CA certificates in its vault with theirs, and its trusted releases; then ${look}`,
+        };
+      case "NOT_ANSWERED":
+        return {
+          found: `its core gets no peer's answer in time although the paths are open: ${reason(cause.links[0]?.view)}`,
+          expected: "answers of its peers in time",
+          next: `npx quorate validate again, for a core that is busy is late; if it stays so: ${look}`,
+        };
+      case "ANSWERS_NOBODY":
+        return {
+          found: `no peer's core gets an answer of it in time although the paths are open: ${reason(cause.links[0]?.view)}`,
+          expected: "a core that answers its peers in time",
+          next: `npx quorate validate again, for a core that is busy is late; if it stays so: ${look}`,
         };
       case "NOT_HEARD":
         return {

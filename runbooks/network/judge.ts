@@ -4,7 +4,7 @@ import type { LinkReport, PartyReport, ValidateReport } from "../../contract/val
 import { fail, ok, summarise, unknown, type Verdict } from "../../contract/verdict.ts";
 import { type BrokenPair, fewestFaulty } from "./fault-tolerance.ts";
 import { describeFindings } from "./findings.ts";
-import { type Cause, depthOf, depths, type Link, type OtherSights, workloadFault } from "./link.ts";
+import { type Cause, depthOf, depths, isUnanswered, type Link, type OtherSights, workloadFault } from "./link.ts";
 import { type Observations, openSince, type PartyObservation } from "./observations.ts";
 
 /** From what was seen to what it means. Pure: the same observations give the same report. */
@@ -118,8 +118,15 @@ function viewVerdict(from: PartyObservation, to: number, seen: Observations): Ve
   const peer = view.peers.find((entry) => entry.peerId === to);
   if (peer === undefined) return unknown(`the core of party ${from.partyId} does not mention party ${to}`);
   if (peer.reachable) return ok;
+  if (saidNothing.test(peer.error)) return fail("NOT_ANSWERED", peer.error);
   return fail("NOT_ACCEPTED", peer.error || `the core of party ${from.partyId} cannot reach party ${to}`);
 }
+
+/**
+ * KMS Core's words for a peer that it waited for in vain; a refusal begins with "Error". Who is busy gives no answer either.
+ * @see https://github.com/zama-ai/kms/blob/main/core/service/src/engine/threshold/endpoint.rs
+ */
+const saidNothing = /^Timeout after /;
 
 /** Down if either fact says so, up only if both do. */
 function linkVerdict(path: Verdict, view: Verdict): Verdict {
@@ -346,9 +353,15 @@ function blameViews(links: readonly Link[], causes: Cause[]): void {
   };
   for (const party of new Set(left.flatMap((link) => [link.from, link.to]))) {
     const nobodyAccepts = whole("from", party);
-    if (nobodyAccepts.length > 0) causes.push(blame({ code: "NOT_ACCEPTED", party, links: nobodyAccepts }));
+    if (nobodyAccepts.length > 0) {
+      const code = nobodyAccepts.every(isUnanswered) ? "NOT_ANSWERED" : "NOT_ACCEPTED";
+      causes.push(blame({ code, party, links: nobodyAccepts }));
+    }
     const acceptsNobody = whole("to", party);
-    if (acceptsNobody.length > 0) causes.push(blame({ code: "ACCEPTS_NOBODY", party, links: acceptsNobody }));
+    if (acceptsNobody.length > 0) {
+      const code = acceptsNobody.every(isUnanswered) ? "ANSWERS_NOBODY" : "ACCEPTS_NOBODY";
+      causes.push(blame({ code, party, links: acceptsNobody }));
+    }
   }
 }
 

@@ -18,6 +18,8 @@ export interface Cause {
     | "RELEASE_LIST_STALE"
     | "NOT_ACCEPTED"
     | "ACCEPTS_NOBODY"
+    | "NOT_ANSWERED"
+    | "ANSWERS_NOBODY"
     | "MANIFEST_DIFFERS"
     | "CORE_SILENT"
     | "CONTRADICTED"
@@ -46,6 +48,11 @@ export interface Link {
 export interface OtherSights {
   getThrough: number[];
   reached: number[];
+}
+
+/** Whether the core waited in vain, which is no refusal: who is busy gives no answer either. */
+export function isUnanswered({ view }: Pick<Link, "view">): boolean {
+  return view.status === "FAIL" && view.code === "NOT_ANSWERED";
 }
 
 /** How far a path came: each depth means that everything before it was in order. */

@@ -56,6 +56,8 @@ const brokenLinks = [
   "LINK_DOWN",
   "NOT_ACCEPTED",
   "ACCEPTS_NOBODY",
+  "NOT_ANSWERED",
+  "ANSWERS_NOBODY",
   "CONTRADICTED",
   "CORE_SILENT",
   "SESSION_UNKNOWN",
@@ -449,6 +451,7 @@ export const causes: readonly CauseRow[] = [
   row("links", "OUTBOUND_BLOCKED", ["links"], "Nothing gets out of the party.", [
     "LINK_DOWN",
     "NOT_ACCEPTED",
+    "NOT_ANSWERED",
     "SESSION_UNKNOWN",
   ]),
   row(
@@ -456,7 +459,7 @@ export const causes: readonly CauseRow[] = [
     "LINK_DOWN",
     ["links"],
     "One link is down in one direction, or in both.",
-    ["NOT_ACCEPTED", "SESSION_UNKNOWN"],
+    ["NOT_ACCEPTED", "NOT_ANSWERED", "SESSION_UNKNOWN"],
     {
       whose: "link",
       words: /(can ?not|can.t|does not) reach|time(d)? ?out|reset|link/i,
@@ -468,6 +471,20 @@ export const causes: readonly CauseRow[] = [
   row("links", "ACCEPTS_NOBODY", ["links"], "Paths to the party are open, and no peer's core gets through.", [
     "SESSION_UNKNOWN",
   ]),
+  row(
+    "links",
+    "NOT_ANSWERED",
+    ["links"],
+    "The path is open, and the core gets no answer in time: of that peer, or of any. It may be busy, and says nothing of certificates.",
+    ["SESSION_UNKNOWN"],
+  ),
+  row(
+    "links",
+    "ANSWERS_NOBODY",
+    ["links"],
+    "Paths to the party are open, and its core answers no peer's in time: it may be busy.",
+    ["SESSION_UNKNOWN"],
+  ),
   row("links", "CORE_SILENT", ["links"], "The core gives no health answer; its peers may still reach it."),
   row("links", "CONTRADICTED", ["links"], "Peers say that the party is there, its own cluster says that it is not."),
   row(

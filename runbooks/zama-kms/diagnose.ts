@@ -142,7 +142,15 @@ function order({ meant, certainty, code }: Cause): number {
 }
 
 /** What a core says of a link takes both of its directions: who does not get through to a peer is not accepted by it either. */
-const ofBothWays = new Set(["NOT_ACCEPTED", "ACCEPTS_NOBODY", "CORE_SILENT", "CONTRADICTED", "SESSION_UNKNOWN"]);
+const ofBothWays = new Set([
+  "NOT_ACCEPTED",
+  "ACCEPTS_NOBODY",
+  "NOT_ANSWERED",
+  "ANSWERS_NOBODY",
+  "CORE_SILENT",
+  "CONTRADICTED",
+  "SESSION_UNKNOWN",
+]);
 
 /** Whether a fault of these links is one of this link too, in the eyes of who told of it. */
 function reaches({ links }: Sign, link: LinkEnds, { code }: Sign): boolean {

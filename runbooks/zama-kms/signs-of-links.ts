@@ -65,7 +65,9 @@ function signsOfFinding(finding: Finding, report: ValidateReport, startedAt: str
       .map((link) => ({ ...base, links: [ends(link)], certainty: "proved", evidence: evidence(found) }));
   const proved = provedByProbe.has(code);
   const witnesses = new Set(down.map(({ from, to }) => (from === party ? to : from)));
-  const certainty = proved ? "proved" : witnesses.size === 1 ? "possible" : "likely";
+  // Of a core that waits in vain for all of its peers, it alone is the witness.
+  const alone = witnesses.size === 1 || code === "NOT_ANSWERED";
+  const certainty = proved ? "proved" : alone ? "possible" : "likely";
   const sign: Sign = { ...base, links: down.map(ends), certainty, evidence: evidence(found) };
   const skewed = skewOf(sign, down, startedAt);
   if (skewed !== null) return [skewed];

@@ -138,6 +138,39 @@ describe("other faults", () => {
     expect(report.verdict).toBe("FAIL");
   });
 
+  test.each<[string, (from: number, to: number) => boolean, string[]]>([
+    ["one peer", (from, to) => from === 1 && to === 2, ["NOT_ANSWERED link 1→2"]],
+    ["each other", (from, to) => from + to === 3, ["NOT_ANSWERED links 1→2 and 2→1"]],
+    ["every peer", (from) => from === 3, ["NOT_ANSWERED party 3"]],
+    ["none but one", (_from, to) => to === 3, ["ANSWERS_NOBODY party 3"]],
+  ])(
+    "a core that waits in vain for %s was not refused, and nothing is said of certificates",
+    (_whom, late, findings) => {
+      const seen = modelNetwork(4);
+      for (const { partyId, probe } of seen.parties)
+        if (probe.status === "replied" && probe.reply.view.status === "answered")
+          for (const peer of probe.reply.view.peers)
+            if (late(partyId, peer.peerId))
+              Object.assign(peer, { reachable: false, latencyMs: 0, error: "Timeout after 300 s" });
+      const report = judge(seen);
+      expect(named(report.findings)).toEqual(findings);
+      expect(report.findings[0]?.found).toContain("Timeout after 300 s");
+      expect(`${report.findings[0]?.expected} ${report.findings[0]?.next}`).not.toMatch(/certificate|accept/);
+      expect(report.verdict).toBe("FAIL");
+    },
+  );
+
+  test("where one of several peers refuses it is a refusal, however late the others are", () => {
+    const seen = modelNetwork(
+      4,
+      [1, 2, 4].map((to): Fault => ({ kind: "refuse", from: 3, to })),
+    );
+    const { probe } = seen.parties[2] ?? {};
+    if (probe?.status === "replied" && probe.reply.view.status === "answered")
+      for (const peer of probe.reply.view.peers) if (peer.peerId !== 1) peer.error = "Timeout after 300 s";
+    expect(named(judge(seen).findings)).toEqual(["NOT_ACCEPTED party 3"]);
+  });
+
   test("two cores that refuse each other over open paths give one finding", () => {
     const report = judge(
       modelNetwork(4, [

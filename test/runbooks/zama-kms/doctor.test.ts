@@ -58,6 +58,15 @@ const certificateOf = (seen: DoctorSights, id: number) => {
   return own.value;
 };
 
+/** Cores that wait for their peers in vain, as a core says it. */
+const late = (which: (from: number, to: number) => boolean) => (seen: DoctorSights) => {
+  for (const { partyId, probe } of seen.links.parties)
+    if (probe.status === "replied" && probe.reply.view.status === "answered")
+      for (const peer of probe.reply.view.peers)
+        if (which(partyId, peer.peerId))
+          Object.assign(peer, { reachable: false, latencyMs: 0, error: "Timeout after 300 s" });
+};
+
 const positives: [name: string, written: Written, cause: string, certainty: string][] = [
   [
     "the namespace goes",
@@ -626,6 +635,14 @@ const positives: [name: string, written: Written, cause: string, certainty: stri
     { faults: [1, 3, 4].map((from) => ({ kind: "refuse", from, to: 2 }) as const) },
     "ACCEPTS_NOBODY 2",
     "likely",
+  ],
+  ["a core that waits for everybody in vain", { change: late((from) => from === 2) }, "NOT_ANSWERED 2", "possible"],
+  ["a core that answers nobody in time", { change: late((_, to) => to === 2) }, "ANSWERS_NOBODY 2", "likely"],
+  [
+    "a core that waits for one peer in vain",
+    { change: late((from, to) => from === 1 && to === 2) },
+    "NOT_ANSWERED 2",
+    "possible",
   ],
   [
     "nothing that gets out",
