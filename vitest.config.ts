@@ -9,6 +9,11 @@ const base = {
   setupFiles: ["test/support/leave-nothing.ts", "test/support/fail-on-console.ts", "test/support/pulumi-traces.ts"],
 };
 
+// Tried with fewer cases by `npm test` than where time is free.
+const properties = ["prober/certificate", "runbooks/network/judge", "runbooks/run"].map(
+  (name) => `test/${name}.test.ts`,
+);
+
 export default defineConfig({
   test: {
     // Many tests wait for a process: one worker for each core, not one fewer.
@@ -45,7 +50,8 @@ export default defineConfig({
         test: {
           ...base,
           name: "soak",
-          include: ["test/soak/**/*.test.ts"],
+          include: ["test/soak/**/*.test.ts", ...properties],
+          env: { QUORATE_PROPERTY_RUNS: "all" },
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 600_000,

@@ -10,6 +10,7 @@ import {
 import { pathCodes } from "../../contract/probe.ts";
 import { bootEnclave } from "../../devnet/attestation.ts";
 import { attestationOid, certificatePem, createCertificate, subjectAltName } from "../../devnet/nodes/certificates.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 import { createParty, createRoot, hourMs, judged, refusedByCore, release, root } from "./judged-certificates.ts";
 
 const identity = "mpc-node-2";
@@ -157,7 +158,7 @@ describe("bytes from the network", () => {
           expect(code).not.toBe("OK");
         },
       ),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 
@@ -178,7 +179,7 @@ describe("bytes from the network", () => {
         if (code === "OK") expect(refusedByCore(damaged.certificate, damaged.caPem)).toBeUndefined();
         else expect(refusedByCore(damaged.certificate, damaged.caPem)).toBeDefined();
       }),
-      { numRuns: 60 },
+      { numRuns: propertyRuns(60) },
     );
   });
 
@@ -197,7 +198,7 @@ describe("bytes from the network", () => {
           expect((error as Error).constructor.name).toMatch(/^(Malformed|LinkFault)$/);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: propertyRuns(2000) },
     );
   });
 

@@ -25,6 +25,7 @@ import { RunReport } from "../../runbooks/run-report.ts";
 import { type Runbook, runbook, step } from "../../runbooks/runbook.ts";
 import { openTerminal } from "../../runbooks/terminal.ts";
 import certificates from "../../runbooks/zama-kms/certificates.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 import { given, type RotationOptions, rotation, type World, WorldFile } from "./support/rotation.ts";
 
 let root = "";
@@ -711,7 +712,7 @@ describe("kill -9", () => {
           await rm(runsDir, { recursive: true, force: true });
           world = await WorldFile.create(world.path);
         }),
-      { numRuns: 60 },
+      { numRuns: propertyRuns(60) },
     );
   });
 
