@@ -14,7 +14,7 @@ const marks = { OK: " ", FAIL: "!", UNKNOWN: "?" } as const;
 type Measured = NonNullable<LinkBandwidth["measured"]>;
 const tables: readonly { title: string; of: (measured: Measured) => string }[] = [
   { title: "MiB/s", of: ({ mibPerSecond }) => rate(mibPerSecond) },
-  { title: "ms until a payload is acknowledged, the median", of: ({ p50Ms }) => rate(p50Ms) },
+  { title: "ms until a payload is acknowledged, the median", of: ({ p50Ms }) => milliseconds(p50Ms) },
 ];
 
 /** The report for a terminal: two matrices, or a line for each party where they are too wide; verdict, findings. */
@@ -70,6 +70,14 @@ function summary(report: BandwidthReport): string[] {
   return [measured, `${linksCompared} compared with ${baselineFile}`];
 }
 
+/** Cores tell whole ones, and are not to look more exact than they are. */
+function milliseconds(value: number): string {
+  return String(Number(value.toFixed(1)));
+}
+
+/** Peers that are told by their numbers; of more it is said how many. */
+const mostNamed = 4;
+
 /** Where there is no room for every number: the slowest of a party's links. */
 function rowInWords(report: BandwidthReport, from: number): string {
   const links = report.links.filter((link) => link.from === from);
@@ -79,10 +87,11 @@ function rowInWords(report: BandwidthReport, from: number): string {
   const latest = measured.toSorted((a, b) => b.p50Ms - a.p50Ms)[0];
   const found =
     slowest && latest
-      ? `least ${rate(slowest.mibPerSecond)} MiB/s (to ${slowest.to}), most ${rate(latest.p50Ms)} ms (to ${latest.to})`
+      ? `least ${rate(slowest.mibPerSecond)} MiB/s (to ${slowest.to}), most ${milliseconds(latest.p50Ms)} ms (to ${latest.to})`
       : "nothing was measured";
-  const missing = links.length - measured.length;
-  return `  from ${from}: ${found}${missing > 0 && measured.length > 0 ? `, ? to ${missing} peer${missing === 1 ? "" : "s"}` : ""}${bad.length > 0 ? `, ! to ${bad.join(", ")}` : ""}`;
+  const missing = links.flatMap(({ to, measured: it }) => (it ? [] : [to]));
+  const unmeasured = missing.length > mostNamed ? `${missing.length} peers` : missing.join(", ");
+  return `  from ${from}: ${found}${missing.length > 0 && measured.length > 0 ? `, ? to ${unmeasured}` : ""}${bad.length > 0 ? `, ! to ${bad.join(", ")}` : ""}`;
 }
 
 /** The same for a pull request or a chat. */

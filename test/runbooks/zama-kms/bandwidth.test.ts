@@ -347,6 +347,15 @@ test("lines before the JSON, and line ends of Windows, change nothing", () => {
   expect(readBench(printed.replaceAll("\n", "\r\n"))).toEqual(readBench(printed));
 });
 
+test("a whole millisecond looks like one, and where no matrix fits, the links without a number are named", async () => {
+  const change = (from: number, to: number) => (from === 2 ? { p50Ms: 9, unanswered: to === 3 } : undefined);
+  const { result } = await run({}, { change });
+  expect(text(result, 60)).toMatch(/^ +2 +9\?? +· +\? +9\?? *$/m);
+  expect(text(result, 24).replaceAll(/\s+/g, " ")).toContain(
+    "from 2: least 100 MiB/s (to 1), most 9 ms (to 1), ? to 3",
+  );
+});
+
 test("the report in text, Markdown, JUnit and Prometheus, as wide as the terminal", async () => {
   await recorded();
   const { result } = await run(
