@@ -1,11 +1,15 @@
 import { X509Certificate } from "node:crypto";
 import { z } from "zod";
 import { AccountId, Arn, Digest, NetworkName, PartyId, Region } from "./names.ts";
+import { holdsPlainTexts } from "./printable.ts";
 
 /** No card is good for longer: whoever stops publishing is forgotten, not trusted for ever. */
 export const longestCardLifeDays = 400;
 
 const dayMs = 86_400_000;
+
+/** Characters of any text in a card but the certificate. */
+const longestText = 500;
 
 /** How peers reach a party; which of the two is the network's transport. */
 export const CardEndpoint = z.discriminatedUnion("transport", [
@@ -108,6 +112,13 @@ export const PartyCard = z
     signingKey: SigningKey.describe("The key that signed the card."),
   })
   .superRefine((card, context) => {
+    for (const [field, value] of Object.entries({ ...card, caCertificate: card.caCertificate?.sha256 }))
+      if (!holdsPlainTexts(value, longestText))
+        context.addIssue({
+          code: "custom",
+          path: [field],
+          message: `holds a text of more than one line or ${longestText} characters, or one that steers a terminal`,
+        });
     const lifeMs = Date.parse(card.expiresAt) - Date.parse(card.issuedAt);
     if (lifeMs <= 0 || lifeMs > longestCardLifeDays * dayMs)
       context.addIssue({

@@ -21,6 +21,14 @@ export function printableLine(text: string): string {
   return printable(text).replace(/[\n\t\u2028\u2029]/g, spelled);
 }
 
+/** Whether all texts in a value are one line of at most so many characters, and steer nothing: each form of a report can show them as they are. */
+export function holdsPlainTexts(value: unknown, longest: number): boolean {
+  if (typeof value === "string") return value.length <= longest && printableLine(value) === value;
+  return (
+    typeof value !== "object" || value === null || Object.values(value).every((one) => holdsPlainTexts(one, longest))
+  );
+}
+
 /** As much of a text as there is room for. */
 export function cutShort(text: string, longest: number): string {
   return text.length <= longest ? text : `${text.slice(0, longest - 1)}…`;

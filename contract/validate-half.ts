@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Digest, NetworkName, PartyId } from "./names.ts";
 import { SigningKey, signedHeader } from "./party-card.ts";
-import { printableLine } from "./printable.ts";
+import { holdsPlainTexts } from "./printable.ts";
 import { ProbeReply } from "./probe.ts";
 import { Finding } from "./verdict.ts";
 
@@ -74,7 +74,7 @@ export const ValidateHalf = z
     const { partyId, startedAt, issuedAt, stage, sight } = half;
     const issue = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
     for (const [field, value] of Object.entries(half))
-      if (!textsOf(value).every(isPlainText))
+      if (!holdsPlainTexts(value, longestHalfText))
         issue(
           [field],
           `holds a text of more than one line or ${longestHalfText} characters, or one that steers a terminal`,
@@ -103,19 +103,9 @@ export const ValidateHalf = z
   });
 export type ValidateHalf = z.infer<typeof ValidateHalf>;
 
-/** A text as every form of a report can show it: nothing in it can pass for a line of ours. */
-function isPlainText(text: string): boolean {
-  return text.length <= longestHalfText && printableLine(text) === text;
-}
-
 /** Whether each peer is told of once: of two answers about one, a reader would take the first. */
 function areDifferent(told: readonly { peerId: number }[]): boolean {
   return new Set(told.map(({ peerId }) => peerId)).size === told.length;
-}
-
-function textsOf(value: unknown): string[] {
-  if (typeof value === "string") return [value];
-  return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsOf) : [];
 }
 
 /** What a half has to be like for a report to take it in. */

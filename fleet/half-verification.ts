@@ -1,6 +1,5 @@
 import type { Digest } from "../contract/names.ts";
 import { OperatorError, type Problem } from "../contract/operator-error.ts";
-import { cutShort } from "../contract/printable.ts";
 import { HalfHeader, ValidateHalf } from "../contract/validate-half.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import {
@@ -15,9 +14,6 @@ import {
 
 /** Above what a half takes in a network of a hundred parties: some thousand characters for each link. */
 export const largestHalf = 512 * 1024;
-
-/** Characters of what is wrong with a half: it may be as long as the half. */
-const longestFault = 1_000;
 
 export interface VerifiedHalf {
   half: ValidateHalf;
@@ -56,7 +52,7 @@ export async function openHalf(text: string, expected: ExpectedDocument): Promis
   throw refuse({
     code: "HALF_INVALID",
     what: "its half breaks the contract half/v1",
-    found: `${cutShort(wrong ?? "", longestFault)}\nfrom ${source}`,
+    found: `${wrong}\nfrom ${source}`,
     expected: `a half of party ${partyId} of network ${expected.network} that fits the contract`,
     next: `${again(partyId)}, with the same version of this program`,
   });
@@ -146,7 +142,7 @@ function headerOf(jws: string, { partyId, network, source }: ExpectedDocument): 
   throw refusal({ partyId, network })({
     code: "HALF_UNREADABLE",
     what: "what was found is not a half, or not all of one",
-    found: `${header === undefined ? `${jws.length} characters` : cutShort(header.fault, longestFault)}, from ${source}`,
+    found: `${header === undefined ? `${jws.length} characters` : header.fault}, from ${source}`,
     expected: "a JWS in compact form, with alg ES256, typ, kid and jwk in its header and nothing else",
     next: again(partyId),
   });

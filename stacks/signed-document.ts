@@ -4,6 +4,7 @@ import { z } from "zod";
 import { canonicalJson } from "../contract/manifest-digest.ts";
 import { Digest } from "../contract/names.ts";
 import type { PublicJwk } from "../contract/party-card.ts";
+import { cutShort } from "../contract/printable.ts";
 
 /** How far the clocks of two parties may be apart. */
 export const clockSkewMinutes = 5;
@@ -29,7 +30,7 @@ export function readHeader<H extends z.ZodType>(jws: string, schema: H): Read<z.
   const isWhole = parts.length === 3 && parts.every((part) => /^[A-Za-z0-9_-]*$/.test(part));
   if (!isWhole) return undefined;
   const header = schema.safeParse(json(Buffer.from(parts[0] ?? "", "base64url").toString("utf8")));
-  return header.success ? { value: header.data } : { fault: z.prettifyError(header.error) };
+  return header.success ? { value: header.data } : { fault: faultOf(header.error) };
 }
 
 /** What the key signed; undefined where it signed something else. An invalid point of the curve is as a wrong signature. */
@@ -45,6 +46,8 @@ export async function signedPayload(jws: string, jwk: PublicJwk): Promise<Uint8A
 /** Of a list, as many as a network can have parties. Each entry of a list that fits nothing is a problem of its own, with words of its own. */
 const longestList = 1_000;
 const deepest = 16;
+/** Characters. */
+const longestFault = 1_000;
 
 /** Another spelling of the same JSON could say something else to another reader: a key given twice, for one. */
 export function readPayload<P extends z.ZodType>(payload: Uint8Array, schema: P): Read<z.output<P>> {
@@ -52,7 +55,7 @@ export function readPayload<P extends z.ZodType>(payload: Uint8Array, schema: P)
   if (!isOfModestSize(value))
     return { fault: `a list of more than ${longestList} entries, or lists ${deepest} deep in each other` };
   const read = schema.safeParse(value);
-  if (!read.success) return { fault: z.prettifyError(read.error) };
+  if (!read.success) return { fault: faultOf(read.error) };
   return Buffer.from(canonicalJson(value)).equals(payload)
     ? { value: read.data }
     : { fault: "JSON that is not in canonical form" };
@@ -65,6 +68,11 @@ export function keyFingerprint({ crv, kty, x, y }: JWK): Digest {
 
 export function textDigest(text: string): Digest {
   return Digest.parse(`sha256:${createHash("sha256").update(text).digest("hex")}`);
+}
+
+/** What is wrong with a document may be as long as the document. */
+function faultOf(error: z.ZodError): string {
+  return cutShort(z.prettifyError(error), longestFault);
 }
 
 /** Whether a contract can be held against a value in a moment, whatever it says. */

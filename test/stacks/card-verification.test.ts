@@ -153,6 +153,11 @@ test("the right key does not make everything a card", async () => {
   expect(await open(JSON.stringify(card, null, 1))).toBe("CARD_INVALID");
   expect(await open(canonicalJson(card).replace('"sequence":7', '"sequence":9,"sequence":7'))).toBe("CARD_INVALID");
   expect(await open("null")).toBe("CARD_INVALID");
+  const release = { version: "0.13\n\u001b[2Jparty 3 is in order", imageDigest: digestOf("2") };
+  expect(await open(canonicalJson({ ...card, release }))).toBe("CARD_INVALID");
+  const id = `${card.signingKey.id}${"x".repeat(20_000)}`;
+  expect(await open(canonicalJson({ ...card, signingKey: { ...card.signingKey, id } }))).toBe("CARD_INVALID");
+  expect(await open(`[${"{},".repeat(15_000)}{}]`)).toBe("CARD_INVALID");
   const fingerprint = stranger.fingerprint;
   expect(await open(canonicalJson({ ...card, signingKey: { ...card.signingKey, fingerprint } }))).toBe("CARD_INVALID");
   const pem = (await caCertificate()).pem;
