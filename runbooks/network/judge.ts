@@ -150,7 +150,7 @@ function* partyCauses(seen: Observations, links: readonly Link[]): Generator<Cau
     const deepest = Math.max(-1, ...known.map((link) => (link.probe ? depthOf(link.probe) : -1)));
     // Those that came less far failed on their own way; only who came this far can tell about the party.
     const witnesses = known.filter((link) => link.probe !== null && depthOf(link.probe) === deepest);
-    const code = partyFault(party, deepest, witnesses, seen);
+    const code = partyFault(party, deepest, { witnesses, isWhole: known.length === into.length }, seen);
     // Who a party is takes more than one witness where others see otherwise.
     if (isAboutDates(code) && otherSights(links, party.partyId, witnesses) !== null) continue;
     if (code !== null) yield { code, party: party.partyId, links: witnesses };
@@ -194,7 +194,7 @@ function otherSights(links: readonly Link[], party: number, witnesses: readonly 
 function partyFault(
   party: PartyObservation,
   deepest: number,
-  witnesses: readonly Link[],
+  { witnesses, isWhole }: { witnesses: readonly Link[]; isWhole: boolean },
   seen: Observations,
 ): Cause["code"] | null {
   const own = seen.stage === "link" ? ownEvidence(party) : { core: "unknown" as const, workload: null };
@@ -204,6 +204,8 @@ function partyFault(
   if (own.workload === "gone" && own.core !== "answered") return "PARTY_DOWN";
   // One witness cannot tell a party's fault from that of its own way to it, unless the party's own cluster agrees.
   const sure = witnesses.length >= 2;
+  // A party whose core answers fails alike for whoever looks; ends that differ are of ways to it, as long as not all of them are known to fail.
+  const isOfWays = codes.size > 1 && !isWhole && own.core === "answered";
   switch (deepest) {
     case -1:
       return lost && own.core !== "answered" ? "PARTY_DOWN" : null;
@@ -212,14 +214,14 @@ function partyFault(
       return sure && codes.size === 1 && codes.has("NAME_NOT_FOUND") ? "PARTY_UNREACHABLE" : null;
     case depths.tcp:
       if (own.core !== "answered" && (own.workload !== null || own.core === "silent")) return "PARTY_DOWN";
-      if (!sure) return null;
+      if (!sure || isOfWays) return null;
       return own.core === "unknown" && (codes.has("REFUSED") || codes.has("RESET"))
         ? "PARTY_DOWN"
         : "PARTY_UNREACHABLE";
     case depths.tls:
       if (codes.size === 1 && codes.has("TIMED_OUT") && own.core !== "answered" && (own.core === "silent" || sure))
         return "PARTY_HUNG";
-      return sure ? "PARTY_UNREACHABLE" : null;
+      return sure && !isOfWays ? "PARTY_UNREACHABLE" : null;
     case depths.ca:
       return sure && witnesses.length === seen.parties.length - 1 ? "CA_CERTIFICATE_NOT_PUBLISHED" : null;
     case depths.chain:

@@ -160,6 +160,34 @@ describe("other faults", () => {
     },
   );
 
+  describe("two ways to one party that end differently", () => {
+    const seenBy = (fourth: "unknown" | "cut", alike = false) => {
+      const seen = modelNetwork(
+        4,
+        [1, 2].map((from): Fault => ({ kind: "cut", from, to: 3 })),
+      );
+      const { probe } = seen.parties[1] ?? {};
+      const link = probe?.status === "replied" ? probe.reply.links.find(({ peerId }) => peerId === 3) : undefined;
+      if (link && !alike) Object.assign(link, { code: "RESET", stage: "tls", detail: "reset" });
+      const [, , , last] = seen.parties;
+      if (fourth === "unknown") Object.assign(last ?? {}, { probe: { status: "unknown", reason: "busy" } });
+      else if (last?.probe.status === "replied")
+        Object.assign(last.probe.reply.links.find(({ peerId }) => peerId === 3) ?? {}, {
+          ...{ code: "TIMED_OUT", stage: "tcp", detail: "timed out" },
+        });
+      return named(judge(seen).findings).filter((finding) => !finding.startsWith("COULD_NOT_TELL"));
+    };
+
+    test("are two links, where the party's core answers and nobody knows of the other ways", () => {
+      expect(seenBy("unknown")).toEqual(["LINK_DOWN link 1→3", "LINK_DOWN link 2→3"]);
+    });
+
+    test("are the party's, where every way to it is down, or all that is known of them is the same", () => {
+      expect(seenBy("cut")).toEqual(["PARTY_UNREACHABLE party 3"]);
+      expect(seenBy("unknown", true)).toEqual(["PARTY_UNREACHABLE party 3"]);
+    });
+  });
+
   test("where one of several peers refuses it is a refusal, however late the others are", () => {
     const seen = modelNetwork(
       4,
