@@ -17,8 +17,8 @@ import {
 
 // As many simulated parties as are asked for in one process, the prober in another: every link judged as in earnest (chain, name, dates,
 // attestation). `links.ts 13 7`: 13 parties, 156 links, measured seven times.
-const [parties, runs] = process.argv.slice(2).map(Number);
-if (!parties || !runs) throw new Error("links.ts <parties> <runs>");
+const [parties = 0, runs = 0] = process.argv.slice(2).map(Number);
+if (!(parties > 1 && runs > 0)) throw new Error("links.ts <parties> <runs>");
 const pcrs = { pcr0: "ab".repeat(48), pcr1: "cd".repeat(48), pcr2: "ef".repeat(48) };
 const port = 50_001;
 const address = (party: number) => `127.213.0.${party}`;
