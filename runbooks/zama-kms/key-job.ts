@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { readJson } from "../../contract/json-text.ts";
 import { OperatorError, type Problem } from "../../contract/operator-error.ts";
+import { cutBetweenWords } from "../../contract/printable.ts";
 import { exitCodes } from "../../contract/verdict.ts";
 import { type CommandFailure, classifyFailure } from "../command.ts";
 import type { PartyAccess } from "../context.ts";
@@ -64,32 +65,84 @@ export async function runKeyJob(party: PartyAccess, job: KeyJob, options: KeyJob
   throw log === "" ? problem : new OperatorError({ ...problem.problem, found: `${problem.problem.found}\n${log}` });
 }
 
-/** In each way that TOML has of saying it. */
-const overwriting = /^[^#\n]*\b(?:overwrite|show_existing|repopulate)["']?\s*=\s*true.*$/m;
+/** In each way that TOML has of saying it. What is put in for a variable when the Job runs could be true too. */
+const inConfiguration = /^[^#\n]*\b(?:overwrite|show_existing|repopulate)["']?\s*=\s*(?!false\b)\S.*$/m;
+/** As an option of the program, of releases that have it. */
+const inCommand = /(?<!\S)--(?:overwrite|show-existing|repopulate)(?![\w-])(?!\s*=?\s*false\b)/;
+const inVariable = /OVERWRITE|SHOW_EXISTING|REPOPULATE/;
 
 /** The one switch by which the program in the Job would delete keys that are there; nothing of ours sets it. */
 async function refuseOverwriting(party: PartyAccess, { spec }: KeyJob, signal: AbortSignal): Promise<void> {
-  const { namespace, partyId } = party.outputs;
-  const volume = z
-    .looseObject({ configMap: z.looseObject({ name: z.string() }) })
-    .safeParse(spec.template.spec.volumes.find(({ name }) => name === "config-files"));
-  if (!volume.success) return;
-  const { name } = volume.data.configMap;
-  const args = ["get", "configmap", name, "--namespace", namespace, "--output", "jsonpath={.data.kms-gen-keys\\.toml}"];
-  const result = await party.kubectl(args, { timeoutMs: 30_000, signal });
-  const failure = classifyFailure(result);
-  if (failure !== null) throw notAnswered(partyId, `ConfigMap ${name} can not be read`, failure, namespace);
-  const line = overwriting.exec(result.stdout)?.[0].trim();
-  if (line === undefined) return;
+  const found = overwritingIn(spec) ?? (await overwritingInConfiguration(party, spec, signal));
+  if (found === undefined) return;
+  const { partyId } = party.outputs;
   throw new OperatorError({
     code: "KEY_JOB_WOULD_OVERWRITE",
     what: `party ${partyId}: the Job is not started, for it would not only make keys that are missing`,
-    found: `${line.slice(0, 200)} in ConfigMap ${name}`,
+    found,
     expected: "no such line: keys that are there stay",
     next: `find out who wrote it; npx quorate up --party ${partyId} renders it anew`,
     exitCode: exitCodes.refused,
   });
 }
+
+const Texts = z.array(z.string()).default([]);
+const Started = z.looseObject({
+  name: z.string(),
+  command: Texts,
+  args: Texts,
+  env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })).default([]),
+});
+
+/** What the Job itself would have its program do. */
+function overwritingIn({ template }: KeyJob["spec"]): string | undefined {
+  const { containers, initContainers = [] } = template.spec;
+  for (const one of z.array(Started).parse([...[initContainers].flat(), ...containers])) {
+    const said = [...one.command, ...one.args].join("\n");
+    const line = inConfiguration.exec(said)?.[0].trim() ?? inCommand.exec(said)?.[0];
+    const variable = one.env.find(({ name, value }) => inVariable.test(name) && value !== "false")?.name;
+    const found = line ?? variable;
+    if (found !== undefined) return `${cutBetweenWords(found, 200)} in container ${one.name} of the Job`;
+  }
+  return undefined;
+}
+
+/** What the program is configured with: the Job makes one file of all that its ConfigMaps hold for it. */
+async function overwritingInConfiguration(
+  party: PartyAccess,
+  { template }: KeyJob["spec"],
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { namespace, partyId } = party.outputs;
+  for (const volume of template.spec.volumes) {
+    const named = z.looseObject({ configMap: z.looseObject({ name: z.string() }) }).safeParse(volume);
+    if (!named.success && volume.name === configuration)
+      throw notAnswered(
+        partyId,
+        `volume ${volume.name} of the Job is no ConfigMap, so what it is configured with can not be told`,
+        { code: "NOT_RUNNING", reason: `a volume of ${Object.keys(volume).join(", ")}` },
+        namespace,
+      );
+    if (!named.success) continue;
+    const { name } = named.data.configMap;
+    const result = await party.kubectl(["get", "configmap", name, "--namespace", namespace, "--output", "json"], {
+      timeoutMs: 30_000,
+      signal,
+    });
+    const failure = classifyFailure(result);
+    if (failure !== null) throw notAnswered(partyId, `ConfigMap ${name} can not be read`, failure, namespace);
+    const { data } = ConfigMap.parse(readJson(result.stdout));
+    for (const [key, text] of Object.entries(data)) {
+      const line = key.endsWith(".toml") ? inConfiguration.exec(text)?.[0].trim() : undefined;
+      if (line !== undefined) return `${cutBetweenWords(line, 200)} in ${key} of ConfigMap ${name}`;
+    }
+  }
+  return undefined;
+}
+
+/** Volume of the Job, in every version of the chart. */
+const configuration = "config-files";
+const ConfigMap = z.looseObject({ data: z.record(z.string(), z.string()).default({}) });
 
 async function createJob(party: PartyAccess, job: KeyJob, { deadlineMs, signal }: KeyJobOptions): Promise<void> {
   const { namespace, partyId } = party.outputs;

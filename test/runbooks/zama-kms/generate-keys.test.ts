@@ -56,6 +56,8 @@ interface World {
   asked: string[][];
   hooks: { kind: string; manifest: string }[] | null;
   genKeys: string;
+  /** What else its ConfigMap holds. */
+  configuration: Record<string, string>;
   /** What the Job does when it is made. */
   work: () => void;
   conditions: () => object[];
@@ -86,7 +88,8 @@ function world(change: Partial<World> = {}): { world: World; party: PartyAccess 
       { kind: "ConfigMap", manifest: "kind: ConfigMap" },
       { kind: "Job", manifest: hookManifest },
     ],
-    genKeys: '[keygen]\n[threshold]\nmy_id = "1"\n',
+    genKeys: '[keygen]\noverwrite = false\n[threshold]\nmy_id = "1"\n',
+    configuration: {},
     work: () => publish(vault),
     conditions: () => [{ type: "Complete", status: "True" }],
     pods: () => [{ status: { phase: "Succeeded" } }],
@@ -119,7 +122,10 @@ function partyOf(it: World): PartyAccess {
         expect(name).toBe("sh.helm.release.v1.kms-core.v3");
         return answered({ stdout: packed({ name: "kms-core", version: 3, hooks: it.hooks }) });
       }
-      if (verb === "get" && kind === "configmap") return answered({ stdout: it.genKeys });
+      if (verb === "get" && kind === "configmap") {
+        const data = { "kms-gen-keys.toml": it.genKeys, "enclave.json": "{}", ...it.configuration };
+        return answered({ stdout: JSON.stringify({ kind: "ConfigMap", data }) });
+      }
       if (verb === "create") {
         const job = JSON.parse(options?.stdin ?? "");
         if (it.jobs.has(job.metadata.name))
@@ -257,10 +263,68 @@ describe("keys that are there are never made anew", () => {
     '"overwrite" = true',
     "keygen.overwrite = true",
     "keygen = { cmd = 1, overwrite = true }",
+    // Known when the Job runs.
+    `overwrite = ${"$"}{KMS_GEN_KEYS_OVERWRITE}`,
   ])("a configuration that says %s: refused", async (line) => {
     const { world: it, result, said } = await generate({ genKeys: `[keygen]\n${line}\n` });
     expect([result.exitCode, said.includes("KEY_JOB_WOULD_OVERWRITE")]).toEqual([3, true]);
     expect(verbs(it)).not.toContain("create");
+  });
+});
+
+describe("a Job that would do more than make keys that are missing is refused", () => {
+  const hooks = (change: (manifest: string) => string): Partial<World> => ({
+    hooks: [{ kind: "Job", manifest: change(hookManifest) }],
+  });
+  const container = (more: string) =>
+    hooks((text) => text.replace("image: core:1", `image: core:1\n          ${more}`));
+  const before = (more: string) =>
+    hooks((text) =>
+      text.replace(
+        "      containers:",
+        `      initContainers:\n        - name: load\n          ${more}\n      containers:`,
+      ),
+    );
+  test.each<[string, Partial<World>, string]>([
+    [
+      "in another file that is appended",
+      { configuration: { "aws.toml": "[keygen]\nrepopulate = true\n" } },
+      "aws.toml",
+    ],
+    ["by an option", container("args: [kms-gen-keys, --overwrite]"), "--overwrite"],
+    [
+      "by an option in a script",
+      container('args: [-c, "kms-gen-keys --config x --overwrite; sleep 60"]'),
+      "--overwrite",
+    ],
+    [
+      "by a line that a script writes",
+      before('args: [-c, "echo overwrite = true >> kms-gen-keys.toml"]'),
+      "container load",
+    ],
+    ["by a variable", container('env: [{ name: KMS_GEN_KEYS__OVERWRITE, value: "true" }]'), "OVERWRITE"],
+    [
+      "by a variable from elsewhere",
+      container("env: [{ name: OVERWRITE_KEYS, valueFrom: { configMapKeyRef: { name: a, key: b } } }]"),
+      "OVERWRITE_KEYS",
+    ],
+  ])("%s", async (_how, change, named) => {
+    const { world: it, result, said } = await generate(change);
+    expect([result.exitCode, said.includes("KEY_JOB_WOULD_OVERWRITE"), said.includes(named)]).toEqual([3, true, true]);
+    expect(verbs(it)).not.toContain("create");
+  });
+
+  test("or could not be told, where its configuration is no ConfigMap", async () => {
+    const change = hooks((text) => text.replace("configMap: { name: kms-core-config }", "secret: { secretName: x }"));
+    const { world: it, result, said } = await generate(change);
+    expect([result.exitCode, said.includes("config-files")]).toEqual([5, true]);
+    expect(verbs(it)).not.toContain("create");
+  });
+
+  test("and no other: what is switched off, or only sounds like it, is none", async () => {
+    const off = container('args: [-c, "kms-gen-keys --overwrite=false --overwrite-log x"]');
+    const { result } = await generate({ ...off, configuration: { "vaults.toml": "# overwrite = true\n" } });
+    expect(result.exitCode).toBe(0);
   });
 });
 
