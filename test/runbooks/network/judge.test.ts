@@ -5,6 +5,7 @@ import type { Finding } from "../../../contract/verdict.ts";
 import { fewestFaulty } from "../../../runbooks/network/fault-tolerance.ts";
 import { judge } from "../../../runbooks/network/judge.ts";
 import { workloadOf } from "../../../runbooks/network/observe.ts";
+import { propertyRuns } from "../../support/property-runs.ts";
 import { partyOutputs } from "./fake-parties.ts";
 import { type Fault, has, isGone, modelNetwork, onLink } from "./network-model.ts";
 
@@ -455,7 +456,7 @@ describe("any network", () => {
         const right = [...new Set(faults.flatMap((fault) => expected(fault, faults) ?? []))].sort();
         expect(named(report.findings)).toEqual(right);
       }),
-      { numRuns: 3000 },
+      { numRuns: propertyRuns(3000) },
     );
   });
 
@@ -472,7 +473,7 @@ describe("any network", () => {
       fc.property(network(8), fc.constantFrom("link" as const, "network" as const), ({ n, faults }, stage) => {
         expect(named(judge(modelNetwork(n, faults, { stage })).findings).join()).not.toMatch(/CONTRADICTED|NOT_HEARD/);
       }),
-      { numRuns: 1000 },
+      { numRuns: propertyRuns(1000) },
     );
   });
 
@@ -489,7 +490,7 @@ describe("any network", () => {
         if (faults.some((fault) => fault.kind !== "unauthorized") && mine === undefined)
           expect(report.verdict === "OK").toBe(false);
       }),
-      { numRuns: 1000 },
+      { numRuns: propertyRuns(1000) },
     );
   });
 });
