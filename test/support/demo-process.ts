@@ -23,13 +23,13 @@ export async function runQuorate(folder: string, ...args: string[]): Promise<End
   });
 }
 
-/** `quorate demo` as the leader of a process group, as a shell would start it, to be killed. */
-export class DemoProcess {
+/** A command as the leader of a process group, as a shell would start it, to be killed. */
+export class CommandProcess {
   readonly #child: ChildProcess;
   #said = "";
 
-  constructor(folder: string) {
-    this.#child = spawn(process.execPath, [quorate, "demo"], {
+  constructor(folder: string, ...args: string[]) {
+    this.#child = spawn(process.execPath, [quorate, ...args], {
       cwd: folder,
       env: { ...process.env, NO_COLOR: "1" },
       detached: true,
@@ -44,7 +44,7 @@ export class DemoProcess {
   /** Resolves when it has printed this; fails when it ends before. */
   async hasSaid(text: string): Promise<void> {
     while (!this.#said.includes(text)) {
-      if (this.#child.exitCode !== null) throw new Error(`the demo ended without "${text}":\n${this.#said}`);
+      if (this.#child.exitCode !== null) throw new Error(`the command ended without "${text}":\n${this.#said}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

@@ -1,15 +1,13 @@
 import { expect } from "vitest";
 import type { ValidateReport } from "../../contract/validate-report.ts";
 import { type FaultRow, faultTable, linksOf } from "../../devnet/fault-table.ts";
+import { randomFrom } from "./demo-process.ts";
 
-/** Faults of the table in an order that the seed makes, the same for the same seed. */
-export function sampledFaults(count: number, seed: number): FaultRow[] {
-  let state = seed;
-  const random = () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
+/** Faults of the table but for some, in an order that the seed makes, the same for the same seed. */
+export function sampledFaults(count: number, seed: number, except: readonly string[]): FaultRow[] {
+  const random = randomFrom(seed);
   return faultTable
+    .filter(({ fault }) => !except.includes(fault))
     .map((row) => ({ row, at: random() }))
     .sort((a, b) => a.at - b.at)
     .slice(0, count)
