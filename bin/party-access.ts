@@ -12,6 +12,7 @@ import { outputsMissing, readAllOutputs } from "../fleet/outputs.ts";
 import { partyStacks } from "../fleet/party-stacks.ts";
 import { runCommand } from "../runbooks/command.ts";
 import type { CommandOptions, CommandResult, PartyAccess } from "../runbooks/context.ts";
+import { within } from "../runbooks/within.ts";
 import { clientOptions } from "../stacks/aws-profile.ts";
 import type { Session } from "./session.ts";
 import { terminal } from "./terminal.ts";
@@ -67,6 +68,9 @@ async function trustsAnybody({ stacksDir, network }: Session): Promise<boolean> 
   return Object.keys(trust?.parties ?? {}).length > 0;
 }
 
+/** Whose cluster can not be reached by then is asked for nothing that would have been worth the wait. */
+const mostAheadMs = 1_000;
+
 function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {
   let asked: Promise<Caller> | undefined;
   const caller = () => {
@@ -111,7 +115,8 @@ function partyAccess(outputs: PartyOutputs, folder: string): PartyAccess {
     },
     caller: async () => (await caller()).arn,
     async cloud(asking) {
-      // Its clients cost what most commands never use.
+      // Its clients take a while to load, in which nothing else goes on here: what kubectl is to ask is under way before.
+      await within(mostAheadMs, kubeconfig.path()).catch(() => {});
       const { cloudSights } = await import("../fleet/cloud-sights.ts");
       return await cloudSights(outputs, asking);
     },

@@ -117,6 +117,12 @@ class Cloud {
     return cutBetweenWords(`${message}: ${problem.found.split("\n", 1)[0]}`, 500);
   }
 
+  // One client for all questions to a service: each costs its own connection, and its own look for credentials.
+  readonly #ec2 = once(async () => new EC2Client(await this.#options()));
+  readonly #kms = once(async () => new KMSClient(await this.#options()));
+  // Path style: the bucket's name need not resolve as a host.
+  readonly #s3 = once(async () => new S3Client({ ...(await this.#options()), forcePathStyle: true }));
+
   async #options() {
     return { ...(await clientOptions(this.#profile())), maxAttempts: 2 };
   }
@@ -127,7 +133,7 @@ class Cloud {
 
   /** Those of the party's own groups, or with its stack's tags: an account has other endpoints too. */
   async endpoints(): Promise<EndpointSight[]> {
-    const client = new EC2Client(await this.#options());
+    const client = await this.#ec2();
     const found: EndpointSight[] = [];
     const filters = [{ Name: "vpc-endpoint-type", Values: ["Interface"] }];
     for await (const page of paginateDescribeVpcEndpoints({ client }, { Filters: filters }, this.#sending()))
@@ -148,7 +154,7 @@ class Cloud {
   async connections(): Promise<ConnectionSight[]> {
     const name = this.#outputs.endpointServiceName;
     if (name === null) return [];
-    const client = new EC2Client(await this.#options());
+    const client = await this.#ec2();
     const found: ConnectionSight[] = [];
     const filters = [{ Name: "service-id", Values: [name.split(".").at(-1) ?? name] }];
     for await (const page of paginateDescribeVpcEndpointConnections({ client }, { Filters: filters }, this.#sending()))
@@ -161,7 +167,7 @@ class Cloud {
   async rules(securityGroupIds: string[]): Promise<Omit<GroupRuleSight, "of">[]> {
     const { ports } = this.#outputs;
     if (securityGroupIds.length === 0) return [];
-    const client = new EC2Client(await this.#options());
+    const client = await this.#ec2();
     const found: Omit<GroupRuleSight, "of">[] = [];
     const filters = [{ Name: "group-id", Values: securityGroupIds }];
     for await (const page of paginateDescribeSecurityGroupRules({ client }, { Filters: filters }, this.#sending()))
@@ -180,7 +186,7 @@ class Cloud {
   }
 
   async keyPolicy(): Promise<KeyPolicySight> {
-    const client = new KMSClient(await this.#options());
+    const client = await this.#kms();
     const command = new GetKeyPolicyCommand({ KeyId: this.#outputs.partyKeyArn, PolicyName: "default" });
     const { Policy = "" } = await client.send(command, { abortSignal: this.#late });
     return whoDecrypts(Policy);
@@ -219,8 +225,7 @@ class Cloud {
   }
 
   async vault(bucket: string): Promise<"readable" | "refused" | "missing"> {
-    // Path style: the bucket's name need not resolve as a host.
-    const client = new S3Client({ ...(await this.#options()), forcePathStyle: true });
+    const client = await this.#s3();
     try {
       await client.send(new HeadBucketCommand({ Bucket: bucket }), { abortSignal: this.#late });
       return "readable";
@@ -234,7 +239,7 @@ class Cloud {
   }
 
   async vaultPolicy({ bucketName, prefix }: PartyOutputs["privateVault"]): Promise<VaultPolicySight> {
-    const client = new S3Client({ ...(await this.#options()), forcePathStyle: true });
+    const client = await this.#s3();
     try {
       const command = new GetBucketPolicyCommand({ Bucket: bucketName });
       const { Policy = "" } = await client.send(command, { abortSignal: this.#late });
@@ -250,6 +255,15 @@ class Cloud {
   #sending() {
     return { abortSignal: this.#late };
   }
+}
+
+/** Made when it is first asked for. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 function iamOf(region: string): string {

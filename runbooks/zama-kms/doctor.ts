@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { DoctorReport } from "../../contract/doctor-report.ts";
 import { OperatorError } from "../../contract/operator-error.ts";
-import type { PartyAccess, RunbookContext } from "../context.ts";
-import { observe } from "../network/observe.ts";
+import { classifyFailure } from "../command.ts";
+import type { CommandResult, PartyAccess, RunbookContext } from "../context.ts";
+import { observe, podsCommand } from "../network/observe.ts";
 import { chosenParties, observeCommands, partiesInWords } from "../network/validate.ts";
 import { redactor } from "../redact.ts";
 import { runbook, step } from "../runbook.ts";
@@ -58,7 +59,11 @@ export default runbook({
         id: "look",
         does: `look into ${partiesInWords(inside, manifest)} at once, probe the links of ${context.parties.length}, read ${manifest.parties.length} public vaults${fromHere}`,
         commands: [
-          ...context.parties.flatMap((party) => observeCommands(party, linkInputs(inputs), manifest)),
+          ...context.parties.flatMap((party) => {
+            const listed = inside.includes(party) ? podsCommand(party.outputs).join(" ") : null;
+            const commands = observeCommands(party, linkInputs(inputs), manifest);
+            return commands.filter((command) => listed === null || !command.includes(listed));
+          }),
           ...inside.flatMap(closerCommands),
         ],
         repeat: "safe",
@@ -124,7 +129,9 @@ async function look(context: Context, signal: AbortSignal): Promise<DoctorSights
   // Several look at once, and each counts by itself: only how many parties were looked into means something to who waits.
   const quiet = { ...context, progress: () => {} };
   let done = 0;
-  const clusters = lookAtClusters(inside, quiet, timeoutMs, signal, { health: false });
+  const asked = context.parties.map((party) => (inside.includes(party) ? askedOnce(party) : party));
+  const once = inside.map((party) => asked[context.parties.indexOf(party)] ?? party);
+  const clusters = lookAtClusters(once, quiet, timeoutMs, signal, { health: false });
   const isTroubled = async (id: number) => {
     const pod = (await clusters).parties.find(({ partyId }) => partyId === id)?.pod;
     return pod?.status !== "seen" || pod.value === null || !pod.value.ready || pod.value.restarts > 0;
@@ -138,7 +145,7 @@ async function look(context: Context, signal: AbortSignal): Promise<DoctorSights
     }),
   );
   const [links, seenClusters, certificates, sights] = await Promise.all([
-    observe(quiet, linkInputs(inputs), signal),
+    observe({ ...quiet, parties: asked }, linkInputs(inputs), signal),
     clusters,
     lookAtCertificates(quiet, signal),
     closer,
@@ -154,6 +161,26 @@ async function look(context: Context, signal: AbortSignal): Promise<DoctorSights
     clusters: seenClusters,
     certificates,
     closer: sights,
+  };
+}
+
+/** The core's pod and StatefulSet are among what lies in its namespace: where that was listed they are not asked for again. */
+function askedOnce(party: PartyAccess): PartyAccess {
+  const [part, whole] = [podsCommand(party.outputs), namespaceCommand(party.outputs)].map((args) => args.join(" "));
+  let listed: Promise<CommandResult> | undefined;
+  return {
+    ...party,
+    async kubectl(args, options) {
+      const question = args.join(" ");
+      if (question === whole) {
+        listed = party.kubectl(args, options);
+        return await listed;
+      }
+      if (question !== part) return await party.kubectl(args, options);
+      const known = await listed;
+      // A kind that may not be listed takes the others along only there.
+      return known !== undefined && classifyFailure(known) === null ? known : await party.kubectl(args, options);
+    },
   };
 }
 

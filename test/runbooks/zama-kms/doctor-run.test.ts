@@ -242,7 +242,6 @@ describe("whoever gives no answer is told, and is never green", () => {
   const questionOf = (args: readonly string[]) =>
     args[0] === "logs" ? "logs" : `${args[0]} ${args[0] === "get" ? args[1] : args.at(-1)}`;
   const questions = [
-    "get pods,statefulsets",
     "get statefulsets,pods,configmaps,persistentvolumeclaims,events",
     "get nodes,namespaces,daemonsets",
     "exec probe",
@@ -267,13 +266,24 @@ describe("whoever gives no answer is told, and is never green", () => {
     expect([...new Set(asked.map(({ args }) => questionOf(args)))].sort()).toEqual(questions.toSorted());
   });
 
+  test("of whom it is not about the core's pod is asked for alone; of the others too, where not all could be listed", async () => {
+    const of = (asked: Awaited<ReturnType<typeof run>>["asked"]) =>
+      asked.filter(({ args }) => questionOf(args) === "get pods,statefulsets").map(({ party }) => party);
+    expect(of((await run({}, { parties: ["2"] })).asked).sort()).toEqual([1, 3, 4]);
+    const refused = { ...said(forbidden("configmaps")), stdout: '{"items":[]}' };
+    const answer = (args: string[]) => (args[1]?.includes("configmaps") ? refused : undefined);
+    const { asked, report } = await run({ answer });
+    expect(of(asked)).toEqual([2]);
+    expect(report.unseen.map(({ source }) => source)).not.toContain("links");
+  });
+
   test.each(questions.flatMap((question) => endings.map(([name, ending]) => [question, name, ending] as const)))(
     "%s alone ends in %s",
     async (question, _name, ending) => {
       const answer = (args: string[]) => (questionOf(args) === question ? ending : undefined);
       const { report, result } = await run({ answer });
       expect([report.verdict, result.exitCode, report.causes]).toEqual(["UNKNOWN", 5, []]);
-      const source = { logs: "logs", "exec http": "http", "exec probe": "links", "get pods,statefulsets": "links" };
+      const source = { logs: "logs", "exec http": "http", "exec probe": "links" };
       expect(new Set(report.unseen.map((one) => one.source))).toEqual(
         new Set([source[question as keyof typeof source] ?? "cluster"]),
       );
