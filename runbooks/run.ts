@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, truncate } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileError } from "../contract/file-error.ts";
 import { readJson } from "../contract/json-text.ts";
 import { OperatorError } from "../contract/operator-error.ts";
 import { parse } from "../contract/parse.ts";
@@ -322,7 +323,8 @@ class Run {
 
   async recordCommand(step: string, command: Parameters<PlannedRun["recorder"]["record"]>[0]): Promise<void> {
     const { partyId, args, stdinSha256, isKept, result } = command;
-    const [stdout, stderr] = [this.redactPrinted(result.stdout), this.redact(result.stderr)];
+    const stdout = isKept ? this.redactPrinted(result.stdout) : this.redact(result.stdout);
+    const stderr = this.redact(result.stderr);
     const event: JournalEvent = {
       kind: "command",
       step,
@@ -638,11 +640,19 @@ async function writeWhole(path: string, text: string): Promise<void> {
   }
 }
 
+/** Nobody writes into a pipe that lies in a file's place: reading it would wait for ever. */
 async function readIfThere(path: string): Promise<Buffer | null> {
   try {
-    return await readFile(path);
+    if ((await stat(path)).isFile()) return await readFile(path);
   } catch (failure) {
     if ((failure as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw failure;
+    throw fileError(failure, path) ?? failure;
   }
+  throw new OperatorError({
+    code: "FILE_UNUSABLE",
+    what: `${path} can not be used`,
+    found: "a folder, a pipe or a device",
+    expected: "a file",
+    next: `move ${path} away`,
+  });
 }

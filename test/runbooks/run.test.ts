@@ -1,5 +1,5 @@
-import { spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -429,6 +429,21 @@ describe("a run", () => {
       resumeRun(result.runId ?? "", async () => ({ runbook: other, given: given() }), host()),
     );
     expect([problem.code, problem.exitCode]).toEqual(["PLAN_CHANGED", 3]);
+  });
+
+  test.each<[string, (path: string) => Promise<unknown>]>([
+    ["a pipe, into which nobody writes", async (path) => execFileSync("mkfifo", [path])],
+    ["a folder", (path) => mkdir(path)],
+    ["a link to itself", (path) => symlink("journal.jsonl", path)],
+  ])("whose journal is %s can not be read, and is one that the operator can put right", async (_name, put) => {
+    const { runId, dir } = await run();
+    const path = join(dir ?? "", "journal.jsonl");
+    await rm(path);
+    await put(path);
+    for (const read of [readRun(runsDir, runId ?? ""), resume(runId ?? "")]) {
+      const problem = await problemOf(read);
+      expect([problem.code, problem.what]).toEqual(["FILE_UNUSABLE", `${path} can not be used`]);
+    }
   });
 
   test("that does not exist is told with those that do", async () => {
