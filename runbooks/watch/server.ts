@@ -20,12 +20,26 @@ interface Answer {
   headers?: Record<string, string>;
 }
 
+/** How long a connection may stand in others' way: there is room for a hundred. */
+export interface WatchPatience {
+  /** Until it has asked. */
+  askMs: number;
+  /** Until it takes more of its answer. */
+  takeMs: number;
+  /** How often it is looked for those that have not asked: Node's own half a minute would be the patience. */
+  checkMs: number;
+}
+
 /** Serves what a watch knows, on this machine only, to be read only. */
-export async function serveWatch(watch: Pick<Watch, "status" | "history">, port: number): Promise<WatchServer> {
+export async function serveWatch(
+  watch: Pick<Watch, "status" | "history">,
+  port: number,
+  { askMs, takeMs, checkMs }: WatchPatience = { askMs: 10_000, takeMs: 30_000, checkMs: 1_000 },
+): Promise<WatchServer> {
   const pages = answers(watch);
-  const server = createServer((request, response) => respond(request, response, pages));
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 10_000;
+  const limits = { headersTimeout: askMs, requestTimeout: askMs, connectionsCheckingInterval: checkMs };
+  const server = createServer(limits, (request, response) => respond(request, response, pages));
+  server.timeout = takeMs;
   server.maxConnections = 100;
   await listen(server, port);
   const { port: got } = server.address() as AddressInfo;

@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { request } from "node:http";
+import net from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import parsePrometheus from "parse-prometheus-text-format";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
@@ -196,4 +199,37 @@ test("a port that is taken is an error that says so", async () => {
     code: "PORT_UNUSABLE",
     what: expect.stringContaining(port),
   });
+});
+
+const impatient = { askMs: 50, takeMs: 100, checkMs: 20 };
+
+async function connected(address: string): Promise<net.Socket> {
+  const { hostname, port } = new URL(address);
+  const socket = net.connect(Number(port), hostname);
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  return socket;
+}
+
+// Their own limit: with Node's half a minute between two looks the test would pass as well.
+test("as many as there is room for who ask nothing keep nobody out for long", { timeout: 20_000 }, async () => {
+  await using other = await serveWatch(run.watch, 0, impatient);
+  const idle = await Promise.all(Array.from({ length: 150 }, () => connected(other.address)));
+  const answer = async () => await fetch(new URL("/healthz", other.address)).catch(() => undefined);
+  let answered = await answer();
+  for (; answered === undefined; answered = await answer()) await sleep(20);
+  expect(answered.status).toBe(503);
+  for (const socket of idle) socket.destroy();
+});
+
+test("who takes nothing of an answer is left", { timeout: 20_000 }, async () => {
+  await using other = await serveWatch(run.watch, 0, impatient);
+  const socket = await connected(other.address);
+  socket.pause();
+  // More than the kernel holds for it.
+  socket.write("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(1_000));
+  while (!socket.destroyed) {
+    await sleep(3 * impatient.takeMs);
+    socket.write("\r\n");
+  }
 });
