@@ -93,6 +93,7 @@ describe(`faults (QUORATE_FAULT_SEED=${seed})`, () => {
     expect(report.findings).toHaveLength(1);
     expect(JSON.stringify(report.findings)).toContain("3→2");
     expect(await net.command("devnet", "fault", "heal")).toMatchObject({ code: 0 });
+    expect((await devnetStatus(net.folder)).faults).toEqual([]);
   });
 
   test("kill 4: party 4 is down, refused by all; its prober still sees the others", async () => {
