@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { AudienceAccess } from "../../components/kubernetes/audience-access.ts";
 import { type Audience, audiences, groupOf } from "../../components/kubernetes/audience-rights.ts";
+import type { PartyOutputs } from "../../contract/party-outputs.ts";
 import { KubeClient, KubeError } from "../../devnet/cloud/providers/kubernetes/kube-client.ts";
 import { readKubeconfig } from "../../devnet/cloud/providers/kubernetes/kubeconfig.ts";
 import {
@@ -28,6 +29,10 @@ import { settleEtcdPki, settlePartyPki } from "../../devnet/clusters/pki.ts";
 import { devnetFiles } from "../../devnet/files.ts";
 import { Keeper } from "../../devnet/supervision/keeper.ts";
 import { toolPath } from "../../devnet/tool-path.ts";
+import { podsCommand, probeCommand } from "../../runbooks/network/observe.ts";
+import { collectedCommand, collectedOfClusterCommand } from "../../runbooks/zama-kms/collect-party.ts";
+import { clusterCommand, namespaceCommand } from "../../runbooks/zama-kms/look-at-cluster.ts";
+import { quickLogsCommand } from "../../runbooks/zama-kms/look-closer.ts";
 import { type TestCloud, testAccount, testCloud } from "../cloud/support/providers-stack.ts";
 import { operatorDefinitions } from "../support/operator-definitions.ts";
 import { type KubernetesObject, partyObjects } from "../support/party-objects.ts";
@@ -218,15 +223,29 @@ describe("ways in", () => {
     return review.status.allowed;
   }
 
-  /** What kubectl says when somebody of the audience tries to open a connection. */
-  async function exec(audience: Audience, pod: string, command = ["true"]): Promise<string> {
+  /** What kubectl prints for somebody of the audience. */
+  async function kubectl(audience: Audience, args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
     const file = join(cloud.dir, "kubeconfig-of-an-audience");
     writeFileSync(file, kubeconfig, { mode: 0o600 });
     const words = ["--kubeconfig", file, "--as", "somebody", "--as-group", groupOf(audience)];
-    const ended = await promisify(execFile)(toolPath("kubectl"), [
-      ...[...words, "--namespace", "place", "exec", pod, "--container", "prober", "--", ...command],
-    ]).catch((failure: { stderr: string }) => failure);
-    return ended.stderr;
+    return await promisify(execFile)(toolPath("kubectl"), [...words, ...args]).catch(
+      (failure: { stdout: string; stderr: string }) => failure,
+    );
+  }
+
+  /** What it says when somebody of the audience tries to open a connection. */
+  async function exec(audience: Audience, pod: string, command = ["true"]): Promise<string> {
+    const said = await kubectl(audience, [
+      "exec",
+      pod,
+      "--namespace",
+      "place",
+      "--container",
+      "prober",
+      "--",
+      ...command,
+    ]);
+    return said.stderr;
   }
 
   test("the API server lets each audience do what its rules say, and nothing beside", async () => {
@@ -255,6 +274,25 @@ describe("ways in", () => {
     await expect.poll(() => may("ci", "get", "configmaps"), { timeout: 10_000 }).toBe(true);
     for (const [audience, verb, resource] of allowed)
       expect([audience, verb, resource, await may(audience, verb, resource)]).toEqual([audience, verb, resource, true]);
+
+    // The very commands of cluster-check, doctor and collect: each kind that they list is given, and none of them asks for more.
+    const outputs = { namespace: "place", workload: { pod: "kms-core-1", prober: "quorate-prober" } } as PartyOutputs;
+    for (const args of [
+      podsCommand(outputs),
+      namespaceCommand(outputs),
+      clusterCommand(),
+      collectedCommand("place"),
+      collectedOfClusterCommand(),
+    ]) {
+      const { stdout, stderr } = await kubectl("sre", args);
+      expect([args[1], stderr]).toEqual([args[1], ""]);
+      expect(JSON.parse(stdout)).toMatchObject({ kind: "List" });
+    }
+    const refusals = (await kubectl("ci", namespaceCommand(outputs))).stderr;
+    expect(refusals).toMatch(/cannot list resource "events"/);
+    // What is not there is looked for, and not forbidden.
+    for (const args of [quickLogsCommand(outputs), probeCommand(outputs)])
+      expect((await kubectl("sre", args)).stderr).toMatch(/NotFound|not found/);
 
     const denied = ["secrets", "serviceaccounts/token", "roles.rbac.authorization.k8s.io"];
     for (const audience of audiences) {
