@@ -156,7 +156,9 @@ test("what a peer says is text in Markdown, and so is the command that it calls 
   const seen = modelNetwork(4, [{ kind: "cut", from: 2, to: 3 }]);
   const probe = seen.parties[1]?.probe;
   const link = probe?.status === "replied" ? probe.reply.links.find(({ peerId }) => peerId === 3) : undefined;
-  if (link) link.detail = "![all is well](https://party-2.example/green.svg) <h1>OK</h1>\r## `OK`";
+  if (link) link.detail = "![all is well](https://party-2.example/green.svg) <h1>OK</h1>\r## `OK`\r\n## `OK`";
   const markdown = renderValidateMarkdown(judge(seen));
-  expect(markdown).toContain("!\\[all is well\\](https://party-2.example/green.svg) \\<h1\\>OK\\</h1\\>; ## \\`OK\\`");
+  expect(markdown).toContain(
+    "!\\[all is well\\](https://party-2.example/green.svg) \\<h1\\>OK\\</h1\\>\\\\u000d## \\`OK\\`; ## \\`OK\\`",
+  );
 });
