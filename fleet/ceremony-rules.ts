@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   type CeremonyAnswer,
   type CeremonyDesk,
@@ -11,9 +10,10 @@ import {
   nextCeremony,
 } from "../contract/ceremony.ts";
 import { canonicalJson } from "../contract/manifest-digest.ts";
-import { Digest } from "../contract/names.ts";
+import type { Digest } from "../contract/names.ts";
 import { OperatorError, type Problem } from "../contract/operator-error.ts";
 import { exitCodes } from "../contract/verdict.ts";
+import { textDigest } from "../stacks/signed-document.ts";
 
 /*
  * One ceremony at a time, without a server. A party's acceptance is its lock: it holds one ceremony at most, and takes up only numbers above all
@@ -27,7 +27,7 @@ export type Desks = ReadonlyMap<number, CeremonyDesk>;
 export const emptyDesk: CeremonyDesk = { sequence: 0, proposal: null, answers: [] };
 
 export function proposalDigest(proposal: CeremonyProposal): Digest {
-  return Digest.parse(`sha256:${createHash("sha256").update(canonicalJson(proposal)).digest("hex")}`);
+  return textDigest(canonicalJson(proposal));
 }
 
 /** The answer that holds a ceremony, if one does. */

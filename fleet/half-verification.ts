@@ -1,15 +1,12 @@
 import type { Digest } from "../contract/names.ts";
-import { OperatorError, type Problem } from "../contract/operator-error.ts";
 import { HalfHeader, ValidateHalf } from "../contract/validate-half.ts";
 import { exitCodes } from "../contract/verdict.ts";
 import {
   clockSkewMinutes,
+  type DocumentKind,
+  documentRefusal,
   type ExpectedDocument,
-  keyFingerprint,
-  readHeader,
-  readPayload,
-  signedPayload,
-  textDigest,
+  openDocument,
 } from "../stacks/signed-document.ts";
 
 /** Above what a half takes in a network of a hundred parties: some thousand characters for each link. */
@@ -21,41 +18,20 @@ export interface VerifiedHalf {
   digest: Digest;
 }
 
-/** Opens one half: size, form, key, signature, contract, network and party, in this order. Nothing of it is believed before its signature is. */
+const halfKind: DocumentKind<ValidateHalf> = {
+  prefix: "HALF",
+  noun: "half",
+  contract: "half/v1",
+  header: HalfHeader,
+  payload: ValidateHalf,
+  largest: largestHalf,
+  again: (partyId) => again(partyId),
+};
+
+/** Opens one half. Nothing of it is believed before its signature is. */
 export async function openHalf(text: string, expected: ExpectedDocument): Promise<VerifiedHalf> {
-  const { partyId, source } = expected;
-  const refuse = refusal(expected);
-  const jws = text.trim();
-  if (Buffer.byteLength(jws) > largestHalf)
-    throw refuse({
-      code: "HALF_TOO_LARGE",
-      what: "what was found is too large to be a half",
-      found: `more than ${largestHalf} bytes from ${source}`,
-      expected: `at most ${largestHalf}`,
-      next: `ask party ${partyId} what it published there`,
-    });
-  const { jwk, kid } = headerOf(jws, expected);
-  const signedBy = keyFingerprint(jwk);
-  requireKey(signedBy, expected);
-  const payload = await signedPayload(jws, jwk);
-  if (payload === undefined)
-    throw refuse({
-      code: "HALF_TAMPERED",
-      what: "its half is not what was signed",
-      found: `a signature that does not fit, from ${source}`,
-      expected: `a half as the key ${signedBy} signed it`,
-      next: `${again(partyId)}; if it stays so, others may have written to its vault`,
-    });
-  const half = readPayload(payload, ValidateHalf);
-  const wrong = "value" in half ? disagreement(half.value, expected, { signedBy, kid }) : half.fault;
-  if ("value" in half && wrong === undefined) return { half: half.value, digest: textDigest(jws) };
-  throw refuse({
-    code: "HALF_INVALID",
-    what: "its half breaks the contract half/v1",
-    found: `${wrong}\nfrom ${source}`,
-    expected: `a half of party ${partyId} of network ${expected.network} that fits the contract`,
-    next: `${again(partyId)}, with the same version of this program`,
-  });
+  const { document, digest } = await openDocument(text, expected, halfKind);
+  return { half: document, digest };
 }
 
 /** What makes a verified half count in a report. */
@@ -76,7 +52,7 @@ export function checkHalf(
   { stage, manifestDigest, maxAgeMs, now, known, source }: HalfUse,
 ): void {
   const { partyId, network } = half;
-  const refuse = refusal({ partyId, network });
+  const refuse = documentRefusal({ partyId, network });
   if (Date.parse(half.issuedAt) > now.getTime() + clockSkewMinutes * 60_000)
     throw refuse({
       code: "HALF_FROM_FUTURE",
@@ -134,61 +110,4 @@ export function ageWords(ms: number): string {
 export function again(partyId: number, stage: "link" | "network" = "link"): string {
   const validate = `npx quorate validate${stage === "link" ? "" : ` --stage ${stage}`}`;
   return `ask party ${partyId} to run: ${validate}, then: npx quorate reports publish`;
-}
-
-function headerOf(jws: string, { partyId, network, source }: ExpectedDocument): HalfHeader {
-  const header = readHeader(jws, HalfHeader);
-  if (header !== undefined && "value" in header) return header.value;
-  throw refusal({ partyId, network })({
-    code: "HALF_UNREADABLE",
-    what: "what was found is not a half, or not all of one",
-    found: `${header === undefined ? `${jws.length} characters` : header.fault}, from ${source}`,
-    expected: "a JWS in compact form, with alg ES256, typ, kid and jwk in its header and nothing else",
-    next: again(partyId),
-  });
-}
-
-function requireKey(found: Digest, expected: ExpectedDocument): void {
-  const { partyId, fingerprint, ownerOf, source } = expected;
-  const refuse = refusal(expected);
-  if (fingerprint === found) return;
-  if (fingerprint === undefined)
-    throw refuse({
-      code: "HALF_UNTRUSTED",
-      what: "nobody here decided yet which key it signs with",
-      found: `a half signed by ${found}, from ${source}`,
-      expected: "a fingerprint that the party told by another way",
-      next: `ask party ${partyId} for its fingerprint, by telephone or in person, then: npx quorate cards trust ${partyId} <fingerprint>`,
-      exitCode: exitCodes.unknown,
-    });
-  const owner = ownerOf?.(found);
-  throw refuse({
-    code: "HALF_FOREIGN_KEY",
-    what: "its half is signed by another key than its own",
-    found: `${found}${owner === undefined ? "" : `, the key of party ${owner}`}, from ${source}`,
-    expected: `${fingerprint}, as trusted`,
-    next: `ask party ${partyId} whether it has a new key; only if it says so: npx quorate cards trust ${partyId} <fingerprint> --replace`,
-  });
-}
-
-/** What a half says of whose it is, where that is not what it should be. */
-function disagreement(
-  half: ValidateHalf,
-  { network, partyId }: ExpectedDocument,
-  { signedBy, kid }: { signedBy: Digest; kid: Digest },
-): string | undefined {
-  if (half.network !== network) return `network: ${half.network}`;
-  if (half.partyId !== partyId) return `partyId: ${half.partyId}`;
-  if (half.signingKey.fingerprint === signedBy && kid === signedBy) return undefined;
-  return `signingKey.fingerprint ${half.signingKey.fingerprint}, kid ${kid}, where ${signedBy} signed`;
-}
-
-/** A half is refused for safety unless it is only not there, or not for this. */
-function refusal({ partyId, network }: { partyId: number; network: string }) {
-  return (problem: Problem) =>
-    new OperatorError({
-      exitCode: exitCodes.refused,
-      ...problem,
-      what: `party ${partyId} (${network}): ${problem.what}`,
-    });
 }

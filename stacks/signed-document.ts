@@ -3,8 +3,10 @@ import { compactVerify, importJWK, type JWK } from "jose";
 import { z } from "zod";
 import { canonicalJson } from "../contract/manifest-digest.ts";
 import { Digest } from "../contract/names.ts";
+import { OperatorError, type Problem } from "../contract/operator-error.ts";
 import type { PublicJwk } from "../contract/party-card.ts";
 import { cutShort } from "../contract/printable.ts";
+import { exitCodes } from "../contract/verdict.ts";
 
 /** How far the clocks of two parties may be apart. */
 export const clockSkewMinutes = 5;
@@ -19,6 +21,132 @@ export interface ExpectedDocument {
   ownerOf?: ((fingerprint: Digest) => number | undefined) | undefined;
   /** Where it came from, for errors. */
   source: string;
+}
+
+/** What every signed document says of itself. */
+interface Signed {
+  network: string;
+  partyId: number;
+  signingKey: { fingerprint: Digest };
+}
+
+/** One kind of document: its contracts, and how errors speak of it. */
+export interface DocumentKind<T extends Signed> {
+  /** How the codes of its errors begin. */
+  prefix: "HALF" | "DESK";
+  noun: string;
+  contract: string;
+  header: z.ZodType<{ kid: Digest; jwk: PublicJwk }>;
+  payload: z.ZodType<T>;
+  /** Bytes; far above what one takes. */
+  largest: number;
+  /** What brings another one of the party. */
+  again(partyId: number): string;
+}
+
+/** A document whose signature was verified against the key that its party is known by. */
+export interface OpenedDocument<T> {
+  document: T;
+  /** SHA-256 of the signed text. */
+  digest: Digest;
+}
+
+/** Opens one document: size, form, key, signature, contract, network and party, in this order. Nothing of it is believed before its signature is. */
+export async function openDocument<T extends Signed>(
+  text: string,
+  expected: ExpectedDocument,
+  kind: DocumentKind<T>,
+): Promise<OpenedDocument<T>> {
+  const { prefix, noun, contract, largest } = kind;
+  const { partyId, source } = expected;
+  const refuse = documentRefusal(expected);
+  const jws = text.trim();
+  if (Buffer.byteLength(jws) > largest)
+    throw refuse({
+      code: `${prefix}_TOO_LARGE`,
+      what: `what was found is too large to be a ${noun}`,
+      found: `more than ${largest} bytes from ${source}`,
+      expected: `at most ${largest}`,
+      next: `ask party ${partyId} what it published there`,
+    });
+  const header = readHeader(jws, kind.header);
+  if (header === undefined || "fault" in header)
+    throw refuse({
+      code: `${prefix}_UNREADABLE`,
+      what: `what was found is not a ${noun}, or not all of one`,
+      found: `${header === undefined ? `${jws.length} characters` : header.fault}, from ${source}`,
+      expected: "a JWS in compact form, with alg ES256, typ, kid and jwk in its header and nothing else",
+      next: kind.again(partyId),
+    });
+  const { jwk, kid } = header.value;
+  const signedBy = keyFingerprint(jwk);
+  requireKey(signedBy, expected, kind);
+  const payload = await signedPayload(jws, jwk);
+  if (payload === undefined)
+    throw refuse({
+      code: `${prefix}_TAMPERED`,
+      what: `its ${noun} is not what was signed`,
+      found: `a signature that does not fit, from ${source}`,
+      expected: `a ${noun} as the key ${signedBy} signed it`,
+      next: `${kind.again(partyId)}; if it stays so, others may have written to its vault`,
+    });
+  const read = readPayload(payload, kind.payload);
+  const wrong = "value" in read ? disagreement(read.value, expected, { signedBy, kid }) : read.fault;
+  if ("value" in read && wrong === undefined) return { document: read.value, digest: textDigest(jws) };
+  throw refuse({
+    code: `${prefix}_INVALID`,
+    what: `its ${noun} breaks the contract ${contract}`,
+    found: `${wrong}\nfrom ${source}`,
+    expected: `a ${noun} of party ${partyId} of network ${expected.network} that fits the contract`,
+    next: `${kind.again(partyId)}, with the same version of this program`,
+  });
+}
+
+/** A document is refused for safety unless it is only not there, or not for this. */
+export function documentRefusal({ partyId, network }: { partyId: number; network: string }) {
+  return (problem: Problem) =>
+    new OperatorError({
+      exitCode: exitCodes.refused,
+      ...problem,
+      what: `party ${partyId} (${network}): ${problem.what}`,
+    });
+}
+
+function requireKey<T extends Signed>(found: Digest, expected: ExpectedDocument, kind: DocumentKind<T>): void {
+  const { prefix, noun } = kind;
+  const { partyId, fingerprint, ownerOf, source } = expected;
+  const refuse = documentRefusal(expected);
+  if (fingerprint === found) return;
+  if (fingerprint === undefined)
+    throw refuse({
+      code: `${prefix}_UNTRUSTED`,
+      what: "nobody here decided yet which key it signs with",
+      found: `a ${noun} signed by ${found}, from ${source}`,
+      expected: "a fingerprint that the party told by another way",
+      next: `ask party ${partyId} for its fingerprint, by telephone or in person, then: npx quorate cards trust ${partyId} <fingerprint>`,
+      exitCode: exitCodes.unknown,
+    });
+  const owner = ownerOf?.(found);
+  throw refuse({
+    code: `${prefix}_FOREIGN_KEY`,
+    what: `its ${noun} is signed by another key than its own`,
+    found: `${found}${owner === undefined ? "" : `, the key of party ${owner}`}, from ${source}`,
+    expected: `${fingerprint}, as trusted`,
+    next: `ask party ${partyId} whether it has a new key; only if it says so: npx quorate cards trust ${partyId} <fingerprint> --replace`,
+  });
+}
+
+/** What a document says of whose it is, where that is not what it should be. */
+function disagreement(
+  document: Signed,
+  { network, partyId }: ExpectedDocument,
+  { signedBy, kid }: { signedBy: Digest; kid: Digest },
+): string | undefined {
+  if (document.network !== network) return `network: ${document.network}`;
+  if (document.partyId !== partyId) return `partyId: ${document.partyId}`;
+  const { fingerprint } = document.signingKey;
+  if (fingerprint === signedBy && kid === signedBy) return undefined;
+  return `signingKey.fingerprint ${fingerprint}, kid ${kid}, where ${signedBy} signed`;
 }
 
 /** What a reader of a document goes on with, or why there is nothing to go on with. */
