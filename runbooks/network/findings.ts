@@ -1,6 +1,7 @@
 import type { PathProbe } from "../../contract/probe.ts";
 import type { Workload } from "../../contract/validate-half.ts";
 import type { Finding } from "../../contract/verdict.ts";
+import { kubectlCommand } from "../kubectl-command.ts";
 import { type Cause, depthOf, isUnanswered, type Link, type OtherSights, workloadFault } from "./link.ts";
 import { type Observations, openSince, type PartyObservation } from "./observations.ts";
 
@@ -201,7 +202,7 @@ class Words {
           ...(party.notListening === null
             ? {
                 expected: "answers from its cluster, its prober and its public vault",
-                next: `npx quorate kubeconfig --party ${party.partyId}, then try: kubectl --namespace ${this.#seen.namespace} get pods`,
+                next: this.#kubectl(party.partyId, "get pods"),
               }
             : listening),
         },
@@ -377,7 +378,7 @@ class Words {
   }
 
   #linkNext(link: Link, party: number): string {
-    const inCluster = `npx quorate kubeconfig --party ${link.from}, then: kubectl --namespace ${this.#seen.namespace} get services`;
+    const inCluster = this.#kubectl(link.from, "get services");
     switch (link.probe?.code) {
       case "NAME_NOT_FOUND":
         return `party ${link.from} checks its Service and its endpoint for party ${link.to}: ${inCluster}`;
@@ -392,7 +393,7 @@ class Words {
 
   #blockedNext(cause: Cause): string {
     const probe = first(cause);
-    const where = `npx quorate kubeconfig --party ${cause.party}`;
+    const where = this.#kubectl(cause.party, "get services,endpointslices");
     if (probe?.stage === "dns") return `${where}; look at its DNS, its peer Services and their endpoints`;
     if (probe?.code === "UNTRUSTED_RELEASE")
       return `look at where its names for its peers lead, for others find trusted releases there: ${where}`;
@@ -439,28 +440,26 @@ class Words {
     return view.code === "NOT_ASKED" ? null : `its own core is silent: ${view.detail}`;
   }
 
+  #kubectl(partyId: number, words: string): string {
+    return kubectlCommand(partyId, `--namespace ${this.#seen.namespace} ${words}`);
+  }
+
   #look(party: PartyObservation): string {
     if (party.notAsked !== null) return `ask party ${party.partyId} (${party.name}) to look at its core`;
     const pod = party.workload.status === "seen" ? party.workload.workload.pod?.name : undefined;
-    return this.#by(
-      party,
-      `npx quorate kubeconfig --party ${party.partyId}, then: kubectl --namespace ${this.#seen.namespace} ${pod ? `describe pod ${pod}` : "get pods"}`,
-    );
+    return this.#by(party, this.#kubectl(party.partyId, pod ? `describe pod ${pod}` : "get pods"));
   }
 
   #restart(party: PartyObservation): string {
     const pod = party.workload.status === "seen" ? party.workload.workload.pod?.name : undefined;
     if (party.notAsked !== null || pod === undefined)
       return `ask party ${party.partyId} (${party.name}) to restart its core`;
-    return this.#by(
-      party,
-      `npx quorate kubeconfig --party ${party.partyId}, then: kubectl --namespace ${this.#seen.namespace} delete pod ${pod}`,
-    );
+    return this.#by(party, this.#kubectl(party.partyId, `delete pod ${pod}`));
   }
 
   #revive(party: PartyObservation): string {
     const workload = party.workload.status === "seen" ? party.workload.workload : null;
-    const start = `npx quorate kubeconfig --party ${party.partyId}, then: kubectl --namespace ${this.#seen.namespace}`;
+    const start = this.#kubectl(party.partyId, "").trimEnd();
     if (workload?.replicas === 0)
       return this.#by(party, `${start} scale statefulset ${workload.statefulSet} --replicas 1`);
     if (workload?.replicas === null) return this.#by(party, `npx quorate up --party ${party.partyId}`);

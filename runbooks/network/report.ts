@@ -1,4 +1,7 @@
+import { stat } from "node:fs/promises";
 import { z } from "zod";
+import { fileError } from "../../contract/file-error.ts";
+import { OperatorError } from "../../contract/operator-error.ts";
 import { FoundHalf } from "../../contract/validate-half.ts";
 import { ValidateReport } from "../../contract/validate-report.ts";
 import { runbook, step } from "../runbook.ts";
@@ -40,8 +43,9 @@ export default runbook({
   joinsOthers: true,
   systems: ["zama-kms"],
   inputs: Inputs,
-  plan(context) {
+  async plan(context) {
     const { inputs, manifest } = context;
+    if (inputs.from !== undefined) await requireFolder(inputs.from);
     const own = inputs.published ? [] : context.parties;
     const others = manifest.parties.filter(({ id }) => !own.some(({ outputs }) => outputs.partyId === id));
     const rules = { stage: inputs.stage, maxAgeMs: inputs.maxAgeMinutes * 60_000, folder: inputs.from };
@@ -86,3 +90,18 @@ export default runbook({
   },
   report: ({ evidence }) => presentValidation(evidence("judge", ValidateReport)),
 });
+
+/** Where all halves come from here nobody reads it, and a name that was mistyped would not be noticed. */
+async function requireFolder(path: string): Promise<void> {
+  const found = await stat(path).catch((failure: unknown) => {
+    throw fileError(failure, path) ?? failure;
+  });
+  if (found.isDirectory()) return;
+  throw new OperatorError({
+    code: "FILE_UNUSABLE",
+    what: "halves are read from a folder",
+    found: `${path}, which is none`,
+    expected: "a folder with a file party-<id>.half.jws of each party",
+    next: "npx quorate report --help",
+  });
+}

@@ -8,6 +8,7 @@ import type {
 } from "../../contract/cluster-check-report.ts";
 import { enclaveNodeKey } from "../../contract/enclave-node-key.ts";
 import type { Finding } from "../../contract/verdict.ts";
+import { kubectlCommand } from "../kubectl-command.ts";
 import { judgeHealth } from "./judge-health.ts";
 
 /** Warnings and ends of containers of before are history. */
@@ -91,7 +92,7 @@ const restoreChart = (party: Party) =>
   `it is of the core's Helm release, and a refresh does not miss it; ask who took it away, and look: helm --namespace ${party.namespaceName} history kms-core`;
 /** How to look for oneself, once kubectl asks the right cluster. */
 const kubectl = ({ partyId, namespaceName }: Party, words: string) =>
-  `KUBECONFIG="$(npx quorate kubeconfig --party ${partyId})" kubectl --namespace ${namespaceName} ${words}`;
+  kubectlCommand(partyId, `--namespace ${namespaceName} ${words}`);
 const describe = (party: Party, what: string) => kubectl(party, `describe ${what}`);
 const askAgain = "repeat the command; if it stays so, mend what is named, or ask who has the right to look";
 

@@ -1,3 +1,4 @@
+import { kubectlCommand } from "../kubectl-command.ts";
 import { refreshThenUp } from "./sign.ts";
 
 /** What the next command is made of; on the page these are placeholders. */
@@ -43,7 +44,7 @@ const kubernetes = "Kubernetes";
 const refreshed = ({ party, stack }: Place) => refreshThenUp(party, stack);
 const up = ({ party }: Place) => `npx quorate up --party ${party}`;
 const kubectl = ({ party, namespace }: Place, words: string) =>
-  `KUBECONFIG="$(npx quorate kubeconfig --party ${party})" kubectl --namespace ${namespace} ${words}`;
+  kubectlCommand(party, `--namespace ${namespace} ${words}`);
 const restart = (place: Place) => kubectl(place, `delete pod ${place.pod}`);
 const describe = (place: Place) => kubectl(place, `describe pod ${place.pod}`);
 const certificates = () => "npx quorate run certificates";

@@ -122,9 +122,9 @@ function pending(
   { endpointId, serviceName }: { endpointId: string; serviceName: string | null },
 ): Sign {
   const { from, to } = link;
-  // A service's name ends in its id.
-  const serviceId = serviceName?.split(".").at(-1) ?? "<of its service>";
-  const next = `party ${to} accepts it: aws ec2 accept-vpc-endpoint-connections --service-id ${serviceId} --vpc-endpoint-ids ${endpointId}; and lists the account of party ${from} among those it lets in`;
+  // com.amazonaws.vpce.<region>.<id>
+  const [, , , region = "<of its service>", serviceId = "<of its service>"] = serviceName?.split(".") ?? [];
+  const next = `party ${to} accepts it: aws ec2 accept-vpc-endpoint-connections --region ${region} --service-id ${serviceId} --vpc-endpoint-ids ${endpointId}; and lists the account of party ${from} among those it lets in`;
   return sign("ENDPOINT_PENDING", to, seenOf, { found, expected: "accepted", next }, { links: [link] });
 }
 

@@ -1,6 +1,7 @@
 import type { ClusterSights } from "../../contract/cluster-check-report.ts";
 import type { Evidence } from "../../contract/doctor-report.ts";
 import type { Finding } from "../../contract/verdict.ts";
+import { kubectlCommand } from "../kubectl-command.ts";
 import { judge } from "../network/judge.ts";
 import type { DoctorSights } from "./doctor-sights.ts";
 import { judgeCertificates } from "./judge-certificates.ts";
@@ -66,7 +67,7 @@ function silentNode({ partyId, pod, nodes, devicePlugin }: ClusterSights["partie
     {
       ...{ code: "NODE_NOT_READY", party: partyId, links: [], certainty: "likely", found },
       expected: "a node on which something is ready",
-      next: `KUBECONFIG="$(npx quorate kubeconfig --party ${partyId})" kubectl describe node ${name}, in a minute again; and its instance in EC2`,
+      next: `${kubectlCommand(partyId, `describe node ${name}`)}, in a minute again; and its instance in EC2`,
       evidence: [{ source: "cluster", party: partyId, line: found }],
     },
   ];

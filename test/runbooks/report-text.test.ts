@@ -97,9 +97,9 @@ describe("the report in a terminal", () => {
                   core's process ended; refused on paths 1→4, 2→4,
                   3→4, 5→4, 6→4 and 7 more
         expected  a core that answers on port 50001
-        next      npx quorate kubeconfig --party 4, then: kubectl
-                  --namespace kms-decentralized describe pod
-                  kms-core-4"
+        next      KUBECONFIG="$(npx quorate kubeconfig --party 4)"
+                  kubectl --namespace kms-decentralized describe
+                  pod kms-core-4"
     `);
   });
 

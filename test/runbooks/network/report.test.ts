@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -13,6 +13,7 @@ import { renderValidateText } from "../../../runbooks/report-text.ts";
 import { executeRun, planRunbook, readRun } from "../../../runbooks/run.ts";
 import { digestOf } from "../../support/cards.ts";
 import { halfContent } from "../../support/halves.ts";
+import { problemOf } from "../../support/refusal.ts";
 import { noBaselines, noVaults } from "../support/no-peers.ts";
 import { fakeParties, manifest } from "./fake-parties.ts";
 import { type Fault, modelNetwork } from "./network-model.ts";
@@ -71,7 +72,9 @@ test("what another party is to do is told as its own to do", () => {
       [2, 3, 4].map((id) => found(id, faults)),
     ),
   );
-  expect(joined.findings[0]?.next).toMatch(/^party 4 \(party-4\) runs: npx quorate kubeconfig --party 4/);
+  expect(joined.findings[0]?.next).toMatch(
+    /^party 4 \(party-4\) runs: KUBECONFIG="\$\(npx quorate kubeconfig --party 4\)" kubectl --namespace/,
+  );
 });
 
 test("a half that is missing is missing: its row is unknown, its party is named, and nothing is green", () => {
@@ -191,9 +194,18 @@ test("who holds all stacks gets the same report in one step, and needs no half",
 
 test("from published halves alone no cluster is asked", async () => {
   const { parties, asked: questions } = fakeParties();
-  const { asked, json } = await run(parties, { published: true, from: "../halves" });
+  const { asked, json } = await run(parties, { published: true, from: root });
   expect(asked.map(([id]) => id)).toEqual([1, 2, 3, 4]);
   expect([questions, json.linksUp]).toEqual([[], 12]);
+});
+
+test("a folder of halves that is not there is no network that is down", async () => {
+  const { parties, asked } = fakeParties();
+  const from = join(root, "nosuch");
+  expect((await problemOf(run(parties, { from })))?.code).toBe("FILE_UNUSABLE");
+  await writeFile(from, "");
+  expect(await problemOf(run(parties, { from }))).toMatchObject({ what: "halves are read from a folder" });
+  expect(asked).toEqual([]);
 });
 
 test("the report says whose rows come from halves, and how old the oldest is", () => {
