@@ -14,6 +14,18 @@ const properties = ["prober/certificate", "runbooks/network/judge", "runbooks/ru
   (name) => `test/${name}.test.ts`,
 );
 
+// Programs that Pulumi's engine asks for their resources, in the test's own process.
+const engine = [
+  "cloud/providers*",
+  "fleet/interrupted-creates",
+  "policies/engine",
+  "stacks/last-deployment",
+  "stacks/secret-hook",
+].map((name) => `test/${name}.test.ts`);
+
+// A hang, not slowness: many start processes, on machines that do other things too.
+const patience = { testTimeout: 60_000, hookTimeout: 60_000 };
+
 export default defineConfig({
   test: {
     // Many tests wait for a process: one worker for each core, not one fewer.
@@ -26,14 +38,14 @@ export default defineConfig({
           ...base,
           name: "fast",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/devnet/**", "test/soak/**"],
+          exclude: ["test/devnet/**", "test/soak/**", ...engine],
           // One world for all files of a worker: loading @pulumi/aws and the like anew for each file doubled the CPU time of test/components.
           isolate: false,
-          // A hang, not slowness: many start processes, on machines that do other things too.
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...patience,
         },
       },
+      // Each in a world of its own: what mocks of another file leave behind would take resources in the engine's place, without a word.
+      { test: { ...base, name: "engine", include: engine, ...patience } },
       {
         // Two devnets at a time: each waits more than it works, and has loopback addresses of its own.
         test: {

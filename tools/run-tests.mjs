@@ -60,11 +60,12 @@ export function tallyOf(report, code) {
   return { passed: report.numPassedTests, failed: failed === 0 && (code !== 0 || nothing) ? 1 : failed };
 }
 
-async function vitest(project) {
+async function vitest(...projects) {
   const dir = mkdtempSync(join(tmpdir(), "quorate-tests-"));
   try {
     const file = join(dir, "report.json");
-    const args = ["run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+    const chosen = projects.flatMap((project) => ["--project", project]);
+    const args = ["run", ...chosen, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
     const { code } = await run(bin("vitest"), args, { live: true });
     return tallyOf(existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined, code);
   } finally {
@@ -74,7 +75,7 @@ async function vitest(project) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const quick = process.argv.includes("--check");
-  const tallies = [await staticStages(), await vitest("fast"), ...(quick ? [] : [await vitest("slow")])];
+  const tallies = [await staticStages(), await vitest("fast", "engine"), ...(quick ? [] : [await vitest("slow")])];
   const sum = (part) => tallies.reduce((total, tally) => total + tally[part], 0);
   const [passed, failed] = [sum("passed"), sum("failed")];
   process.stdout.write(`${passed} passed, ${failed} failed\n`);
