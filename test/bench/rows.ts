@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { enlargeNetwork } from "../support/larger-network.ts";
 import { createOperatorFolder } from "../support/operator-folder.ts";
 import { createRehearsalFolder } from "../support/rehearsal.ts";
 import { measure, median, type Run, spread } from "./measure.ts";
@@ -79,36 +78,16 @@ export const rows: Row[] = [
     async measure({ root, scratch }) {
       return await withDevnet(root, scratch, async (operator) => {
         await mustPass(await quorate(root, operator, "devnet", "fault", "hang", "4"));
-        return await validations(root, operator, 1, "accepts, then silent");
+        try {
+          const runs: Run[] = [];
+          for (let i = 0; i < 3; i++) runs.push(await quorate(root, operator, "validate"));
+          if (runs.some((run) => run.code !== 1))
+            throw new Error(`validate of a hung network exits 1, found ${runs.map((run) => run.code)}`);
+          return seconds(runs, "accepts, then silent");
+        } finally {
+          await quorate(root, operator, "devnet", "fault", "heal");
+        }
       });
-    },
-  },
-  {
-    id: "thirteen",
-    what: "validate as a whole, 13 healthy parties",
-    target: "≤ 3 s",
-    limit: 3,
-    async measure({ root, scratch }) {
-      return await withDevnet(
-        root,
-        scratch,
-        async (operator) => await validations(root, operator, 0, "156 links up"),
-        13,
-      );
-    },
-  },
-  {
-    id: "thirteen-hung",
-    what: "validate as a whole, 3 of 13 hung",
-    target: "≤ 6.5 s",
-    limit: 6.5,
-    async measure({ root, scratch }) {
-      const hang = async (operator: string) => {
-        for (const party of ["4", "8", "13"])
-          await mustPass(await quorate(root, operator, "devnet", "fault", "hang", party));
-        return await validations(root, operator, 1, "three accept, then are silent");
-      };
-      return await withDevnet(root, scratch, hang, 13);
     },
   },
   proberRow("links", 13, 7, { target: "≤ 0.6 s", limit: 0.6 }),
@@ -327,24 +306,9 @@ async function resourcesIn(operator: string): Promise<number> {
   return checkpoint.latest.resources.length;
 }
 
-/** Three validations, all of which have to end with one exit code. */
-async function validations(root: string, operator: string, code: number, words: string): Promise<Figure> {
-  const runs: Run[] = [];
-  for (let i = 0; i < 3; i++) runs.push(await quorate(root, operator, "validate"));
-  if (runs.some((run) => run.code !== code))
-    throw new Error(`validate of this network exits ${code}, found ${runs.map((run) => run.code)}`);
-  return seconds(runs, words);
-}
-
 /** A devnet of its own for one row, beside whatever runs in the checkout. */
-async function withDevnet<T>(
-  root: string,
-  scratch: string,
-  act: (operator: string) => Promise<T>,
-  parties = 4,
-): Promise<T> {
+async function withDevnet<T>(root: string, scratch: string, act: (operator: string) => Promise<T>): Promise<T> {
   const operator = await createOperatorFolder(join(scratch, `operator-${performance.now().toFixed(0)}`));
-  if (parties !== 4) await enlargeNetwork(operator, parties);
   await mustPass(await quorate(root, operator, "demo"));
   try {
     return await act(operator);
