@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Digest, NetworkName, PartyId } from "./names.ts";
 import { SigningKey, signedHeader } from "./party-card.ts";
-import { printableLine } from "./printable.ts";
+import { holdsPlainTexts } from "./printable.ts";
 
 /** What several parties do together. */
 export const CeremonyKind = z.enum(["prss-init", "keygen", "crs-gen"]);
@@ -31,8 +31,7 @@ export function nextCeremony(known: readonly CeremonyNumber[], proposer: number)
 const longestText = 500;
 const Line = z
   .string()
-  .max(longestText)
-  .refine((text) => printableLine(text) === text, "a text of one line, with nothing that steers a terminal");
+  .refine((text) => holdsPlainTexts(text, longestText), "a text of one line, with nothing that steers a terminal");
 
 /** What a party proposes that all of them do, and when. Nothing in it is secret. */
 export const CeremonyProposal = z

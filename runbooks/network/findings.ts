@@ -459,9 +459,8 @@ class Words {
 
   #revive(party: PartyObservation): string {
     const workload = party.workload.status === "seen" ? party.workload.workload : null;
-    const start = this.#kubectl(party.partyId, "").trimEnd();
     if (workload?.replicas === 0)
-      return this.#by(party, `${start} scale statefulset ${workload.statefulSet} --replicas 1`);
+      return this.#by(party, this.#kubectl(party.partyId, `scale statefulset ${workload.statefulSet} --replicas 1`));
     if (workload?.replicas === null) return this.#by(party, `npx quorate up --party ${party.partyId}`);
     // Not too few of them: none at all, which no size of a node group mends.
     if (

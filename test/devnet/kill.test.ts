@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { addressesOf } from "../../devnet/addresses.ts";
 import { devnetStatus } from "../../devnet/devnet.ts";
-import { CommandProcess, killEverythingOf, listenersIn, processesOf, randomFrom } from "../support/demo-process.ts";
+import { CommandProcess, killEverythingOf, listenersIn, processesOf } from "../support/demo-process.ts";
 import { dial } from "../support/dial.ts";
 import { isMaking, locksIn } from "../support/engine-state.ts";
 import { OperatorsDevnet } from "../support/operators-devnet.ts";
+import { randomFrom } from "../support/random.ts";
 
 // One party with a public address, its peers elsewhere: the machine dies while the engine works, and the next update is as
 // good as the first. `npm run soak` kills whole demos of four, wherever it hurts.

@@ -2,19 +2,9 @@ import { type CeremonyDesk, type CeremonyNumber, compareCeremonies, isOpenState 
 import { Digest, PartyId } from "../../contract/names.ts";
 import { OperatorError } from "../../contract/operator-error.ts";
 import * as rules from "../../fleet/ceremony-rules.ts";
+import { randomFrom } from "../support/random.ts";
 
 export type Rules = typeof rules;
-
-/** Numbers between 0 and 1, the same ones for the same seed. */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 export interface ModelOptions {
   seed: number;
@@ -67,7 +57,7 @@ const longestSleep = 1_000;
 export function playCeremonies(options: ModelOptions): Modelled {
   const { parties, proposers, atOnce, windowSeconds, skewSeconds, crash, refuse, rounds } = options;
   const by: Rules = { ...rules, ...options.rules };
-  const chance = seeded(options.seed);
+  const chance = randomFrom(options.seed);
   const ids = Array.from({ length: parties }, (_, index) => index + 1);
   const leases = new Map(ids.map((id) => [id, { desk: rules.emptyDesk, version: 0 }]));
   const published = new Map(ids.map((id) => [id, [rules.emptyDesk]]));

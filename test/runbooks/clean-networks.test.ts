@@ -4,29 +4,13 @@ import type { Observations } from "../../runbooks/network/observations.ts";
 import { diagnose } from "../../runbooks/zama-kms/diagnose.ts";
 import { judgeCertificates } from "../../runbooks/zama-kms/judge-certificates.ts";
 import { judgeClusters } from "../../runbooks/zama-kms/judge-cluster.ts";
+import { randomFrom, shuffled } from "../support/random.ts";
 import { modelNetwork } from "./network/network-model.ts";
 import { writtenSights } from "./zama-kms/doctor-sights.ts";
 
 // Sixty networks in which nothing is wrong, each another one: whatever is found in them is a false alarm.
 const sizes = [4, 7, 10, 13, 25] as const;
 const seeds = Array.from({ length: 12 }, (_, index) => index + 1);
-
-/** A small generator of numbers from 0 to 1, the same for the same seed. */
-function randomOf(seed: number): () => number {
-  let state = seed * 2_654_435_761;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
-const shuffled = <T>(items: readonly T[], random: () => number): T[] =>
-  items
-    .map((item) => ({ item, at: random() }))
-    .sort((a, b) => a.at - b.at)
-    .map(({ item }) => item);
 
 /**
  * What networks in order differ in: how far apart the parties are, how quick their cores answer, in which order all of that comes, when each was
@@ -76,7 +60,7 @@ function varied(seen: Observations, random: () => number): Observations {
 test.each(sizes.flatMap((size) => seeds.map((seed) => [size, seed] as const)))(
   "a clean network of %i raises no finding (%i)",
   (size, seed) => {
-    const random = randomOf(size * 1000 + seed);
+    const random = randomFrom((size * 1000 + seed) * 2_654_435_761);
     const link = judge(varied(modelNetwork(size), random));
     expect([link.verdict, link.findings, link.linksUp]).toEqual(["OK", [], size * (size - 1)]);
     expect([link.partiesFullyConnected, link.faultsTolerated]).toEqual([size, (size - 1) / 3]);

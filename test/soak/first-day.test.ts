@@ -8,9 +8,10 @@ import { fromIni } from "@aws-sdk/credential-providers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Document, parseDocument } from "yaml";
 import { toolsFolder } from "../../bin/session.ts";
-import { killEverythingOf, randomFrom, runQuorate } from "../support/demo-process.ts";
+import { goodQuorate, killEverythingOf, runQuorate } from "../support/demo-process.ts";
 import { createOperatorFolder } from "../support/operator-folder.ts";
 import { createOwnFolder } from "../support/own-folder.ts";
+import { randomFrom, shuffled } from "../support/random.ts";
 
 // Four operators who share nothing but cards, each with a folder of its own. QUORATE_SEED repeats an order.
 const seed = Number(process.env.QUORATE_SEED ?? Date.now() % 1_000_000);
@@ -26,7 +27,7 @@ beforeAll(async () => {
   base = await mkdtemp(join(tmpdir(), "quorate-first-day-"));
   hub = await createOperatorFolder(join(base, "hub"));
   await offerByCards(join(hub, "stacks"));
-  await good(hub, "devnet", "up", "--no-exchange");
+  await goodQuorate(hub, "devnet", "up", "--no-exchange");
   for (const id of parties) folders.set(id, await createOwnFolder(join(base, `operator-${id}`), hub, id));
 });
 afterAll(async () => {
@@ -53,23 +54,23 @@ async function offerByCards(stacks: string): Promise<void> {
 }
 
 test(`four parties from nothing, in any order, get to a green network by cards alone (seed ${seed})`, async () => {
-  const order = shuffled(parties);
+  const order = shuffled(parties, random);
   for (const id of order) {
     // Some hear of those before them first, some later.
     if (random() < 0.5) await meet(id);
     const lacking = parties.filter((other) => other !== id && !known.has(`${id} ${other}`));
-    const ended = await good(folderOf(id), "up", "--yes");
+    const ended = await goodQuorate(folderOf(id), "up", "--yes");
     expect(ended.stderr.includes("the core is held back")).toBe(lacking.length > 0);
     for (const other of lacking) expect(ended.stderr).toMatch(new RegExp(`no card of part(y|ies) .*\\b${other}\\b`));
-    const published = JSON.parse((await good(folderOf(id), "cards", "publish", "--format", "json")).stdout);
+    const published = JSON.parse((await goodQuorate(folderOf(id), "cards", "publish", "--format", "json")).stdout);
     const [{ fingerprint, url }] = published.parties;
     told.set(id, { fingerprint, url });
   }
-  for (const id of shuffled(parties)) {
+  for (const id of shuffled(parties, random)) {
     await meet(id);
-    await good(folderOf(id), "up", "--yes");
+    await goodQuorate(folderOf(id), "up", "--yes");
   }
-  for (const id of shuffled(parties)) {
+  for (const id of shuffled(parties, random)) {
     const { stdout } = await runQuorate(folderOf(id), "validate", "--format", "json");
     const report = JSON.parse(stdout);
     const mine = report.links.filter((link: { from: number }) => link.from === id);
@@ -89,23 +90,23 @@ test("each validates with its own credentials only, and the signed halves join t
 });
 
 test("a rotated CA certificate reaches the peers' vaults with the next cards sync and up, and the network stays green", async () => {
-  const [rotating = 1, ...peers] = shuffled(parties);
+  const [rotating = 1, ...peers] = shuffled(parties, random);
   const owner = await vaultOf(rotating);
   const before = await owner.read(rotating);
   await owner.remove(rotating);
-  const kubeconfig = (await good(folderOf(rotating), "kubeconfig", "--party", String(rotating))).stdout.trim();
+  const kubeconfig = (await goodQuorate(folderOf(rotating), "kubeconfig", "--party", String(rotating))).stdout.trim();
   const { workload, namespace } = owner.outputs;
   await kubectl(kubeconfig, "delete", "pod", workload.pod, "--namespace", namespace);
   // A core that starts publishes what is missing of its identity.
   await expect.poll(() => owner.read(rotating), { timeout: 60_000, interval: 500 }).toBeTypeOf("string");
   const rotated = await owner.read(rotating);
   expect(rotated).not.toBe(before);
-  await good(folderOf(rotating), "cards", "publish");
-  for (const id of shuffled(peers)) {
+  await goodQuorate(folderOf(rotating), "cards", "publish");
+  for (const id of shuffled(peers, random)) {
     const vault = await vaultOf(id);
     expect(await vault.read(rotating)).toBe(before);
-    await good(folderOf(id), "cards", "sync");
-    const { stderr } = await good(folderOf(id), "up", "--yes");
+    await goodQuorate(folderOf(id), "cards", "sync");
+    const { stderr } = await goodQuorate(folderOf(id), "up", "--yes");
     expect(stderr.replace(/\s+/g, " ")).toContain("restarts");
     expect(await vault.read(rotating)).toBe(rotated);
   }
@@ -114,12 +115,12 @@ test("a rotated CA certificate reaches the peers' vaults with the next cards syn
 
 /** Everybody validates and publishes, with its own credentials only; one joins the halves. */
 async function joinedReport(...how: string[]) {
-  for (const id of shuffled(parties)) {
+  for (const id of shuffled(parties, random)) {
     // Of the others' rows nothing is known here.
     expect((await runQuorate(folderOf(id), "validate")).code).toBe(5);
-    await good(folderOf(id), "reports", "publish");
+    await goodQuorate(folderOf(id), "reports", "publish");
   }
-  const reader = shuffled(parties)[0] ?? 1;
+  const reader = shuffled(parties, random)[0] ?? 1;
   const { stdout } = await runQuorate(folderOf(reader), "report", "--format", "json", ...how);
   const { verdict, linksUp, findings } = JSON.parse(stdout);
   return [verdict, linksUp, findings];
@@ -127,7 +128,7 @@ async function joinedReport(...how: string[]) {
 
 /** A party's public vault with its own credentials: the CA certificates of all parties that lie there. */
 async function vaultOf(id: number) {
-  const { stdout } = await good(folderOf(id), "outputs", "--format", "json");
+  const { stdout } = await goodQuorate(folderOf(id), "outputs", "--format", "json");
   const [outputs] = JSON.parse(stdout).parties;
   const aws = (name: string) => join(folderOf(id), "aws", name);
   const endpoint = /^endpoint_url\s*=\s*(\S+)/m.exec(await readFile(aws("config"), "utf8"))?.[1] ?? "";
@@ -164,26 +165,13 @@ const known = new Set<string>();
 async function meet(id: number): Promise<void> {
   const others = [...told].filter(([other]) => other !== id && !known.has(`${id} ${other}`));
   for (const [other, { fingerprint, url }] of others) {
-    await good(folderOf(id), "cards", "trust", String(other), fingerprint, "--url", url);
+    await goodQuorate(folderOf(id), "cards", "trust", String(other), fingerprint, "--url", url);
     known.add(`${id} ${other}`);
   }
   // Whoever has not published yet is missed, and that is all.
   if (others.length > 0) await runQuorate(folderOf(id), "cards", "sync");
 }
 
-async function good(folder: string, ...args: string[]) {
-  const ended = await runQuorate(folder, ...args);
-  expect(ended, `${args.join(" ")} in ${folder}\n${ended.stderr}`).toMatchObject({ code: 0 });
-  return ended;
-}
-
 function folderOf(id: number): string {
   return folders.get(id) ?? "";
-}
-
-function shuffled<T>(items: readonly T[]): T[] {
-  return items
-    .map((item) => ({ item, at: random() }))
-    .toSorted((a, b) => a.at - b.at)
-    .map(({ item }) => item);
 }

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { devnetFiles } from "../../devnet/files.ts";
 import { readState } from "../../devnet/supervision/state.ts";
-import { CommandProcess, killEverythingOf, processesOf, randomFrom, runQuorate } from "../support/demo-process.ts";
+import { CommandProcess, killEverythingOf, processesOf, runQuorate } from "../support/demo-process.ts";
 import { isMaking, locksIn } from "../support/engine-state.ts";
 import { createOperatorFolder } from "../support/operator-folder.ts";
+import { randomFrom } from "../support/random.ts";
 
 // Where it hurts first, then as many kills as there is time for: QUORATE_SOAK_ROUNDS says how many, QUORATE_SEED repeats a run.
 const rounds = Number(process.env.QUORATE_SOAK_ROUNDS ?? 20);

@@ -1,26 +1,22 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
+import { type Ended, runIn } from "./run-in.ts";
 
 const quorate = fileURLToPath(new URL("../../bin/quorate.mjs", import.meta.url));
 
-export interface Ended {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
 /** The command in an operator's folder, to its end. */
 export async function runQuorate(folder: string, ...args: string[]): Promise<Ended> {
-  return await new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [quorate, ...args],
-      { cwd: folder, env: { ...process.env, NO_COLOR: "1" }, maxBuffer: 32 << 20 },
-      (failure, stdout, stderr) => resolve({ code: failure ? Number(failure.code ?? 1) : 0, stdout, stderr }),
-    );
-  });
+  return await runIn(folder, process.execPath, [quorate, ...args]);
+}
+
+/** The same where it has to end well. */
+export async function goodQuorate(folder: string, ...args: string[]): Promise<Ended> {
+  const ended = await runQuorate(folder, ...args);
+  expect(ended, `${args.join(" ")} in ${folder}\n${ended.stderr}`).toMatchObject({ code: 0 });
+  return ended;
 }
 
 /** A command as the leader of a process group, as a shell would start it, to be killed. */
@@ -91,17 +87,6 @@ export function listenersIn(k: number): string[] {
   return [...rows("/proc/net/tcp").filter((row) => row.includes(" 0A ")), ...rows("/proc/net/udp")].flatMap((row) =>
     local(row).includes(range) ? [local(row)] : [],
   );
-}
-
-/** The same numbers from 0 to 1 for the same seed. */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 function readOr(read: (pid: string) => string, pid: string): string {

@@ -1,17 +1,12 @@
 import { expect } from "vitest";
 import type { ValidateReport } from "../../contract/validate-report.ts";
 import { type FaultRow, faultTable, linksOf } from "../../devnet/fault-table.ts";
-import { randomFrom } from "./demo-process.ts";
+import { randomFrom, shuffled } from "./random.ts";
 
 /** Faults of the table but for some, in an order that the seed makes, the same for the same seed. */
 export function sampledFaults(count: number, seed: number, except: readonly string[]): FaultRow[] {
-  const random = randomFrom(seed);
-  return faultTable
-    .filter(({ fault }) => !except.includes(fault))
-    .map((row) => ({ row, at: random() }))
-    .sort((a, b) => a.at - b.at)
-    .slice(0, count)
-    .map(({ row }) => row);
+  const rows = faultTable.filter(({ fault }) => !except.includes(fault));
+  return shuffled(rows, randomFrom(seed)).slice(0, count);
 }
 
 /** Whether validation says what the table has: links, how their paths end, and findings. */

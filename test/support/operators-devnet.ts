@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -11,7 +10,7 @@ import { devnetFiles } from "../../devnet/files.ts";
 import { toolPath } from "../../devnet/tool-path.ts";
 import { killEverythingOf } from "./demo-process.ts";
 import { createOperatorFolder } from "./operator-folder.ts";
-import type { Ended } from "./run-in.ts";
+import { type Ended, runIn } from "./run-in.ts";
 
 const quorate = fileURLToPath(new URL("../../bin/quorate.mjs", import.meta.url));
 const patienceMs = 60_000;
@@ -37,14 +36,7 @@ export class OperatorsDevnet {
 
   /** Any program in the folder. */
   async run(program: string, args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
-    return await new Promise((resolve) => {
-      execFile(
-        program,
-        args,
-        { cwd: this.folder, env: { ...process.env, NO_COLOR: "1", ...env }, maxBuffer: 32 << 20 },
-        (failure, stdout, stderr) => resolve({ code: failure ? Number(failure.code ?? 1) : 0, stdout, stderr }),
-      );
-    });
+    return await runIn(this.folder, program, args, env);
   }
 
   async command(...args: string[]): Promise<Ended> {
